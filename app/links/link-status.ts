@@ -1,0 +1,34 @@
+/** What decides a link's status. Plain data: routes and tests use it as well as the stores. */
+export interface LinkFacts {
+  readonly state: "pending" | "completed" | "revoked";
+  readonly expiresAt: Date;
+  readonly attempts: number;
+  readonly pinGuesses: number;
+}
+
+export interface LinkLimits {
+  readonly maxAttempts: number;
+  readonly maxPinGuesses: number;
+}
+
+export type LinkStatus = "pending" | "completed" | "revoked" | "expired" | "locked";
+
+/**
+ * @param now the time to judge by
+ * @returns the stored state, or `locked` or `expired` for a pending link that can no longer be
+ *   redeemed. Locked comes first: renewing an expired link gives back its time, never its guesses.
+ */
+export function linkStatus(link: LinkFacts, limits: LinkLimits, now: Date): LinkStatus {
+  if (link.state !== "pending") return link.state;
+  if (link.attempts >= limits.maxAttempts || link.pinGuesses >= limits.maxPinGuesses)
+    return "locked";
+  return link.expiresAt <= now ? "expired" : "pending";
+}
+
+/** @returns how many wrong PINs the link still takes, over this link and over its PIN's life */
+export function attemptsLeft(link: LinkFacts, limits: LinkLimits): number {
+  return Math.max(
+    0,
+    Math.min(limits.maxAttempts - link.attempts, limits.maxPinGuesses - link.pinGuesses),
+  );
+}

@@ -1,0 +1,80 @@
+import { type DestinationStream, pino } from "pino";
+import type { LogLevel } from "./config.server";
+
+/**
+ * The fields a log line may carry. A field that is not named here does not compile, so that nothing
+ * secret gets into a log by accident: no headers, bodies, URLs with a query, PINs, passwords, tokens.
+ */
+export interface LogFields {
+  requestId?: string;
+  keystoneRequestId?: string;
+  linkId?: string;
+  userId?: string;
+  actorId?: string;
+  mailId?: string;
+  requestedResetId?: string;
+  template?: string;
+  reason?: string;
+  method?: string;
+  /** The route's pattern or a path without its query. */
+  path?: string;
+  status?: number;
+  durationMs?: number;
+  clientAddress?: string;
+  attempt?: number;
+  count?: number;
+  smtpCode?: number;
+  host?: string;
+  port?: number;
+  signal?: string;
+  problems?: readonly string[];
+  /** An error's name, message and stack; never its cause, whose contents we do not choose. */
+  error?: { name: string; message: string; stack?: string };
+}
+
+export interface Log {
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
+  debug(event: string, fields?: LogFields): void;
+}
+
+/**
+ * @param options.level the least level to write
+ * @param destination where lines go; standard output when left out
+ * @returns a logger that writes one JSON line an event: `{"level","time","event",…fields}`
+ */
+export function createLog(options: { level: LogLevel }, destination?: DestinationStream): Log {
+  const logger = pino(
+    {
+      level: options.level,
+      base: undefined,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
+  const at =
+    (level: "info" | "warn" | "error" | "debug") =>
+    (event: string, fields: LogFields = {}) =>
+      logger[level]({ event, ...fields });
+  return { info: at("info"), warn: at("warn"), error: at("error"), debug: at("debug") };
+}
+
+/**
+ * @param error anything thrown
+ * @returns what of it may be logged. A failed query's parameters can be sealed secrets' plaintext
+ *   neighbours (user ids, addresses), so Drizzle's and postgres.js's details are cut to their first
+ *   line, without the parameters.
+ */
+export function describeError(error: unknown): { name: string; message: string; stack?: string } {
+  if (!(error instanceof Error)) return { name: "Error", message: typeof error };
+  const cause = error.cause instanceof Error ? `: ${error.cause.message.split("\n", 1)[0]}` : "";
+  const message = `${error.message.split("\n", 1)[0]}${cause}`.slice(0, 500);
+  const frames = error.stack
+    ?.split("\n")
+    .filter((line) => /^\s+at /.test(line))
+    .slice(0, 12)
+    .join("\n");
+  return { name: error.name, message, ...(frames ? { stack: frames } : {}) };
+}

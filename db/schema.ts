@@ -1,0 +1,212 @@
+import { sql } from "drizzle-orm";
+import {
+  bigint,
+  boolean,
+  check,
+  customType,
+  index,
+  integer,
+  pgTable,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
+
+const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => "bytea" });
+const instant = (name: string) => timestamp(name, { withTimezone: true });
+
+export const LINK_STATES = ["pending", "completed", "revoked"] as const;
+export const ISSUE_CHANNELS = ["console", "api"] as const;
+
+/**
+ * One row a Keystone user: the newest link, and what redeeming it needs. *Expired* and *locked* are
+ * computed, never stored. What lets somebody in is hashed or sealed, and erased when the link is
+ * completed, revoked or purged.
+ */
+export const links = pgTable(
+  "links",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    userId: text("user_id").notNull(),
+    state: text("state", { enum: LINK_STATES }).notNull().default("pending"),
+    /** SHA-256 of the link token; null once no token opens this link. */
+    tokenHash: bytea("token_hash"),
+    /** The PIN's MAC key, random for each row, sealed: rotation re-seals it and keeps the MAC. */
+    sealedPinKey: bytea("sealed_pin_key"),
+    /** HMAC-SHA-256 of the PIN under that key. */
+    pinMac: bytea("pin_mac"),
+    sealedPassword: bytea("sealed_password"),
+    /** Wrong PINs on this link. */
+    attempts: integer("attempts").notNull().default(0),
+    /** Wrong guesses of this PIN, over every link it was kept for. */
+    pinGuesses: integer("pin_guesses").notNull().default(0),
+    expiresAt: instant("expires_at").notNull(),
+    /** The redemption under way holds the row until then. */
+    claimedUntil: instant("claimed_until"),
+    claimId: uuid("claim_id"),
+    /** The password that redemption sends to Keystone: what to ask with if its answer is lost. */
+    sealedAttempt: bytea("sealed_attempt"),
+    mailTo: text("mail_to"),
+    userName: text("user_name"),
+    userDomainId: text("user_domain_id"),
+    userDomainName: text("user_domain_name"),
+    /** Whether Keystone knew the user when last asked; null: not asked yet. */
+    userFound: boolean("user_found"),
+    userCheckedAt: instant("user_checked_at"),
+    policyRegex: text("policy_regex"),
+    policyDescription: text("policy_description"),
+    /** Why the last redemption needs an administrator. */
+    problem: text("problem"),
+    issuedById: text("issued_by_id").notNull(),
+    issuedByName: text("issued_by_name"),
+    issuedByEmail: text("issued_by_email"),
+    issuedVia: text("issued_via", { enum: ISSUE_CHANNELS }).notNull(),
+    issuedAt: instant("issued_at").notNull().defaultNow(),
+    completedAt: instant("completed_at"),
+    revokedAt: instant("revoked_at"),
+  },
+  (table) => [
+    uniqueIndex("links_user_id").on(table.userId),
+    uniqueIndex("links_token_hash").on(table.tokenHash),
+    index("links_newest").on(table.issuedAt, table.id),
+    index("links_purge").on(table.expiresAt).where(sql`${table.sealedPassword} is not null`),
+    check("links_state", sql`${table.state} in ('pending', 'completed', 'revoked')`),
+    check(
+      "links_pending_is_whole",
+      sql`${table.state} <> 'pending' or (${table.pinMac} is null) = (${table.sealedPassword} is null)`,
+    ),
+    check(
+      "links_done_is_erased",
+      sql`${table.state} = 'pending' or (${table.tokenHash} is null and ${table.pinMac} is null and ${table.sealedPinKey} is null and ${table.sealedPassword} is null and ${table.sealedAttempt} is null)`,
+    ),
+  ],
+);
+
+/** An administrator signed in to the console. The cookie holds the id, the row its SHA-256. */
+export const adminSessions = pgTable(
+  "admin_sessions",
+  {
+    idHash: bytea("id_hash").primaryKey(),
+    userId: text("user_id").notNull(),
+    userName: text("user_name").notNull(),
+    userDomainName: text("user_domain_name").notNull(),
+    userEmail: text("user_email"),
+    /** The Keystone token, scoped to the admin project, sealed. */
+    sealedToken: bytea("sealed_token").notNull(),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    lastSeenAt: instant("last_seen_at").notNull().defaultNow(),
+    /** The Keystone token's end, or the session's own limit if that comes first. */
+    expiresAt: instant("expires_at").notNull(),
+  },
+  (table) => [index("admin_sessions_expires_at").on(table.expiresAt)],
+);
+
+export const MAIL_STATES = ["queued", "sent", "failed", "cancelled"] as const;
+export const MAIL_TEMPLATES = [
+  "link",
+  "password-set",
+  "link-problem",
+  "reset-request",
+] as const;
+
+/** The outbox: a mail is written in the transaction of the act it tells of, and sent by a worker. */
+export const mails = pgTable(
+  "mails",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    linkId: uuid("link_id").references(() => links.id, { onDelete: "cascade" }),
+    template: text("template", { enum: MAIL_TEMPLATES }).notNull(),
+    recipient: text("recipient").notNull(),
+    /** What the template says, sealed JSON; erased when the mail is sent, failed or cancelled. */
+    sealedProps: bytea("sealed_props"),
+    state: text("state", { enum: MAIL_STATES }).notNull().default("queued"),
+    attempts: integer("attempts").notNull().default(0),
+    nextAttemptAt: instant("next_attempt_at").notNull().defaultNow(),
+    /** The worker that sends it holds the row until then. */
+    leasedUntil: instant("leased_until"),
+    /** The mail server's words on the last try that failed. */
+    lastError: text("last_error"),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    sentAt: instant("sent_at"),
+  },
+  (table) => [
+    index("mails_due").on(table.nextAttemptAt).where(sql`${table.state} = 'queued'`),
+    index("mails_link_id").on(table.linkId, table.createdAt),
+  ],
+);
+
+export const ACTOR_KINDS = ["admin", "user", "system"] as const;
+export const AUDIT_ACTIONS = [
+  "admin.signed-in",
+  "admin.sign-in-refused",
+  "admin.signed-out",
+  "link.issued",
+  "link.renewed",
+  "link.resent",
+  "link.revoked",
+  "link.redeemed",
+  "link.pin-refused",
+  "link.redeem-refused",
+  "link.secrets-purged",
+  "user.initial-password-set",
+  "reset.requested",
+  "reset.closed",
+] as const;
+
+/** Who did what to which user, from where, and how it ended. Append-only: see the migrations. */
+export const auditEvents = pgTable(
+  "audit_events",
+  {
+    id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    at: instant("at").notNull().defaultNow(),
+    action: text("action", { enum: AUDIT_ACTIONS }).notNull(),
+    actorKind: text("actor_kind", { enum: ACTOR_KINDS }).notNull(),
+    actorId: text("actor_id"),
+    actorName: text("actor_name"),
+    /** The Keystone user the act is about. */
+    userId: text("user_id"),
+    linkId: uuid("link_id"),
+    /** `ok`, or the reason it was refused. */
+    outcome: text("outcome").notNull(),
+    clientAddress: text("client_address"),
+    requestId: text("request_id"),
+  },
+  (table) => [
+    index("audit_events_user_id").on(table.userId, table.id),
+    index("audit_events_at").on(table.at),
+  ],
+);
+
+export const RESET_REQUEST_STATES = ["open", "closed"] as const;
+
+/** "I need a new link": what users ask for at /reset, for administrators to act on. */
+export const resetRequests = pgTable(
+  "reset_requests",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    state: text("state", { enum: RESET_REQUEST_STATES }).notNull().default("open"),
+    name: text("name").notNull(),
+    email: text("email").notNull(),
+    /** The PIN the new link shall have, sealed; erased when the request is closed. */
+    sealedPin: bytea("sealed_pin"),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    closedAt: instant("closed_at"),
+    closedById: text("closed_by_id"),
+    closedByName: text("closed_by_name"),
+  },
+  (table) => [
+    index("reset_requests_newest").on(table.createdAt, table.id),
+    /** Asking again replaces the open request, so that one address cannot fill the list. */
+    uniqueIndex("reset_requests_open_email")
+      .on(sql`lower(${table.email})`)
+      .where(sql`${table.state} = 'open'`),
+  ],
+);
+
+/** Counters of rate-limiter-flexible's Drizzle store, shared by all replicas. */
+export const rateLimits = pgTable("rate_limits", {
+  key: text("key").primaryKey(),
+  points: integer("points").notNull(),
+  expire: instant("expire"),
+});
