@@ -1,0 +1,100 @@
+import { z } from "zod";
+import { KeystoneError } from "./errors.server";
+import type { KeystoneResponse } from "./session.server";
+
+/** What Keystone says of a token. Dates are null where Keystone gave none (`expires_at: null`). */
+export interface AccessInfo {
+  token: string;
+  expiresAt: Date | null;
+  issuedAt: Date | null;
+  /** How it was come by: `password`, `token`, `totp`, `application_credential`, … */
+  methods: string[];
+  user: { id: string; name: string; domain: { id: string; name: string } };
+  project?: { id: string; name: string; domain: { id: string; name: string } };
+  domain?: { id: string; name: string };
+  system?: boolean;
+  roles: { id: string; name: string }[];
+  passwordExpiresAt: Date | null;
+}
+
+// ISO 8601 with microseconds, always UTC: 2026-01-02T03:04:05.678901Z.
+const timestamp = z
+  .string()
+  .refine((text) => !Number.isNaN(Date.parse(text)))
+  .transform((text) => new Date(text));
+const optionalTimestamp = timestamp.nullish().transform((date) => date ?? null);
+const named = z.object({ id: z.string(), name: z.string() });
+const namedInDomain = named.extend({ domain: named });
+
+const tokenAnswer = z.object({
+  token: z.object({
+    // `null` is Keystone's "does not expire"; the field missing is a broken answer.
+    expires_at: timestamp.nullable(),
+    issued_at: optionalTimestamp,
+    methods: z.array(z.string()).default([]),
+    user: namedInDomain.extend({ password_expires_at: optionalTimestamp }),
+    project: namedInDomain.optional(),
+    domain: named.optional(),
+    system: z.object({ all: z.boolean().optional() }).optional(),
+    roles: z.array(named).default([]),
+  }),
+});
+
+/**
+ * Reads the body of `POST` or `GET /v3/auth/tokens`.
+ *
+ * @param response a 2xx answer of Keystone
+ * @param call names the call, for the error
+ * @throws KeystoneError of kind `invalid-response` where the header or a field is missing
+ */
+export function readAccessInfo(
+  response: KeystoneResponse,
+  call: { method: string; path: string },
+): AccessInfo {
+  const invalid = (message: string) =>
+    new KeystoneError({
+      kind: "invalid-response",
+      message: `${message}: ${call.method} ${call.path}`,
+      method: call.method,
+      path: call.path,
+      status: response.status,
+      keystoneRequestId: response.keystoneRequestId,
+      mayHaveHappened: true,
+    });
+
+  const token = response.headers.get("x-subject-token");
+  if (token === undefined || token === "") {
+    const names = response.headers.names().join(", ") || "none";
+    throw invalid(`Keystone's answer has no X-Subject-Token header (the headers were: ${names})`);
+  }
+  const parsed = tokenAnswer.safeParse(response.json);
+  if (!parsed.success) {
+    const fields = parsed.error.issues.map((issue) => issue.path.join(".") || "the body");
+    throw invalid(`Keystone's answer is not a token (unreadable: ${fields.join(", ")})`);
+  }
+  const read = parsed.data.token;
+  return {
+    token,
+    expiresAt: read.expires_at,
+    issuedAt: read.issued_at,
+    methods: read.methods,
+    user: { id: read.user.id, name: read.user.name, domain: read.user.domain },
+    ...(read.project && { project: read.project }),
+    ...(read.domain && { domain: read.domain }),
+    ...(read.system && { system: read.system.all === true }),
+    roles: read.roles,
+    passwordExpiresAt: read.user.password_expires_at,
+  };
+}
+
+/**
+ * Whether the token expires within so many seconds of `now`, or has expired. A token without an
+ * expiry never does.
+ */
+export function willExpireSoon(
+  access: Pick<AccessInfo, "expiresAt">,
+  options: { withinSeconds: number; now: Date },
+): boolean {
+  if (access.expiresAt === null) return false;
+  return access.expiresAt.getTime() - options.now.getTime() <= options.withinSeconds * 1000;
+}

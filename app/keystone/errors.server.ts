@@ -1,0 +1,104 @@
+/**
+ * What can go wrong with a call to Keystone, each kind its own value.
+ *
+ * - `unreachable`: no connection (refused, DNS, TLS); nothing was sent.
+ * - `interrupted`: the connection broke after it stood, or the caller gave up waiting.
+ * - `timeout`: no complete answer within the session's time.
+ * - `server-error`: a 5xx. - `rate-limited`: a 429.
+ * - `invalid-response`: an answer that is not Keystone's (HTML, a redirect, too large, a field missing).
+ * - `bad-request` 400, `unauthorized` 401, `forbidden` 403, `not-found` 404, `conflict` 409.
+ * - `mfa-required`: a 401 that carries a receipt; the password was right, another method is needed.
+ * - `unexpected-status`: any other status.
+ */
+export type KeystoneErrorKind =
+  | "unreachable"
+  | "interrupted"
+  | "timeout"
+  | "server-error"
+  | "rate-limited"
+  | "invalid-response"
+  | "bad-request"
+  | "unauthorized"
+  | "mfa-required"
+  | "forbidden"
+  | "not-found"
+  | "conflict"
+  | "unexpected-status";
+
+export interface KeystoneErrorFields {
+  kind: KeystoneErrorKind;
+  /** What happened, in a sentence. Must hold no secret: no body, no header value, no query. */
+  message: string;
+  method: string;
+  /** Path on the Keystone server, `/v3/…`, without query. */
+  path: string;
+  status?: number;
+  keystoneRequestId?: string;
+  retryAfterSeconds?: number;
+  detail?: string;
+  mayHaveHappened: boolean;
+  requiredAuthMethods?: string[][];
+}
+
+/**
+ * A call to Keystone that did not end in a 2xx answer of the expected shape.
+ *
+ * It carries no `cause` on purpose: a parser's error quotes the answer it could not read, and an
+ * answer of Keystone may hold a token.
+ */
+export class KeystoneError extends Error {
+  override readonly name = "KeystoneError";
+  readonly kind: KeystoneErrorKind;
+  readonly method: string;
+  readonly path: string;
+  /** Keystone's status, where it gave one. */
+  readonly status?: number;
+  /** Keystone's own `X-Openstack-Request-Id`, to find the call in its log. */
+  readonly keystoneRequestId?: string;
+  /** How long Keystone asks to wait (429, 503), at most an hour. */
+  readonly retryAfterSeconds?: number;
+  /** Keystone's own `error.message`: one line, bounded, without the values it was sent. */
+  readonly detail?: string;
+  /**
+   * Whether Keystone may have carried the request out all the same. False only where it certainly
+   * did not: no connection, a 4xx, a 429.
+   */
+  readonly mayHaveHappened: boolean;
+  /** With `mfa-required`: the sets of methods of which one must be passed whole. */
+  readonly requiredAuthMethods?: string[][];
+
+  constructor(fields: KeystoneErrorFields) {
+    super(fields.message);
+    this.kind = fields.kind;
+    this.method = fields.method;
+    this.path = fields.path;
+    this.status = fields.status;
+    this.keystoneRequestId = fields.keystoneRequestId;
+    this.retryAfterSeconds = fields.retryAfterSeconds;
+    this.detail = fields.detail;
+    this.mayHaveHappened = fields.mayHaveHappened;
+    this.requiredAuthMethods = fields.requiredAuthMethods;
+  }
+}
+
+export function isKeystoneError(error: unknown): error is KeystoneError {
+  return error instanceof KeystoneError;
+}
+
+const outages: ReadonlySet<KeystoneErrorKind> = new Set<KeystoneErrorKind>([
+  "unreachable",
+  "interrupted",
+  "timeout",
+  "server-error",
+  "rate-limited",
+  "invalid-response",
+  "unexpected-status",
+]);
+
+/**
+ * Whether the error means that Keystone (or what stands before it) is not working, rather than
+ * that it said no: the family that setpass answers with a 503.
+ */
+export function isKeystoneOutage(error: unknown): boolean {
+  return isKeystoneError(error) && outages.has(error.kind);
+}

@@ -1,0 +1,479 @@
+import { z } from "zod";
+import { type AccessInfo, readAccessInfo } from "./access-info.server";
+import { authenticate, passwordAuth } from "./auth.server";
+import { isKeystoneError, isKeystoneOutage, KeystoneError } from "./errors.server";
+import type { KeystoneRequest, KeystoneResponse, KeystoneSession } from "./session.server";
+
+export interface KeystoneUser {
+  id: string;
+  name: string;
+  domainId: string;
+  /** Absent where nobody gave one, and with many LDAP backends. */
+  email?: string;
+  enabled: boolean;
+  description?: string;
+  passwordExpiresAt: Date | null;
+  /** Keystone's option that forbids users to change their own password. */
+  lockPassword?: boolean;
+}
+
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => (value ? value : undefined));
+
+const userFields = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    domain_id: z.string(),
+    email: text,
+    enabled: z.boolean().default(true),
+    description: text,
+    password_expires_at: z.string().nullish(),
+    options: z.object({ lock_password: z.boolean().nullish() }).optional(),
+  })
+  .transform((user): KeystoneUser => {
+    const expires = user.password_expires_at ? new Date(user.password_expires_at) : null;
+    return {
+      id: user.id,
+      name: user.name,
+      domainId: user.domain_id,
+      ...(user.email !== undefined && { email: user.email }),
+      enabled: user.enabled,
+      ...(user.description !== undefined && { description: user.description }),
+      passwordExpiresAt: expires && !Number.isNaN(expires.getTime()) ? expires : null,
+      ...(user.options?.lock_password != null && { lockPassword: user.options.lock_password }),
+    };
+  });
+
+const usersAnswer = z.object({
+  users: z.array(userFields),
+  truncated: z.boolean().nullish(),
+  links: z.object({ next: z.string().nullish() }).optional(),
+});
+const userAnswer = z.object({ user: userFields });
+const domainFields = z.object({
+  id: z.string(),
+  name: z.string(),
+  enabled: z.boolean().default(true),
+});
+const domainsAnswer = z.object({ domains: z.array(domainFields) });
+const domainAnswer = z.object({ domain: domainFields });
+const policyAnswer = z.object({
+  config: z.object({
+    security_compliance: z.object({
+      password_regex: text,
+      password_regex_description: text,
+    }),
+  }),
+});
+
+/** One call whose answer must be of this shape. */
+async function ask<Shape extends z.ZodType>(
+  session: KeystoneSession,
+  request: KeystoneRequest,
+  shape: Shape,
+): Promise<z.output<Shape>> {
+  const response = await session.request(request);
+  const parsed = shape.safeParse(response.json);
+  if (parsed.success) return parsed.data;
+  throw unreadable(session, request, response, parsed.error);
+}
+
+function unreadable(
+  session: KeystoneSession,
+  request: KeystoneRequest,
+  response: KeystoneResponse,
+  error: z.ZodError,
+): KeystoneError {
+  const path = new URL(session.authUrl).pathname + request.path;
+  const fields = error.issues.slice(0, 5).map((issue) => issue.path.join(".") || "the body");
+  return new KeystoneError({
+    kind: "invalid-response",
+    message: `Keystone's answer misses ${fields.join(", ")}: ${request.method} ${session.authUrl}${request.path}`,
+    method: request.method,
+    path,
+    status: response.status,
+    keystoneRequestId: response.keystoneRequestId,
+    mayHaveHappened: true,
+  });
+}
+
+async function undefinedIfNotFound<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (isKeystoneError(error) && error.kind === "not-found") return undefined;
+    throw error;
+  }
+}
+
+function userPath(userId: string): string {
+  return `/users/${encodeURIComponent(userId)}`;
+}
+
+/**
+ * Users by part of their name (upper and lower case alike) and by domain. Keystone cannot filter by
+ * e-mail. `truncated`: there are more than these. Keystone API: GET /v3/users.
+ *
+ * @throws KeystoneError
+ */
+export async function listUsers(
+  session: KeystoneSession,
+  options: {
+    token: string;
+    nameContains?: string;
+    domainId?: string;
+    enabled?: boolean;
+    limit?: number;
+    requestId?: string;
+    signal?: AbortSignal;
+  },
+): Promise<{ users: KeystoneUser[]; truncated: boolean }> {
+  const { limit } = options;
+  const answer = await ask(
+    session,
+    {
+      method: "GET",
+      path: "/users",
+      query: {
+        name__contains: options.nameContains || undefined,
+        domain_id: options.domainId,
+        enabled: options.enabled === undefined ? undefined : String(options.enabled),
+        // Keystone before 2025 does not know it; the list is cut here all the same.
+        limit: limit === undefined ? undefined : String(limit),
+      },
+      token: options.token,
+      requestId: options.requestId,
+      signal: options.signal,
+    },
+    usersAnswer,
+  );
+  const tooMany = limit !== undefined && answer.users.length > limit;
+  return {
+    users: tooMany ? answer.users.slice(0, limit) : answer.users,
+    truncated: tooMany || answer.truncated === true || Boolean(answer.links?.next),
+  };
+}
+
+/**
+ * One user; undefined where Keystone knows none of that id. Keystone API: GET /v3/users/{id}.
+ * @throws KeystoneError
+ */
+export async function getUser(
+  session: KeystoneSession,
+  options: { token: string; userId: string; requestId?: string },
+): Promise<KeystoneUser | undefined> {
+  const answer = await undefinedIfNotFound(
+    ask(
+      session,
+      {
+        method: "GET",
+        path: userPath(options.userId),
+        token: options.token,
+        requestId: options.requestId,
+      },
+      userAnswer,
+    ),
+  );
+  return answer?.user;
+}
+
+/** All domains. Keystone API: GET /v3/domains. @throws KeystoneError */
+export async function listDomains(
+  session: KeystoneSession,
+  options: { token: string; requestId?: string },
+): Promise<{ id: string; name: string; enabled: boolean }[]> {
+  const { domains } = await ask(
+    session,
+    { method: "GET", path: "/domains", token: options.token, requestId: options.requestId },
+    domainsAnswer,
+  );
+  return domains;
+}
+
+/**
+ * One domain; undefined where there is none of that id. Keystone API: GET /v3/domains/{id}.
+ * @throws KeystoneError
+ */
+export async function getDomain(
+  session: KeystoneSession,
+  options: { token: string; domainId: string; requestId?: string },
+): Promise<{ id: string; name: string } | undefined> {
+  const answer = await undefinedIfNotFound(
+    ask(
+      session,
+      {
+        method: "GET",
+        path: `/domains/${encodeURIComponent(options.domainId)}`,
+        token: options.token,
+        requestId: options.requestId,
+      },
+      domainAnswer,
+    ),
+  );
+  return answer && { id: answer.domain.id, name: answer.domain.name };
+}
+
+export interface PasswordPolicy {
+  /** In Python's dialect, as Keystone's operator wrote it. */
+  regex?: string;
+  /** The operator's words for it. */
+  description?: string;
+}
+
+/**
+ * The password rules of a domain, which any valid token may read; empty where there are none or
+ * they are not told. Keystone API: GET /v3/domains/{id}/config/security_compliance.
+ *
+ * @throws KeystoneError
+ */
+export async function getPasswordPolicy(
+  session: KeystoneSession,
+  options: { token: string; domainId: string; requestId?: string },
+): Promise<PasswordPolicy> {
+  try {
+    const { config } = await ask(
+      session,
+      {
+        method: "GET",
+        path: `/domains/${encodeURIComponent(options.domainId)}/config/security_compliance`,
+        token: options.token,
+        requestId: options.requestId,
+      },
+      policyAnswer,
+    );
+    const { password_regex: regex, password_regex_description: description } =
+      config.security_compliance;
+    return {
+      ...(regex !== undefined && { regex }),
+      ...(description !== undefined && { description }),
+    };
+  } catch (error) {
+    if (isKeystoneError(error) && (error.kind === "not-found" || error.kind === "forbidden")) {
+      return {};
+    }
+    throw error;
+  }
+}
+
+/**
+ * What Keystone says of another's token; undefined where it is unknown, expired or revoked. A token
+ * may be asked about with itself. Keystone API: GET /v3/auth/tokens.
+ *
+ * @throws KeystoneError. `unauthorized`: `token` itself is not good
+ */
+export async function validateToken(
+  session: KeystoneSession,
+  options: { token: string; subjectToken: string; requestId?: string },
+): Promise<AccessInfo | undefined> {
+  const request: KeystoneRequest = {
+    method: "GET",
+    path: "/auth/tokens",
+    query: { nocatalog: "" },
+    token: options.token,
+    subjectToken: options.subjectToken,
+    requestId: options.requestId,
+  };
+  try {
+    const response = await session.request(request);
+    return readAccessInfo(response, { method: "GET", path: `${session.authUrl}/auth/tokens` });
+  } catch (error) {
+    if (!isKeystoneError(error)) throw error;
+    if (error.kind === "not-found") return undefined;
+    // Asked with itself, a bad token is refused as the asker's before it is looked at.
+    if (error.kind === "unauthorized" && options.token === options.subjectToken) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Makes a token useless at once. One that is useless already is no error.
+ * Keystone API: DELETE /v3/auth/tokens.
+ *
+ * @throws KeystoneError
+ */
+export async function revokeToken(
+  session: KeystoneSession,
+  options: { token: string; requestId?: string },
+): Promise<void> {
+  try {
+    await session.request({
+      method: "DELETE",
+      path: "/auth/tokens",
+      token: options.token,
+      subjectToken: options.token,
+      requestId: options.requestId,
+    });
+  } catch (error) {
+    const gone =
+      isKeystoneError(error) && (error.kind === "unauthorized" || error.kind === "not-found");
+    if (!gone) throw error;
+  }
+}
+
+export type SetUserPasswordOutcome =
+  | { ok: true }
+  /** Keystone's password rules, in its own words. */
+  | { ok: false; reason: "refused"; message: string }
+  /** The token has no right to it, or the user lives in a read-only backend (LDAP). */
+  | { ok: false; reason: "forbidden" }
+  | { ok: false; reason: "unknown-user" };
+
+/**
+ * Sets another's password with administrator's rights. Keystone API: PATCH /v3/users/{id}.
+ * @throws KeystoneError for an outage and for a token that is not good (`unauthorized`)
+ */
+export async function setUserPassword(
+  session: KeystoneSession,
+  options: { token: string; userId: string; password: string; requestId?: string },
+): Promise<SetUserPasswordOutcome> {
+  try {
+    await session.request({
+      method: "PATCH",
+      path: userPath(options.userId),
+      token: options.token,
+      json: { user: { password: options.password } },
+      requestId: options.requestId,
+    });
+    return { ok: true };
+  } catch (error) {
+    if (!isKeystoneError(error)) throw error;
+    if (error.kind === "bad-request" || error.kind === "conflict") {
+      return { ok: false, reason: "refused", message: error.detail ?? noWords };
+    }
+    if (error.kind === "forbidden") return { ok: false, reason: "forbidden" };
+    if (error.kind === "not-found") return { ok: false, reason: "unknown-user" };
+    throw error;
+  }
+}
+
+const noWords = "Keystone refused the password without saying why.";
+
+export type ChangePasswordOutcome =
+  | { ok: true }
+  /** Keystone's password rules (too weak, used before), in its own words. */
+  | { ok: false; reason: "refused"; message: string }
+  /** The original password is wrong, or there is no such user: Keystone does not tell which. */
+  | { ok: false; reason: "wrong-original" }
+  | { ok: false; reason: "disabled" }
+  /** Too many failed sign-ins; Keystone unlocks it after a while. */
+  | { ok: false; reason: "account-locked" }
+  /** Keystone's option `lock_password`: the user may not change it. */
+  | { ok: false; reason: "password-locked" }
+  /** The user's backend cannot be written to (LDAP). */
+  | { ok: false; reason: "read-only" }
+  /** No answer one could go by. `mayHaveHappened`: the password may have been changed all the same. */
+  | {
+      ok: false;
+      reason: "unavailable";
+      mayHaveHappened: boolean;
+      error: KeystoneError;
+      retryAfterSeconds?: number;
+    };
+
+/**
+ * Changes a user's own password, the original one being the proof. Sends no token, so it works on a
+ * password that has expired or must be changed at first use, and needs no second factor.
+ * Keystone API: POST /v3/users/{id}/password.
+ *
+ * @returns every outcome as a value, outages too; does not throw for anything Keystone does
+ */
+export async function changePassword(
+  session: KeystoneSession,
+  options: { userId: string; originalPassword: string; password: string; requestId?: string },
+): Promise<ChangePasswordOutcome> {
+  try {
+    await session.request({
+      method: "POST",
+      path: `${userPath(options.userId)}/password`,
+      json: {
+        user: { password: options.password, original_password: options.originalPassword },
+      },
+      requestId: options.requestId,
+    });
+    return { ok: true };
+  } catch (error) {
+    if (!isKeystoneError(error)) throw error;
+    return changeRefused(error);
+  }
+}
+
+function changeRefused(error: KeystoneError): ChangePasswordOutcome {
+  const detail = error.detail ?? "";
+  switch (error.kind) {
+    case "bad-request":
+    case "conflict":
+      if (isPasswordLocked(detail)) return { ok: false, reason: "password-locked" };
+      return { ok: false, reason: "refused", message: error.detail ?? noWords };
+    case "unauthorized":
+    case "mfa-required":
+    case "not-found":
+      if (isAccountDisabled(detail)) return { ok: false, reason: "disabled" };
+      if (isAccountLocked(detail)) return { ok: false, reason: "account-locked" };
+      return { ok: false, reason: "wrong-original" };
+    case "forbidden":
+      return { ok: false, reason: "read-only" };
+    default:
+      return {
+        ok: false,
+        reason: "unavailable",
+        mayHaveHappened: error.mayHaveHappened,
+        error,
+        ...(error.retryAfterSeconds !== undefined && {
+          retryAfterSeconds: error.retryAfterSeconds,
+        }),
+      };
+  }
+}
+
+// Keystone tells these apart only by its words; they have been the same since 2017 (Pike) and are
+// not translated unless a client asks for a language, which we do not.
+function isAccountDisabled(detail: string): boolean {
+  return /account is disabled/i.test(detail);
+}
+
+function isAccountLocked(detail: string): boolean {
+  return /account is locked/i.test(detail);
+}
+
+function isPasswordLocked(detail: string): boolean {
+  return /password is locked|lock_password|not allowed to change|cannot be changed/i.test(detail);
+}
+
+function isPasswordExpired(detail: string): boolean {
+  return /password is expired/i.test(detail);
+}
+
+/**
+ * Whether this is the user's password, as far as Keystone can be made to say so: asks for an
+ * unscoped token. A refusal counts as a failed sign-in towards Keystone's own lockout, so ask only
+ * where the answer is needed. Keystone API: POST /v3/auth/tokens.
+ *
+ * @returns `unknown` where Keystone does not answer or will not say (account locked); does not throw
+ *   for anything Keystone does
+ */
+export async function isPasswordAccepted(
+  session: KeystoneSession,
+  options: { userId: string; password: string; requestId?: string },
+): Promise<"accepted" | "refused" | "unknown"> {
+  try {
+    await authenticate(
+      session,
+      passwordAuth({ userId: options.userId, password: options.password }),
+      { scope: "unscoped", requestId: options.requestId },
+    );
+    return "accepted";
+  } catch (error) {
+    if (!isKeystoneError(error)) throw error;
+    if (isKeystoneOutage(error)) return "unknown";
+    // Another method is asked for only after the password was found right.
+    if (error.kind === "mfa-required") return "accepted";
+    if (error.kind !== "unauthorized") return "unknown";
+    const detail = error.detail ?? "";
+    if (isAccountLocked(detail)) return "unknown";
+    if (isPasswordExpired(detail) || isAccountDisabled(detail)) return "accepted";
+    return "refused";
+  }
+}

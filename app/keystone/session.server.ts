@@ -1,0 +1,452 @@
+import { buildConnector, Client, errors as undiciErrors } from "undici";
+import { KeystoneError, type KeystoneErrorFields, type KeystoneErrorKind } from "./errors.server";
+
+export interface KeystoneSessionOptions {
+  /** Keystone's address, with or without `/v3`, with or without a trailing slash. */
+  authUrl: string;
+  /** PEM text of the authority that signed Keystone's certificate; the system's own unless told. */
+  caCertificate?: string;
+  /** For one call as a whole: connecting, waiting and reading the last byte. */
+  timeoutSeconds: number;
+  /** A longer answer is an `invalid-response`. 4 MiB unless told. */
+  maxResponseBytes?: number;
+  userAgent?: string;
+  /** Told of every call when it is over, for logs and metrics. Holds no secret. Must not throw. */
+  onCall?: (call: KeystoneCall) => void;
+}
+
+/** One finished call, as `onCall` hears of it. */
+export interface KeystoneCall {
+  method: string;
+  /** `/v3/…`, without query. */
+  path: string;
+  durationMs: number;
+  /** Ours, as passed on to Keystone. */
+  requestId?: string;
+  keystoneRequestId?: string;
+  status?: number;
+  /** Where the call failed. */
+  errorKind?: KeystoneErrorKind;
+}
+
+export interface KeystoneRequest {
+  method: "GET" | "POST" | "PATCH" | "DELETE" | "HEAD";
+  /** Below `/v3`, segments already encoded: `/users/abc`. */
+  path: string;
+  query?: Record<string, string | undefined>;
+  /** Sent as `X-Auth-Token`. */
+  token?: string;
+  /** Sent as `X-Subject-Token`. */
+  subjectToken?: string;
+  json?: unknown;
+  headers?: Record<string, string>;
+  /** Ours, `req-<uuid>`; passed on as `X-Openstack-Request-Id`. Anything else is not sent. */
+  requestId?: string;
+  signal?: AbortSignal;
+}
+
+export interface KeystoneResponse {
+  status: number;
+  headers: KeystoneResponseHeaders;
+  /** The parsed body; undefined where there was none. */
+  json: unknown;
+  keystoneRequestId?: string;
+}
+
+export interface KeystoneResponseHeaders {
+  /** The value, of whatever case the name was sent in; the first one where it was sent twice. */
+  get(name: string): string | undefined;
+  /** The names that were sent, in lower case. */
+  names(): string[];
+}
+
+/**
+ * How to talk to one Keystone: its address, its certificate, our patience. Knows nothing of tokens
+ * beyond passing them on, so that something that keeps and renews one can be put on top.
+ */
+export interface KeystoneSession {
+  /** Normalized: ends in `/v3`. */
+  readonly authUrl: string;
+  /**
+   * One HTTP call. Resolves with any 2xx answer.
+   * @throws KeystoneError for everything else, of the kind that says what
+   */
+  request(request: KeystoneRequest): Promise<KeystoneResponse>;
+  /** Refuses new calls and waits for those under way (each is bounded in time). */
+  close(): Promise<void>;
+}
+
+const fourMebibytes = 4 * 1024 * 1024;
+const requestIdShape = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const longestRetryAfterSeconds = 3600;
+const longestDetail = 1000;
+
+/**
+ * Keystone API v3 over HTTP or HTTPS. Redirects are never followed: a token or a password must not
+ * go where Keystone's address does not say.
+ *
+ * Every call has a connection of its own. A kept connection that Keystone has meanwhile closed
+ * would turn a password change into "perhaps it happened", and a call costs Keystone 60 to 700 ms,
+ * next to which a new connection is nothing. It also tells "never sent" from "sent, no answer",
+ * which decides what becomes of a link.
+ *
+ * @throws TypeError where the address is none
+ */
+export function createKeystoneSession(options: KeystoneSessionOptions): KeystoneSession {
+  const base = parseAuthUrl(options.authUrl);
+  const authUrl = base.origin + base.pathPrefix;
+  const maxResponseBytes = options.maxResponseBytes ?? fourMebibytes;
+  const userAgent = options.userAgent ?? "setpass";
+  const timeoutMs = options.timeoutSeconds * 1000;
+  const connect = buildConnector({
+    ca: options.caCertificate,
+    // The whole call has one clock, below; the connector's own would only blur it.
+    timeout: timeoutMs + 1000,
+    allowH2: false,
+  });
+  const underWay = new Set<Promise<unknown>>();
+  let closed = false;
+
+  async function call(request: KeystoneRequest, known: Known): Promise<KeystoneResponse> {
+    const { method } = request;
+    const path = base.pathPrefix + request.path;
+    const fail = (
+      kind: KeystoneErrorKind,
+      message: string,
+      more: Partial<KeystoneErrorFields> = {},
+    ) =>
+      new KeystoneError({
+        kind,
+        message: `${message}: ${method} ${base.origin}${path}`,
+        method,
+        path,
+        status: known.status,
+        keystoneRequestId: known.keystoneRequestId,
+        mayHaveHappened: known.connected && !isRefusal(known.status),
+        ...more,
+      });
+
+    if (closed) throw fail("unreachable", "The Keystone session is closed");
+    for (const token of [request.token, request.subjectToken]) {
+      // Would not survive in a header; and Keystone never issued such a token.
+      if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
+        throw fail("unauthorized", "Not sent, a Keystone token has no such characters");
+      }
+    }
+
+    const controller = new AbortController();
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      controller.abort();
+    }, timeoutMs);
+    const giveUp = () => controller.abort();
+    request.signal?.addEventListener("abort", giveUp, { once: true });
+    if (request.signal?.aborted) giveUp();
+
+    const client = new Client(base.origin, {
+      connect: (connectOptions, callback) =>
+        connect(connectOptions, (...outcome) => {
+          known.connected = outcome[0] === null;
+          callback(...outcome);
+        }),
+      pipelining: 0, // no keep-alive
+      headersTimeout: 0, // the clock above is for all of it
+      bodyTimeout: 0,
+    });
+
+    try {
+      const body = request.json === undefined ? undefined : JSON.stringify(request.json);
+      const answer = await client.request({
+        method,
+        path: path + queryString(request.query),
+        headers: {
+          accept: "application/json",
+          "user-agent": userAgent,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...request.headers,
+          ...(request.token === undefined ? {} : { "x-auth-token": request.token }),
+          ...(request.subjectToken === undefined
+            ? {}
+            : { "x-subject-token": request.subjectToken }),
+          ...(known.requestId === undefined ? {} : { "x-openstack-request-id": known.requestId }),
+        },
+        body,
+        signal: controller.signal,
+      });
+      const status = answer.statusCode;
+      const headers = lookUp(answer.headers);
+      known.status = status;
+      known.keystoneRequestId = plainRequestId(headers.get("x-openstack-request-id"));
+
+      if (status >= 300 && status < 400) {
+        throw fail("invalid-response", `Keystone answered with a redirect (${status})`);
+      }
+      const text = await readBounded(answer.body, maxResponseBytes);
+      if (text === undefined) {
+        throw fail("invalid-response", `Keystone's answer is over ${maxResponseBytes} bytes`);
+      }
+      if (status >= 200 && status < 300) {
+        const json = text === "" ? undefined : parseJson(text);
+        if (json === notJson) {
+          throw fail("invalid-response", `Keystone's answer (${status}) is not JSON`);
+        }
+        return { status, headers, json, keystoneRequestId: known.keystoneRequestId };
+      }
+      throw refusal({ status, headers, text, request, fail });
+    } catch (error) {
+      if (error instanceof KeystoneError) throw error;
+      if (error instanceof undiciErrors.InvalidArgumentError) throw error; // our own mistake
+      const code = errorCode(error);
+      if (timedOut) {
+        const phase = known.connected ? "did not answer in full" : "could not be connected to";
+        throw fail("timeout", `Keystone ${phase} within ${options.timeoutSeconds} s`);
+      }
+      if (request.signal?.aborted) throw fail("interrupted", "The call was given up");
+      if (!known.connected) {
+        throw fail("unreachable", `Keystone is out of reach (${code ?? "no connection"})`);
+      }
+      if (code?.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW") {
+        throw fail("invalid-response", `Keystone's answer is not HTTP (${code})`);
+      }
+      throw fail("interrupted", `The connection to Keystone broke (${code ?? "no code"})`);
+    } finally {
+      clearTimeout(timer);
+      request.signal?.removeEventListener("abort", giveUp);
+      void client.destroy();
+    }
+  }
+
+  return {
+    authUrl,
+    async request(request) {
+      const startedAt = performance.now();
+      const known: Known = { connected: false };
+      if (request.requestId !== undefined && requestIdShape.test(request.requestId)) {
+        known.requestId = request.requestId;
+      }
+      const running = call(request, known);
+      underWay.add(running);
+      let errorKind: KeystoneErrorKind | undefined;
+      try {
+        return await running;
+      } catch (error) {
+        if (error instanceof KeystoneError) errorKind = error.kind;
+        throw error;
+      } finally {
+        underWay.delete(running);
+        options.onCall?.({
+          method: request.method,
+          path: base.pathPrefix + request.path,
+          durationMs: performance.now() - startedAt,
+          requestId: known.requestId,
+          keystoneRequestId: known.keystoneRequestId,
+          status: known.status,
+          errorKind,
+        });
+      }
+    },
+    async close() {
+      closed = true;
+      await Promise.allSettled(underWay);
+    },
+  };
+}
+
+/** What a call has learned so far. */
+interface Known {
+  connected: boolean;
+  requestId?: string;
+  status?: number;
+  keystoneRequestId?: string;
+}
+
+/** A definite no: Keystone did not do what it was asked. */
+function isRefusal(status: number | undefined): boolean {
+  return status !== undefined && status >= 400 && status < 500;
+}
+
+function parseAuthUrl(authUrl: string): { origin: string; pathPrefix: string } {
+  let url: URL;
+  try {
+    url = new URL(authUrl);
+  } catch {
+    throw new TypeError("Keystone's address is not a URL");
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    throw new TypeError("Keystone's address must begin with http:// or https://");
+  }
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+    throw new TypeError("Keystone's address must hold no user name, query or fragment");
+  }
+  const path = url.pathname.replace(/\/+$/, "").replace(/\/v3$/, "");
+  return { origin: url.origin, pathPrefix: `${path}/v3` };
+}
+
+function queryString(query: KeystoneRequest["query"]): string {
+  const given = Object.entries(query ?? {}).filter(
+    (pair): pair is [string, string] => pair[1] !== undefined,
+  );
+  return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
+}
+
+function lookUp(headers: Record<string, string | string[] | undefined>): KeystoneResponseHeaders {
+  return {
+    get(name) {
+      const value = headers[name.toLowerCase()];
+      return Array.isArray(value) ? value[0] : value;
+    },
+    names: () => Object.keys(headers),
+  };
+}
+
+/** The body as text; undefined as soon as it is longer than allowed. */
+async function readBounded(
+  body: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+const notJson = Symbol("not JSON");
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return notJson; // the parser's own words would quote the answer
+  }
+}
+
+interface Refused {
+  status: number;
+  headers: KeystoneResponseHeaders;
+  text: string;
+  request: KeystoneRequest;
+  fail: (
+    kind: KeystoneErrorKind,
+    message: string,
+    more?: Partial<KeystoneErrorFields>,
+  ) => KeystoneError;
+}
+
+const kindOfStatus: Readonly<Record<number, KeystoneErrorKind>> = {
+  400: "bad-request",
+  401: "unauthorized",
+  403: "forbidden",
+  404: "not-found",
+  409: "conflict",
+};
+
+/** Turns an answer of 4xx or 5xx (or stranger) into the error that says what it was. */
+function refusal({ status, headers, text, request, fail }: Refused): KeystoneError {
+  const json = parseJson(text);
+  const detail = detailOf(json, request);
+  const retryAfterSeconds = parseRetryAfter(headers.get("retry-after"), Date.now());
+  const more = { detail, retryAfterSeconds };
+
+  if (status === 429) return fail("rate-limited", "Keystone asks for fewer calls (429)", more);
+  if (status >= 500) return fail("server-error", `Keystone failed (${status})`, more);
+
+  if (status === 401 && headers.get("openstack-auth-receipt") !== undefined) {
+    return fail("mfa-required", "Keystone asks for another method of authentication (401)", {
+      ...more,
+      requiredAuthMethods: requiredAuthMethodsOf(json),
+    });
+  }
+  const kind = kindOfStatus[status];
+  if (kind === undefined) return fail("unexpected-status", `Keystone answered ${status}`, more);
+
+  // Keystone explains each of these in JSON. A proxy's page, or another service at a mistyped
+  // address, must not pass for "no such user" or "wrong password".
+  if (request.method !== "HEAD" && !isErrorAnswer(json)) {
+    return fail("invalid-response", `The answer (${status}) is not Keystone's JSON`);
+  }
+  return fail(kind, `Keystone answered ${status}`, more);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isErrorAnswer(json: unknown): boolean {
+  return isObject(json) && isObject(json.error);
+}
+
+function requiredAuthMethodsOf(json: unknown): string[][] {
+  const sets = isObject(json) ? json.required_auth_methods : undefined;
+  if (!Array.isArray(sets)) return [];
+  return sets
+    .filter((set) => Array.isArray(set))
+    .map((set: unknown[]) => set.filter((method) => typeof method === "string"));
+}
+
+/** Keystone's own words: one bounded line, without what it was sent. */
+function detailOf(json: unknown, request: KeystoneRequest): string | undefined {
+  if (!isObject(json) || !isObject(json.error)) return undefined;
+  const { message } = json.error;
+  if (typeof message !== "string") return undefined;
+  let words = message;
+  // Keystone's schema errors quote the value: "Invalid input for field 'user/password': 'abc' is …".
+  const field = /^Invalid input for field '[^']*'/.exec(words);
+  if (field) words = field[0];
+  for (const secret of secretsIn(request)) {
+    for (const quote of ["'", '"']) {
+      words = words.replaceAll(`${quote}${secret}${quote}`, `${quote}…${quote}`);
+    }
+    // Long enough not to be an ordinary word of the message.
+    if (secret.length >= 16) words = words.replaceAll(secret, "…");
+  }
+  const line = words
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, " ")
+    .trim()
+    .slice(0, longestDetail);
+  return line === "" ? undefined : line;
+}
+
+const secretFields = new Set(["password", "original_password", "secret", "passcode"]);
+
+function secretsIn(request: KeystoneRequest): string[] {
+  const found: string[] = [];
+  if (request.token) found.push(request.token);
+  if (request.subjectToken) found.push(request.subjectToken);
+  const walk = (value: unknown, name: string, parent: string) => {
+    if (typeof value === "string") {
+      if (value !== "" && (secretFields.has(name) || (name === "id" && parent === "token"))) {
+        found.push(value);
+      }
+    } else if (isObject(value)) {
+      for (const [key, inner] of Object.entries(value)) walk(inner, key, name);
+    }
+  };
+  walk(request.json, "", "");
+  return found;
+}
+
+/** Our own log must not be written by whoever answers in Keystone's place. */
+function plainRequestId(value: string | undefined): string | undefined {
+  return value !== undefined && /^[\w-]{1,64}$/.test(value) ? value : undefined;
+}
+
+/** `Retry-After` in seconds or as a date (RFC 9110, 10.2.3); undefined where it is neither. */
+function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
+  if (value === undefined) return undefined;
+  const trimmed = value.trim();
+  const seconds = /^\d{1,10}$/.test(trimmed)
+    ? Number(trimmed)
+    : Math.ceil((Date.parse(trimmed) - nowMs) / 1000);
+  if (Number.isNaN(seconds)) return undefined;
+  return Math.min(Math.max(seconds, 0), longestRetryAfterSeconds);
+}
+
+function errorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" && /^\w{1,60}$/.test(error.code) ? error.code : undefined;
+}
