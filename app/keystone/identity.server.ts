@@ -100,17 +100,31 @@ function unreadable(
   });
 }
 
-async function undefinedIfNotFound<T>(asked: Promise<T>): Promise<T | undefined> {
+async function undefinedIfNotFound<T>(asking: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await asked;
+    return await asking();
   } catch (error) {
     if (isKeystoneError(error) && error.kind === "not-found") return undefined;
     throw error;
   }
 }
 
-function userPath(userId: string): string {
-  return `/users/${encodeURIComponent(userId)}`;
+/**
+ * The path below a collection of what has this id.
+ * @throws KeystoneError `not-found`, without asking, for an id that no path can name: an empty one
+ *   would name the collection, `..` something else, and a slash never reaches Keystone as one
+ */
+function pathOf(session: KeystoneSession, collection: "users" | "domains", id: string): string {
+  if (id === "" || id === "." || id === ".." || id.includes("/")) {
+    throw new KeystoneError({
+      kind: "not-found",
+      message: `Not sent, no id in Keystone's ${collection} can be like this`,
+      method: "GET",
+      path: `${new URL(session.authUrl).pathname}/${collection}`,
+      mayHaveHappened: false,
+    });
+  }
+  return `/${collection}/${encodeURIComponent(id)}`;
 }
 
 /**
@@ -165,12 +179,12 @@ export async function getUser(
   session: KeystoneSession,
   options: { token: string; userId: string; requestId?: string },
 ): Promise<KeystoneUser | undefined> {
-  const answer = await undefinedIfNotFound(
+  const answer = await undefinedIfNotFound(() =>
     ask(
       session,
       {
         method: "GET",
-        path: userPath(options.userId),
+        path: pathOf(session, "users", options.userId),
         token: options.token,
         requestId: options.requestId,
       },
@@ -201,12 +215,12 @@ export async function getDomain(
   session: KeystoneSession,
   options: { token: string; domainId: string; requestId?: string },
 ): Promise<{ id: string; name: string } | undefined> {
-  const answer = await undefinedIfNotFound(
+  const answer = await undefinedIfNotFound(() =>
     ask(
       session,
       {
         method: "GET",
-        path: `/domains/${encodeURIComponent(options.domainId)}`,
+        path: pathOf(session, "domains", options.domainId),
         token: options.token,
         requestId: options.requestId,
       },
@@ -223,9 +237,14 @@ export interface PasswordPolicy {
   description?: string;
 }
 
+const defaultDomainId = "default";
+
 /**
- * The password rules of a domain, which any valid token may read; empty where there are none or
- * they are not told. Keystone API: GET /v3/domains/{id}/config/security_compliance.
+ * The password rules for the users of a domain, which any valid token may read; empty where there
+ * are none or they are not told. Keystone API: GET /v3/domains/{id}/config/security_compliance.
+ *
+ * Keystone has one set of rules for all domains, and tells it under the default domain only (403
+ * for any other): so that one is asked in that case.
  *
  * @throws KeystoneError
  */
@@ -238,7 +257,7 @@ export async function getPasswordPolicy(
       session,
       {
         method: "GET",
-        path: `/domains/${encodeURIComponent(options.domainId)}/config/security_compliance`,
+        path: `${pathOf(session, "domains", options.domainId)}/config/security_compliance`,
         token: options.token,
         requestId: options.requestId,
       },
@@ -251,9 +270,11 @@ export async function getPasswordPolicy(
       ...(description !== undefined && { description }),
     };
   } catch (error) {
-    if (isKeystoneError(error) && (error.kind === "not-found" || error.kind === "forbidden")) {
-      return {};
+    if (!isKeystoneError(error)) throw error;
+    if (error.kind === "forbidden" && options.domainId !== defaultDomainId) {
+      return getPasswordPolicy(session, { ...options, domainId: defaultDomainId });
     }
+    if (error.kind === "not-found" || error.kind === "forbidden") return {};
     throw error;
   }
 }
@@ -332,7 +353,7 @@ export async function setUserPassword(
   try {
     await session.request({
       method: "PATCH",
-      path: userPath(options.userId),
+      path: pathOf(session, "users", options.userId),
       token: options.token,
       json: { user: { password: options.password } },
       requestId: options.requestId,
@@ -341,15 +362,21 @@ export async function setUserPassword(
   } catch (error) {
     if (!isKeystoneError(error)) throw error;
     if (error.kind === "bad-request" || error.kind === "conflict") {
-      return { ok: false, reason: "refused", message: error.detail ?? noWords };
+      return refusedInWords(error);
     }
-    if (error.kind === "forbidden") return { ok: false, reason: "forbidden" };
+    if (error.kind === "forbidden") {
+      if (isPasswordTooLong(error.detail)) return refusedInWords(error);
+      return { ok: false, reason: "forbidden" };
+    }
     if (error.kind === "not-found") return { ok: false, reason: "unknown-user" };
     throw error;
   }
 }
 
-const noWords = "Keystone refused the password without saying why.";
+function refusedInWords(error: KeystoneError): { ok: false; reason: "refused"; message: string } {
+  const message = error.detail ?? "Keystone refused the password without saying why.";
+  return { ok: false, reason: "refused", message };
+}
 
 export type ChangePasswordOutcome =
   | { ok: true }
@@ -387,7 +414,7 @@ export async function changePassword(
   try {
     await session.request({
       method: "POST",
-      path: `${userPath(options.userId)}/password`,
+      path: `${pathOf(session, "users", options.userId)}/password`,
       json: {
         user: { password: options.password, original_password: options.originalPassword },
       },
@@ -401,12 +428,12 @@ export async function changePassword(
 }
 
 function changeRefused(error: KeystoneError): ChangePasswordOutcome {
-  const detail = error.detail ?? "";
+  const { detail } = error;
   switch (error.kind) {
     case "bad-request":
     case "conflict":
       if (isPasswordLocked(detail)) return { ok: false, reason: "password-locked" };
-      return { ok: false, reason: "refused", message: error.detail ?? noWords };
+      return refusedInWords(error);
     case "unauthorized":
     case "mfa-required":
     case "not-found":
@@ -414,6 +441,7 @@ function changeRefused(error: KeystoneError): ChangePasswordOutcome {
       if (isAccountLocked(detail)) return { ok: false, reason: "account-locked" };
       return { ok: false, reason: "wrong-original" };
     case "forbidden":
+      if (isPasswordTooLong(detail)) return refusedInWords(error);
       return { ok: false, reason: "read-only" };
     default:
       return {
@@ -428,28 +456,48 @@ function changeRefused(error: KeystoneError): ChangePasswordOutcome {
   }
 }
 
-// Keystone tells these apart only by its words; they have been the same since 2017 (Pike) and are
-// not translated unless a client asks for a language, which we do not.
-function isAccountDisabled(detail: string): boolean {
-  return /account is disabled/i.test(detail);
+// Keystone tells these apart only by its words (the class names in its exception.py are given). It
+// says them in the language asked for, and the session asks for English.
+const words = {
+  /** UserDisabled */
+  accountDisabled: /account is disabled/i,
+  /** AccountLocked */
+  accountLocked: /account is locked/i,
+  /** PasswordExpired */
+  passwordExpired: /password is expired/i,
+  /** PasswordSelfServiceDisabled: the user's option `lock_password` */
+  passwordLocked: /disallowing password changes/i,
+  /** PasswordVerificationError: a 403, of all things, with strict_password_check */
+  passwordTooLong: /password length must be/i,
+};
+
+function isAccountDisabled(detail = ""): boolean {
+  return words.accountDisabled.test(detail);
 }
 
-function isAccountLocked(detail: string): boolean {
-  return /account is locked/i.test(detail);
+function isAccountLocked(detail = ""): boolean {
+  return words.accountLocked.test(detail);
 }
 
-function isPasswordLocked(detail: string): boolean {
-  return /password is locked|lock_password|not allowed to change|cannot be changed/i.test(detail);
+function isPasswordExpired(detail = ""): boolean {
+  return words.passwordExpired.test(detail);
 }
 
-function isPasswordExpired(detail: string): boolean {
-  return /password is expired/i.test(detail);
+function isPasswordLocked(detail = ""): boolean {
+  return words.passwordLocked.test(detail);
+}
+
+function isPasswordTooLong(detail = ""): boolean {
+  return words.passwordTooLong.test(detail);
 }
 
 /**
  * Whether this is the user's password, as far as Keystone can be made to say so: asks for an
  * unscoped token. A refusal counts as a failed sign-in towards Keystone's own lockout, so ask only
  * where the answer is needed. Keystone API: POST /v3/auth/tokens.
+ *
+ * Of a disabled account Keystone 22 says 401 whatever the password, without looking at it: that
+ * reads as `refused` here. One that names the account as disabled has looked at the password.
  *
  * @returns `unknown` where Keystone does not answer or will not say (account locked); does not throw
  *   for anything Keystone does
@@ -471,7 +519,7 @@ export async function isPasswordAccepted(
     // Another method is asked for only after the password was found right.
     if (error.kind === "mfa-required") return "accepted";
     if (error.kind !== "unauthorized") return "unknown";
-    const detail = error.detail ?? "";
+    const { detail } = error;
     if (isAccountLocked(detail)) return "unknown";
     if (isPasswordExpired(detail) || isAccountDisabled(detail)) return "accepted";
     return "refused";

@@ -162,6 +162,8 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
         path: path + queryString(request.query),
         headers: {
           accept: "application/json",
+          // Else Keystone words its errors in the language its server happens to run in.
+          "accept-language": "en-US, en",
           "user-agent": userAgent,
           ...(body === undefined ? {} : { "content-type": "application/json" }),
           ...request.headers,
