@@ -45,8 +45,9 @@ export const links = pgTable(
     /** The redemption under way holds the row until then. */
     claimedUntil: instant("claimed_until"),
     claimId: uuid("claim_id"),
-    /** The password that redemption sends to Keystone: what to ask with if its answer is lost. */
-    sealedAttempt: bytea("sealed_attempt"),
+    /** Passwords sent to Keystone whose answer may be lost: what to ask with. Sealed JSON. */
+    sealedAttempts: bytea("sealed_attempts"),
+    attemptedAt: instant("attempted_at"),
     mailTo: text("mail_to"),
     userName: text("user_name"),
     userDomainId: text("user_domain_id"),
@@ -78,7 +79,7 @@ export const links = pgTable(
     ),
     check(
       "links_done_is_erased",
-      sql`${table.state} = 'pending' or (${table.tokenHash} is null and ${table.pinMac} is null and ${table.sealedPinKey} is null and ${table.sealedPassword} is null and ${table.sealedAttempt} is null)`,
+      sql`${table.state} = 'pending' or (${table.tokenHash} is null and ${table.pinMac} is null and ${table.sealedPinKey} is null and ${table.sealedPassword} is null and ${table.sealedAttempts} is null)`,
     ),
   ],
 );
@@ -103,12 +104,7 @@ export const adminSessions = pgTable(
 );
 
 export const MAIL_STATES = ["queued", "sent", "failed", "cancelled"] as const;
-export const MAIL_TEMPLATES = [
-  "link",
-  "password-set",
-  "link-problem",
-  "reset-request",
-] as const;
+export const MAIL_TEMPLATES = ["link", "password-set", "link-problem", "reset-request"] as const;
 
 /** The outbox: a mail is written in the transaction of the act it tells of, and sent by a worker. */
 export const mails = pgTable(

@@ -37,7 +37,8 @@ CREATE TABLE "links" (
 	"expires_at" timestamp with time zone NOT NULL,
 	"claimed_until" timestamp with time zone,
 	"claim_id" uuid,
-	"sealed_attempt" "bytea",
+	"sealed_attempts" "bytea",
+	"attempted_at" timestamp with time zone,
 	"mail_to" text,
 	"user_name" text,
 	"user_domain_id" text,
@@ -56,7 +57,7 @@ CREATE TABLE "links" (
 	"revoked_at" timestamp with time zone,
 	CONSTRAINT "links_state" CHECK ("links"."state" in ('pending', 'completed', 'revoked')),
 	CONSTRAINT "links_pending_is_whole" CHECK ("links"."state" <> 'pending' or ("links"."pin_mac" is null) = ("links"."sealed_password" is null)),
-	CONSTRAINT "links_done_is_erased" CHECK ("links"."state" = 'pending' or ("links"."token_hash" is null and "links"."pin_mac" is null and "links"."sealed_pin_key" is null and "links"."sealed_password" is null and "links"."sealed_attempt" is null))
+	CONSTRAINT "links_done_is_erased" CHECK ("links"."state" = 'pending' or ("links"."token_hash" is null and "links"."pin_mac" is null and "links"."sealed_pin_key" is null and "links"."sealed_password" is null and "links"."sealed_attempts" is null))
 );
 --> statement-breakpoint
 CREATE TABLE "mails" (

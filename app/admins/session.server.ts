@@ -1,0 +1,76 @@
+import { deleteSession, findSession as findRow, touchSession } from "../../db/admin-sessions.store";
+import { recordEvent } from "../../db/audit-events.store";
+import { revokeToken } from "../keystone/identity.server";
+import type { Admin, Origin } from "../links/link-context.server";
+import { describeError } from "../log.server";
+import { hashToken } from "../vault/vault.server";
+import { type AdminContext, sealedTokenOf } from "./sign-in.server";
+
+/** An administrator who is signed in. */
+export interface AdminSession extends Admin {
+  readonly userDomainName: string;
+  /** The Keystone token, scoped to the admin project. */
+  readonly keystoneToken: string;
+  readonly expiresAt: Date;
+}
+
+/** Writing it on every request would make every page view a write. */
+const TOUCH_AFTER_MS = 60_000;
+
+/**
+ * @param sessionId what the cookie holds, unchecked
+ * @returns undefined where there is no such session any more: signed out, idle too long, or past the
+ *   end of its Keystone token
+ */
+export async function findSession(
+  { config, db, vault }: Pick<AdminContext, "config" | "db" | "vault">,
+  sessionId: string,
+): Promise<AdminSession | undefined> {
+  const idHash = hashToken(sessionId);
+  const row = await findRow(db, { idHash, idleSeconds: config.admin.sessionIdleSeconds });
+  if (!row) return undefined;
+  if (Date.now() - row.lastSeenAt.getTime() > TOUCH_AFTER_MS) await touchSession(db, idHash);
+  return {
+    userId: row.userId,
+    userName: row.userName,
+    userDomainName: row.userDomainName,
+    ...(row.userEmail !== null && { userEmail: row.userEmail }),
+    keystoneToken: vault.open(row.sealedToken, sealedTokenOf(idHash)).toString("utf8"),
+    expiresAt: row.expiresAt,
+  };
+}
+
+/** Ends the session here, and its token in Keystone as far as Keystone can be reached. */
+export async function signOut(
+  { db, vault, keystone, log }: AdminContext,
+  sessionId: string,
+  origin: Origin,
+): Promise<void> {
+  const idHash = hashToken(sessionId);
+  const row = await db.transaction(async (tx) => {
+    const deleted = await deleteSession(tx, idHash);
+    if (deleted)
+      await recordEvent(tx, {
+        action: "admin.signed-out",
+        actorKind: "admin",
+        actorId: deleted.userId,
+        actorName: deleted.userName,
+        outcome: "ok",
+        clientAddress: origin.clientAddress,
+        requestId: origin.requestId,
+      });
+    return deleted;
+  });
+  if (!row) return;
+  try {
+    const token = vault.open(row.sealedToken, sealedTokenOf(idHash)).toString("utf8");
+    await revokeToken(keystone, { token, requestId: origin.requestId });
+  } catch (error) {
+    // The row is gone, so the token is out of reach from here; it ends by itself in Keystone.
+    log.warn("admin.token-not-revoked", {
+      actorId: row.userId,
+      requestId: origin.requestId,
+      error: describeError(error),
+    });
+  }
+}

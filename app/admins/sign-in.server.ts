@@ -1,0 +1,156 @@
+import { randomBytes } from "node:crypto";
+import { insertSession } from "../../db/admin-sessions.store";
+import { recordEvent } from "../../db/audit-events.store";
+import type { Database } from "../../db/client";
+import type { Config } from "../config.server";
+import type { AccessInfo } from "../keystone/access-info.server";
+import { authenticate, passwordAuth } from "../keystone/auth.server";
+import { isKeystoneError } from "../keystone/errors.server";
+import { getUser } from "../keystone/identity.server";
+import type { KeystoneSession } from "../keystone/session.server";
+import type { Origin } from "../links/link-context.server";
+import type { Log } from "../log.server";
+import { hashToken, type SealedFor, type Vault } from "../vault/vault.server";
+import { mayAdminister } from "./authorize-token.server";
+
+/** What the use cases of administrators work with; `services.server.ts` wires it. */
+export interface AdminContext {
+  readonly config: Pick<Config, "admin">;
+  readonly db: Database;
+  readonly vault: Vault;
+  readonly keystone: KeystoneSession;
+  readonly log: Log;
+}
+
+export interface Credentials {
+  userName: string;
+  /** The domain's name, as people know it. */
+  domainName: string;
+  password: string;
+  /** A one-time code (TOTP), for accounts that have one. */
+  passcode?: string;
+}
+
+/** The secret in the session cookie: 256 random bits, base64url. */
+export type SessionId = string & { readonly __brand: "SessionId" };
+
+export type SignInResult =
+  | { ok: true; sessionId: SessionId; expiresAt: Date }
+  /** Wrong name, password, domain or code, no role in the admin project: Keystone does not tell. */
+  | { ok: false; reason: "refused" }
+  /** The password was right; the account asks for a one-time code as well. */
+  | { ok: false; reason: "passcode-needed" }
+  | { ok: false; reason: "keystone-unavailable"; retryAfterSeconds: number };
+
+export const sealedTokenOf = (idHash: Buffer): SealedFor => ({
+  column: "admin_sessions.sealed_token",
+  row: idHash.toString("hex"),
+});
+
+/**
+ * Signs an administrator in with Keystone, straight into the admin project: one call tells both who it
+ * is and whether they may. There is no session row before that, and its id is always a new one.
+ */
+export async function signIn(
+  context: AdminContext,
+  credentials: Credentials,
+  origin: Origin,
+): Promise<SignInResult> {
+  const { config, keystone } = context;
+  let access: AccessInfo;
+  try {
+    access = await authenticate(
+      keystone,
+      passwordAuth({
+        userName: credentials.userName,
+        userDomainName: credentials.domainName,
+        password: credentials.password,
+        ...(credentials.passcode && { passcode: credentials.passcode }),
+      }),
+      {
+        scope: {
+          projectName: config.admin.projectName,
+          projectDomainId: config.admin.projectDomainId,
+        },
+        requestId: origin.requestId,
+      },
+    );
+  } catch (error) {
+    if (!isKeystoneError(error)) throw error;
+    switch (error.kind) {
+      case "mfa-required":
+        return { ok: false, reason: "passcode-needed" };
+      case "unauthorized":
+      case "forbidden":
+      case "not-found":
+      case "bad-request":
+        return refuse(context, origin, { reason: "refused" });
+      default:
+        return {
+          ok: false,
+          reason: "keystone-unavailable",
+          retryAfterSeconds: error.retryAfterSeconds ?? 10,
+        };
+    }
+  }
+  if (!mayAdminister(access, config.admin))
+    return refuse(context, origin, { reason: "role-missing", access });
+  return startSession(context, access, origin);
+}
+
+/** The refused are counted in the trail without their name: people type passwords in that field. */
+async function refuse(
+  context: AdminContext,
+  origin: Origin,
+  refusal: { reason: "refused" | "role-missing"; access?: AccessInfo },
+): Promise<SignInResult> {
+  await recordEvent(context.db, {
+    action: "admin.sign-in-refused",
+    actorKind: "admin",
+    actorId: refusal.access?.user.id,
+    actorName: refusal.access?.user.name,
+    outcome: refusal.reason,
+    clientAddress: origin.clientAddress,
+    requestId: origin.requestId,
+  });
+  return { ok: false, reason: "refused" };
+}
+
+async function startSession(
+  { config, db, vault, keystone, log }: AdminContext,
+  access: AccessInfo,
+  origin: Origin,
+): Promise<SignInResult> {
+  const sessionId = randomBytes(32).toString("base64url") as SessionId;
+  const idHash = hashToken(sessionId);
+  const ownEnd = new Date(Date.now() + config.admin.sessionMaxSeconds * 1000);
+  const expiresAt = access.expiresAt && access.expiresAt < ownEnd ? access.expiresAt : ownEnd;
+  // Where a user's problem is mailed to. An administrator without an address is no reason to refuse.
+  const self = await getUser(keystone, {
+    token: access.token,
+    userId: access.user.id,
+    requestId: origin.requestId,
+  }).catch(() => undefined);
+  await db.transaction(async (tx) => {
+    await insertSession(tx, {
+      idHash,
+      userId: access.user.id,
+      userName: access.user.name,
+      userDomainName: access.user.domain.name,
+      userEmail: self?.email,
+      sealedToken: vault.seal(access.token, sealedTokenOf(idHash)),
+      expiresAt,
+    });
+    await recordEvent(tx, {
+      action: "admin.signed-in",
+      actorKind: "admin",
+      actorId: access.user.id,
+      actorName: access.user.name,
+      outcome: "ok",
+      clientAddress: origin.clientAddress,
+      requestId: origin.requestId,
+    });
+  });
+  log.info("admin.signed-in", { actorId: access.user.id, requestId: origin.requestId });
+  return { ok: true, sessionId, expiresAt };
+}

@@ -1,0 +1,30 @@
+import type { Database } from "../../db/client";
+import type { Config } from "../config.server";
+import type { KeystoneSession } from "../keystone/session.server";
+import type { Log } from "../log.server";
+import type { Vault } from "../vault/vault.server";
+
+/** What the use cases of links work with; `services.server.ts` wires it. */
+export interface LinkContext {
+  readonly config: Pick<Config, "links" | "publicUrl" | "keystone" | "mail">;
+  readonly db: Database;
+  readonly vault: Vault;
+  readonly keystone: KeystoneSession;
+  readonly log: Log;
+  /** Tells the mail worker that the outbox has something new, once the transaction is committed. */
+  readonly outbox: { wake(): void };
+}
+
+/** Where an act comes from, for the audit trail. */
+export interface Origin {
+  readonly clientAddress?: string;
+  /** `req-<uuid>`, the one Keystone is told as well. */
+  readonly requestId: string;
+}
+
+/** The administrator, or the script, that acts. */
+export interface Admin {
+  readonly userId: string;
+  readonly userName: string;
+  readonly userEmail?: string;
+}

@@ -1,0 +1,83 @@
+/**
+ * The rules a new password is held to before Keystone is asked. Shared by the server and the portal's
+ * script, so that the browser never promises what the server refuses.
+ */
+
+/** bcrypt, which Keystone uses, silently ignores what comes after this many bytes. */
+export const MAX_PASSWORD_BYTES = 72;
+
+export type PasswordProblem = "empty" | "too-long" | "control-characters" | "policy";
+
+export interface PasswordPolicyText {
+  /** Keystone's `password_regex`, in Python's dialect. */
+  readonly regex: string | null;
+  readonly description: string | null;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: finding control characters is the point; a NUL makes Keystone drop the connection.
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/**
+ * @param password as typed
+ * @returns the first rule it breaks, or undefined. Lone surrogates count as control characters: they
+ *   have no UTF-8 form, so Keystone would store something else than was typed.
+ */
+export function findPasswordProblem(
+  password: string,
+  policy: PasswordPolicyText,
+): PasswordProblem | undefined {
+  if (password === "") return "empty";
+  if (CONTROL.test(password) || /\p{Surrogate}/u.test(password)) return "control-characters";
+  if (new TextEncoder().encode(password).length > MAX_PASSWORD_BYTES) return "too-long";
+  if (policy.regex !== null && translatePolicy(policy.regex)?.test(password) === false)
+    return "policy";
+  return undefined;
+}
+
+/**
+ * Keystone matches with Python's `re.match`: anchored at the start alone.
+ *
+ * @param pythonRegex Keystone's `password_regex`
+ * @returns the same expression for JavaScript, or undefined where the dialects differ in something it
+ *   uses. Then nothing is checked here: refusing what Keystone takes would lock somebody out, and
+ *   Keystone checks in any case.
+ */
+export function translatePolicy(pythonRegex: string): RegExp | undefined {
+  const pythonOnly = /\(\?[P#aiLmsux(-]|\{,|\[\[|[*+?}]\+/;
+  if (pythonOnly.test(pythonRegex)) return undefined;
+  let insideClass = false;
+  try {
+    const translated = pythonRegex.replace(/\\([\s\S])|[[\]]/g, (whole, escaped?: string) => {
+      if (escaped !== undefined) return translateEscape(escaped, { insideClass });
+      insideClass = whole === "[";
+      return whole;
+    });
+    return new RegExp(`^(?:${translated})`, "u");
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Python's `\d` and `\w` take every script's digits and letters, JavaScript's ASCII alone.
+ *
+ * @throws {RangeError} where JavaScript has no equal
+ */
+function translateEscape(escaped: string, { insideClass }: { insideClass: boolean }): string {
+  switch (escaped) {
+    case "d":
+      return "\\p{Nd}";
+    case "D":
+      return "\\P{Nd}";
+    case "w":
+      return insideClass ? "\\p{L}\\p{N}_" : "[\\p{L}\\p{N}_]";
+    case "W":
+      if (insideClass) break;
+      return "[^\\p{L}\\p{N}_]";
+    case "-":
+      return insideClass ? "\\-" : "-";
+  }
+  if (/[sSbB^$\\.*+?()[\]{}|/]/.test(escaped)) return `\\${escaped}`;
+  if (/[^A-Za-z0-9]/.test(escaped)) return escaped;
+  throw new RangeError(`\\${escaped} means something else here`);
+}

@@ -1,0 +1,389 @@
+import { randomUUID } from "node:crypto";
+import { recordEvent } from "../../db/audit-events.store";
+import {
+  claimLink,
+  completeLink,
+  countAttempt,
+  findLink,
+  findLinkByToken,
+  giveAttemptBack,
+  releaseClaim,
+} from "../../db/links.store";
+import { enqueueMail } from "../../emails/outbox";
+import {
+  type ChangePasswordOutcome,
+  changePassword,
+  isPasswordAccepted,
+} from "../keystone/identity.server";
+import { hashToken } from "../vault/vault.server";
+import type { LinkContext, Origin } from "./link-context.server";
+import { attemptsLeft } from "./link-status";
+import type { LinkToken } from "./link-token.server";
+import { findPasswordProblem, type PasswordProblem } from "./password-rules";
+import { isPin, matchesPin } from "./pin.server";
+import {
+  openAttempts,
+  openPassword,
+  type PasswordAttempt,
+  sealAttempts,
+  sealPassword,
+} from "./sealed-fields.server";
+
+export interface RedeemRequest {
+  token: LinkToken;
+  pin: string;
+  password: string;
+}
+
+/** Why an administrator has to help; kept with the link and told to its issuer. */
+export type LinkProblem =
+  | "initial-password-stale"
+  | "account-disabled"
+  | "account-locked"
+  | "password-locked"
+  | "read-only-account";
+
+export type RedeemResult =
+  | { ok: true; userName: string | null }
+  /** Unknown, replaced or used. */
+  | { ok: false; reason: "unknown-link" }
+  | { ok: false; reason: "malformed-pin"; pinLength: number }
+  | { ok: false; reason: "wrong-pin"; attemptsLeft: number }
+  | { ok: false; reason: "locked" }
+  | { ok: false; reason: "expired" }
+  /** Another redemption of the same link is under way. */
+  | { ok: false; reason: "in-progress" }
+  /** The administrator renewed or revoked the link while Keystone was setting the password. */
+  | { ok: false; reason: "superseded" }
+  | { ok: false; reason: "password-problem"; problem: PasswordProblem; description: string | null }
+  /** Keystone's password rules, in its own words. */
+  | { ok: false; reason: "password-refused"; message: string }
+  | { ok: false; reason: "needs-administrator"; problem: LinkProblem }
+  | { ok: false; reason: "keystone-unavailable"; retryAfterSeconds: number };
+
+/** Four calls can follow one another (set, ask, set, ask); after that this process is taken for dead. */
+export const leaseSecondsFor = (keystoneTimeoutSeconds: number) =>
+  Math.max(60, 4 * keystoneTimeoutSeconds + 20);
+
+const RETRY_AFTER_SECONDS = 10;
+
+/** A row claimed for one redemption, with what was found in it. */
+interface Claim {
+  readonly id: string;
+  readonly claimId: string;
+  readonly userId: string;
+  readonly initialPassword: string;
+  /** Passwords sent before, whose answers were lost; oldest first. */
+  readonly unsettled: readonly PasswordAttempt[];
+}
+
+/**
+ * Sets the user's own password in Keystone, once. The procedure is DESIGN section 6: count before
+ * comparing, claim before acting, complete with the audit row and the mail, erase when done.
+ *
+ * @param request.pin and `password` as typed
+ * @returns every outcome as a value; throws only where the database fails
+ */
+export async function redeemLink(
+  context: LinkContext,
+  request: RedeemRequest,
+  origin: Origin,
+): Promise<RedeemResult> {
+  const row = await findLinkByToken(context.db, hashToken(request.token));
+  if (!row) return { ok: false, reason: "unknown-link" };
+
+  const policy = { regex: row.policyRegex, description: row.policyDescription };
+  const problem = findPasswordProblem(request.password, policy);
+  if (problem)
+    return { ok: false, reason: "password-problem", problem, description: policy.description };
+  const { pinLength } = context.config.links;
+  if (!isPin(request.pin, pinLength)) return { ok: false, reason: "malformed-pin", pinLength };
+
+  const opened = await openWithPin(context, request, origin);
+  if (!opened.ok) {
+    context.log.info("link.redeem-refused", {
+      linkId: row.id,
+      userId: row.userId,
+      reason: opened.reason,
+      requestId: origin.requestId,
+    });
+    return opened;
+  }
+  return setPassword(context, opened.claim, request.password, origin);
+}
+
+type OpenResult = { ok: true; claim: Claim } | Exclude<RedeemResult, { ok: true }>;
+
+/**
+ * Counts, compares, and claims, in one short transaction. The counting UPDATE holds the row's lock, so
+ * that however many come at once, they are compared one after the other and no more than the limit
+ * ever is; a right PIN's attempt is given back before the next in line is counted.
+ */
+async function openWithPin(
+  context: LinkContext,
+  request: RedeemRequest,
+  origin: Origin,
+): Promise<OpenResult> {
+  const { config, vault } = context;
+  const tokenHash = hashToken(request.token);
+  return context.db.transaction(async (tx): Promise<OpenResult> => {
+    const row = await countAttempt(tx, { tokenHash, ...config.links });
+    if (!row) {
+      const known = await findLinkByToken(tx, tokenHash);
+      return { ok: false, reason: known ? "locked" : "unknown-link" };
+    }
+    const { sealedPinKey, pinMac, sealedPassword } = row;
+    if (!sealedPinKey || !pinMac || !sealedPassword) return { ok: false, reason: "unknown-link" };
+
+    const stored = { sealedPinKey, pinMac };
+    if (!matchesPin(vault, { pin: request.pin, userId: row.userId, stored })) {
+      await recordEvent(tx, userEvent(row, origin, "link.pin-refused", "wrong-pin"));
+      return { ok: false, reason: "wrong-pin", attemptsLeft: attemptsLeft(row, config.links) };
+    }
+
+    await giveAttemptBack(tx, row.id);
+    if (row.expiresAt <= new Date()) {
+      await recordEvent(tx, userEvent(row, origin, "link.redeem-refused", "expired"));
+      return { ok: false, reason: "expired" };
+    }
+    const unsettled = openAttempts(vault, row.userId, row.sealedAttempts);
+    const attempts = [...unsettled, { by: "user", password: request.password } as const];
+    const claim: Claim = {
+      id: row.id,
+      claimId: randomUUID(),
+      userId: row.userId,
+      initialPassword: openPassword(vault, row.userId, sealedPassword),
+      unsettled,
+    };
+    const claimed = await claimLink(tx, {
+      id: claim.id,
+      claimId: claim.claimId,
+      leaseSeconds: leaseSecondsFor(config.keystone.timeoutSeconds),
+      sealedAttempts: sealAttempts(vault, row.userId, attempts),
+    });
+    return claimed ? { ok: true, claim } : { ok: false, reason: "in-progress" };
+  });
+}
+
+/** What Keystone made of the typed password, after every question that had to be asked. */
+type Settled =
+  | { is: "set" }
+  | { is: "refused"; outcome: Exclude<ChangePasswordOutcome, { ok: true }>; current: string }
+  | { is: "unknown"; retryAfterSeconds: number };
+
+async function setPassword(
+  context: LinkContext,
+  claim: Claim,
+  password: string,
+  origin: Origin,
+): Promise<RedeemResult> {
+  const settled = await settle(context, claim, password, origin);
+  if (settled.is === "set") return completeRedemption(context, claim, origin);
+
+  const { vault, db } = context;
+  if (settled.is === "unknown") {
+    // The claim goes back, so that the user can try again at once; the typed password stays, sealed,
+    // because Keystone may still carry the change out.
+    const attempts = [...claim.unsettled, { by: "user", password } as const];
+    await releaseClaim(db, claim, { sealedAttempts: sealAttempts(vault, claim.userId, attempts) });
+    return unavailable(context, claim, settled.retryAfterSeconds, origin);
+  }
+
+  const { outcome, current } = settled;
+  const unchanged = current === claim.initialPassword;
+  const left = {
+    sealedAttempts: unchanged ? sealAttempts(vault, claim.userId, claim.unsettled) : null,
+    ...(!unchanged && { sealedPassword: sealPassword(vault, claim.userId, current) }),
+  };
+  switch (outcome.reason) {
+    case "unavailable":
+      await releaseClaim(db, claim, left);
+      return unavailable(context, claim, outcome.retryAfterSeconds ?? RETRY_AFTER_SECONDS, origin);
+    case "refused":
+      await giveUp(context, claim, origin, { left, reason: "password-refused" });
+      return { ok: false, reason: "password-refused", message: outcome.message };
+    default: {
+      const problem = problemOf[outcome.reason];
+      await giveUp(context, claim, origin, { left, reason: problem, problem });
+      return { ok: false, reason: "needs-administrator", problem };
+    }
+  }
+}
+
+const problemOf = {
+  "wrong-original": "initial-password-stale",
+  disabled: "account-disabled",
+  "account-locked": "account-locked",
+  "password-locked": "password-locked",
+  "read-only": "read-only-account",
+} as const satisfies Record<string, LinkProblem>;
+
+/**
+ * One call where all is well. A lost answer is followed by one question: is the typed password in
+ * force? And where the initial password is refused while an earlier answer was lost, the earlier
+ * passwords are asked about, because one of them may be in force, however late it got there.
+ */
+async function settle(
+  context: LinkContext,
+  claim: Claim,
+  password: string,
+  origin: Origin,
+): Promise<Settled> {
+  const { keystone } = context;
+  const { userId } = claim;
+  const requestId = origin.requestId;
+  const change = (originalPassword: string) =>
+    changePassword(keystone, { userId, originalPassword, password, requestId });
+
+  let current = claim.initialPassword;
+  let outcome = await change(current);
+  if (!outcome.ok && outcome.reason === "wrong-original") {
+    for (const earlier of [...claim.unsettled].reverse()) {
+      const answer = await isPasswordAccepted(keystone, {
+        userId,
+        password: earlier.password,
+        requestId,
+      });
+      if (answer === "unknown") return { is: "unknown", retryAfterSeconds: RETRY_AFTER_SECONDS };
+      if (answer === "refused") continue;
+      if (earlier.password === password) return { is: "set" };
+      current = earlier.password;
+      outcome = await change(current);
+      break;
+    }
+  }
+  if (outcome.ok) return { is: "set" };
+  if (outcome.reason !== "unavailable" || !outcome.mayHaveHappened)
+    return { is: "refused", outcome, current };
+
+  const retryAfterSeconds = outcome.retryAfterSeconds ?? RETRY_AFTER_SECONDS;
+  const answer = await isPasswordAccepted(keystone, { userId, password, requestId });
+  return answer === "accepted" ? { is: "set" } : { is: "unknown", retryAfterSeconds };
+}
+
+/** Completes the row, erases its secrets and tells the user by mail, all or nothing. */
+export async function completeRedemption(
+  context: LinkContext,
+  claim: Pick<Claim, "id" | "claimId" | "userId">,
+  origin: Origin,
+): Promise<RedeemResult> {
+  const row = await context.db.transaction(async (tx) => {
+    const completed = await completeLink(tx, claim);
+    const about = { id: claim.id, userId: claim.userId };
+    await recordEvent(
+      tx,
+      userEvent(about, origin, "link.redeemed", completed ? "ok" : "superseded"),
+    );
+    if (completed?.mailTo)
+      await enqueueMail(tx, context.vault, {
+        template: "password-set",
+        recipient: completed.mailTo,
+        linkId: completed.id,
+        props: {
+          userName: completed.userName ?? undefined,
+          domainName: completed.userDomainName ?? undefined,
+          at: new Date().toISOString(),
+        },
+      });
+    return completed;
+  });
+  context.outbox.wake();
+  context.log.info("link.redeemed", {
+    linkId: claim.id,
+    userId: claim.userId,
+    reason: row ? undefined : "superseded",
+    requestId: origin.requestId,
+  });
+  return row ? { ok: true, userName: row.userName } : { ok: false, reason: "superseded" };
+}
+
+/** A definite refusal: the claim goes back, and where only an administrator can help, they are told. */
+async function giveUp(
+  context: LinkContext,
+  claim: Claim,
+  origin: Origin,
+  end: {
+    left: { sealedAttempts: Buffer | null; sealedPassword?: Buffer };
+    reason: string;
+    problem?: LinkProblem;
+  },
+): Promise<void> {
+  await context.db.transaction(async (tx) => {
+    const before = await findLink(tx, claim.id, { lock: true });
+    const released = await releaseClaim(tx, claim, {
+      ...end.left,
+      ...(end.problem && { problem: end.problem }),
+    });
+    const about = { id: claim.id, userId: claim.userId };
+    await recordEvent(tx, userEvent(about, origin, "link.redeem-refused", end.reason));
+    const recipient = released?.issuedByEmail ?? context.config.mail.helpdesk;
+    // Once for each problem: a user who keeps trying must not flood the administrator.
+    if (!released || !end.problem || before?.problem === end.problem || !recipient) return;
+    await enqueueMail(tx, context.vault, {
+      template: "link-problem",
+      recipient,
+      linkId: claim.id,
+      props: {
+        userId: claim.userId,
+        userName: released.userName ?? undefined,
+        problem: describeProblem(end.problem),
+        consoleUrl: new URL(`/admin/links/${claim.id}`, context.config.publicUrl).href,
+      },
+    });
+  });
+  context.outbox.wake();
+  context.log.warn("link.redeem-refused", {
+    linkId: claim.id,
+    userId: claim.userId,
+    reason: end.reason,
+    requestId: origin.requestId,
+  });
+}
+
+/** @returns what the issuer is told, a sentence or two: what happened and what to do */
+export function describeProblem(problem: LinkProblem): string {
+  return problemSentences[problem];
+}
+
+const problemSentences: Record<LinkProblem, string> = {
+  "initial-password-stale":
+    "The initial password kept with the link no longer works in Keystone, or the user is gone. Issue a new link and let setpass set a random password.",
+  "account-disabled":
+    "The account is disabled in Keystone. Enable it, then tell the user to open the same link again.",
+  "account-locked":
+    "Keystone has locked the account after too many failed sign-ins. It unlocks by itself after a while; the same link then works.",
+  "password-locked":
+    "Keystone forbids this user to change the password (option lock_password). Take the option away, then tell the user to open the same link again.",
+  "read-only-account":
+    "The user lives in a directory that Keystone cannot write to (such as LDAP). The password has to be set there.",
+};
+
+function unavailable(
+  context: LinkContext,
+  claim: Claim,
+  retryAfterSeconds: number,
+  origin: Origin,
+): RedeemResult {
+  context.log.warn("link.redeem-refused", {
+    linkId: claim.id,
+    userId: claim.userId,
+    reason: "keystone-unavailable",
+    requestId: origin.requestId,
+  });
+  return { ok: false, reason: "keystone-unavailable", retryAfterSeconds };
+}
+
+const userEvent = (
+  link: { id: string; userId: string },
+  origin: Origin,
+  action: "link.pin-refused" | "link.redeem-refused" | "link.redeemed",
+  outcome: string,
+) => ({
+  action,
+  actorKind: "user" as const,
+  userId: link.userId,
+  linkId: link.id,
+  outcome,
+  clientAddress: origin.clientAddress,
+  requestId: origin.requestId,
+});

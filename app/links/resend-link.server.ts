@@ -1,0 +1,54 @@
+import { recordEvent } from "../../db/audit-events.store";
+import { replaceToken } from "../../db/links.store";
+import { hashToken } from "../vault/vault.server";
+import { mailLink } from "./issue-link.server";
+import type { Admin, LinkContext, Origin } from "./link-context.server";
+import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
+
+export type ResendResult =
+  | { ok: true; token: LinkToken; url: string }
+  | { ok: false; reason: "not-pending" };
+
+/**
+ * Mails a pending link again, to the same or to another address. Only a token's hash is kept, so the
+ * mail brings a new one; lifetime and attempts stay as they are, and a mail that went astray opens
+ * nothing.
+ */
+export async function resendLink(
+  context: LinkContext,
+  admin: Admin,
+  request: { linkId: string; mailTo: string },
+  origin: Origin,
+): Promise<ResendResult> {
+  const token = createLinkToken();
+  const row = await context.db.transaction(async (tx) => {
+    const link = await replaceToken(tx, {
+      id: request.linkId,
+      tokenHash: hashToken(token),
+      mailTo: request.mailTo,
+    });
+    if (!link) return undefined;
+    await recordEvent(tx, {
+      action: "link.resent",
+      actorKind: "admin",
+      actorId: admin.userId,
+      actorName: admin.userName,
+      userId: link.userId,
+      linkId: link.id,
+      outcome: "ok",
+      clientAddress: origin.clientAddress,
+      requestId: origin.requestId,
+    });
+    await mailLink(context, tx, { row: link, token, mailTo: request.mailTo });
+    return link;
+  });
+  if (!row) return { ok: false, reason: "not-pending" };
+  context.outbox.wake();
+  context.log.info("link.resent", {
+    linkId: row.id,
+    userId: row.userId,
+    actorId: admin.userId,
+    requestId: origin.requestId,
+  });
+  return { ok: true, token, url: linkUrl(context.config.publicUrl, token) };
+}

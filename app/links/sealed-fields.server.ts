@@ -1,0 +1,49 @@
+import type { SealedFor, Vault } from "../vault/vault.server";
+
+/**
+ * A password that was sent to Keystone and may be in force: the user's own, or a random one set for
+ * an administrator. Kept until Keystone's answer is known, so that a lost answer loses nothing.
+ */
+export interface PasswordAttempt {
+  readonly by: "user" | "admin";
+  readonly password: string;
+}
+
+/** Each costs a failed sign-in to ask about; older ones cannot be on their way any more. */
+const KEPT_ATTEMPTS = 3;
+
+const passwordOf = (userId: string): SealedFor => ({
+  column: "links.sealed_password",
+  row: userId,
+});
+const attemptsOf = (userId: string): SealedFor => ({
+  column: "links.sealed_attempts",
+  row: userId,
+});
+
+export const sealPassword = (vault: Vault, userId: string, password: string) =>
+  vault.seal(password, passwordOf(userId));
+
+/** @throws {VaultError} */
+export const openPassword = (vault: Vault, userId: string, sealed: Buffer) =>
+  vault.open(sealed, passwordOf(userId)).toString("utf8");
+
+/** @returns the sealed list, or null for an empty one */
+export function sealAttempts(
+  vault: Vault,
+  userId: string,
+  attempts: readonly PasswordAttempt[],
+): Buffer | null {
+  if (attempts.length === 0) return null;
+  return vault.seal(JSON.stringify(attempts.slice(-KEPT_ATTEMPTS)), attemptsOf(userId));
+}
+
+/** @returns oldest first; empty where nothing is unsettled. @throws {VaultError} */
+export function openAttempts(
+  vault: Vault,
+  userId: string,
+  sealed: Buffer | null,
+): PasswordAttempt[] {
+  if (!sealed) return [];
+  return JSON.parse(vault.open(sealed, attemptsOf(userId)).toString("utf8"));
+}

@@ -1,0 +1,81 @@
+import { randomInt } from "node:crypto";
+import { recordEvent } from "../../db/audit-events.store";
+import { findLinkOfUser, noteAttempts } from "../../db/links.store";
+import { type SetUserPasswordOutcome, setUserPassword } from "../keystone/identity.server";
+import type { Admin, LinkContext, Origin } from "./link-context.server";
+import { openAttempts, sealAttempts } from "./sealed-fields.server";
+
+const CLASSES = ["abcdefghijkmnopqrstuvwxyz", "ABCDEFGHJKLMNPQRSTUVWXYZ", "23456789", "!#%+-_=@"];
+const LENGTH = 40;
+
+/** @returns 40 characters, about 240 random bits, at least four of each class a policy may ask for */
+export function createRandomPassword(): string {
+  const pick = (alphabet: string) => alphabet.charAt(randomInt(alphabet.length));
+  const all = CLASSES.join("");
+  const characters = CLASSES.flatMap((alphabet) => Array.from({ length: 4 }, () => pick(alphabet)));
+  while (characters.length < LENGTH) characters.push(pick(all));
+  for (let last = characters.length - 1; last > 0; last--) {
+    const other = randomInt(last + 1);
+    [characters[last], characters[other]] = [
+      characters[other] as string,
+      characters[last] as string,
+    ];
+  }
+  return characters.join("");
+}
+
+export type SetRandomPasswordResult =
+  | { ok: true; password: string }
+  | Exclude<SetUserPasswordOutcome, { ok: true }>;
+
+/**
+ * Gives the user a random password with the administrator's own rights, so that nobody ever handles
+ * it: it goes from here into the link, sealed.
+ *
+ * @param adminToken the administrator's Keystone token, scoped to the admin project
+ * @throws {KeystoneError} for an outage, and `unauthorized` where the token is no longer good
+ */
+export async function setRandomPassword(
+  context: LinkContext,
+  admin: Admin,
+  { userId, adminToken }: { userId: string; adminToken: string },
+  origin: Origin,
+): Promise<SetRandomPasswordResult> {
+  const password = createRandomPassword();
+  await keepPendingLinkUsable(context, userId, password);
+  const outcome = await setUserPassword(context.keystone, {
+    token: adminToken,
+    userId,
+    password,
+    requestId: origin.requestId,
+  });
+  await recordEvent(context.db, {
+    action: "user.initial-password-set",
+    actorKind: "admin",
+    actorId: admin.userId,
+    actorName: admin.userName,
+    userId,
+    outcome: outcome.ok ? "ok" : outcome.reason,
+    clientAddress: origin.clientAddress,
+    requestId: origin.requestId,
+  });
+  return outcome.ok ? { ok: true, password } : outcome;
+}
+
+/**
+ * Between the change in Keystone and the new link's row this process can die. The user's old link,
+ * if there is one, then still works, because it knows the password that may be in force.
+ */
+async function keepPendingLinkUsable(
+  { db, vault }: LinkContext,
+  userId: string,
+  password: string,
+): Promise<void> {
+  await db.transaction(async (tx) => {
+    const link = await findLinkOfUser(tx, userId, { lock: true });
+    if (link?.state !== "pending" || link.sealedPassword === null) return;
+    const attempts = openAttempts(vault, userId, link.sealedAttempts);
+    const sealedAttempts = sealAttempts(vault, userId, [...attempts, { by: "admin", password }]);
+    if (sealedAttempts) await noteAttempts(tx, { id: link.id, sealedAttempts });
+  });
+}

@@ -1,0 +1,71 @@
+import { randomUUID } from "node:crypto";
+import { claimLink, findLink, findUnsettledLinks, releaseClaim } from "../../db/links.store";
+import { isPasswordAccepted } from "../keystone/identity.server";
+import type { LinkContext } from "./link-context.server";
+import { completeRedemption, leaseSecondsFor } from "./redeem-link.server";
+import { openAttempts, sealPassword } from "./sealed-fields.server";
+
+/** By then Keystone has carried a change out or never will. */
+const SETTLE_AFTER_SECONDS = 180;
+
+/**
+ * Finds out how redemptions ended whose answer was lost, by a crash of this server or of Keystone, and
+ * whose user did not come back. A password that Keystone accepts completes its link; where it accepts
+ * none, they are forgotten and the link lives on. Each link is asked about once.
+ *
+ * @returns how many links were looked at, and how many of them completed
+ */
+export async function settleLinks(
+  context: LinkContext,
+  options: { olderThanSeconds?: number; limit?: number } = {},
+): Promise<{ asked: number; completed: number }> {
+  const { db, config } = context;
+  const unsettled = await findUnsettledLinks(db, {
+    olderThanSeconds: options.olderThanSeconds ?? SETTLE_AFTER_SECONDS,
+    limit: options.limit ?? 20,
+  });
+  let completed = 0;
+  for (const { id } of unsettled) {
+    const claimId = randomUUID();
+    const leaseSeconds = leaseSecondsFor(config.keystone.timeoutSeconds);
+    if (!(await claimLink(db, { id, claimId, leaseSeconds }))) continue;
+    if (await settleLink(context, { id, claimId })) completed++;
+  }
+  return { asked: unsettled.length, completed };
+}
+
+/** @returns whether the link was completed */
+async function settleLink(
+  context: LinkContext,
+  claim: { id: string; claimId: string },
+): Promise<boolean> {
+  const { db, vault, keystone } = context;
+  const row = await findLink(db, claim.id);
+  if (row?.claimId !== claim.claimId) return false;
+  const origin = { requestId: `req-${randomUUID()}` };
+  const { userId } = row;
+  for (const attempt of openAttempts(vault, userId, row.sealedAttempts).reverse()) {
+    const answer = await isPasswordAccepted(keystone, {
+      userId,
+      password: attempt.password,
+      requestId: origin.requestId,
+    });
+    if (answer === "unknown") {
+      await releaseClaim(db, claim, { sealedAttempts: row.sealedAttempts });
+      return false;
+    }
+    if (answer === "refused") continue;
+    if (attempt.by === "user") {
+      const result = await completeRedemption(context, { ...claim, userId }, origin);
+      return result.ok;
+    }
+    // A random password that an administrator had set: the link works, now with this one.
+    await releaseClaim(db, claim, {
+      sealedAttempts: null,
+      sealedPassword: sealPassword(vault, userId, attempt.password),
+    });
+    return false;
+  }
+  await releaseClaim(db, claim, { sealedAttempts: null });
+  return false;
+}

@@ -1,0 +1,466 @@
+import {
+  and,
+  count,
+  desc,
+  eq,
+  gt,
+  gte,
+  ilike,
+  isNotNull,
+  lt,
+  lte,
+  or,
+  type SQL,
+  sql,
+} from "drizzle-orm";
+import type { Queryable } from "./client";
+import { links } from "./schema";
+
+export type LinkRow = typeof links.$inferSelect;
+
+/** What issuing writes, whichever way. Secrets come sealed or hashed. */
+export interface IssuedLink {
+  userId: string;
+  tokenHash: Buffer;
+  expiresAt: Date;
+  issuedById: string;
+  issuedByName: string | null;
+  issuedByEmail: string | null;
+  issuedVia: LinkRow["issuedVia"];
+  /** Left out: what the row has is kept. */
+  mailTo?: string;
+  /** Left out: what the row has is kept. */
+  user?: LinkUser;
+}
+
+/** What Keystone says of the user, for the portal, the mail and the console to show. */
+export interface LinkUser {
+  name: string;
+  domainId: string;
+  domainName: string | null;
+  email: string | null;
+  /** The domain's password rules: Python's dialect, and the operator's words for them. */
+  policyRegex: string | null;
+  policyDescription: string | null;
+}
+
+export interface IssuedPin {
+  sealedPinKey: Buffer;
+  pinMac: Buffer;
+}
+
+/** The claim of a redemption under way, and what its answer would have told, go. */
+const noClaim = {
+  claimedUntil: null,
+  claimId: null,
+  sealedAttempts: null,
+  attemptedAt: null,
+} as const;
+
+/** What lets somebody in: gone when a link is done. `links_done_is_erased` holds it. */
+const erased = {
+  tokenHash: null,
+  sealedPinKey: null,
+  pinMac: null,
+  sealedPassword: null,
+  ...noClaim,
+} as const;
+
+const described = (user: LinkUser) => ({
+  userFound: true,
+  userCheckedAt: sql`clock_timestamp()`,
+  userName: user.name,
+  userDomainId: user.domainId,
+  userDomainName: user.domainName,
+  policyRegex: user.policyRegex,
+  policyDescription: user.policyDescription,
+});
+
+/** Renewing gives back the attempts of the link, never the guesses of a PIN that was kept. */
+const renewed = (link: IssuedLink) => ({
+  state: "pending" as const,
+  tokenHash: link.tokenHash,
+  attempts: 0,
+  expiresAt: link.expiresAt,
+  problem: null,
+  completedAt: null,
+  revokedAt: null,
+  issuedById: link.issuedById,
+  issuedByName: link.issuedByName,
+  issuedByEmail: link.issuedByEmail,
+  issuedVia: link.issuedVia,
+  issuedAt: sql`clock_timestamp()`,
+  ...(link.mailTo === undefined ? {} : { mailTo: link.mailTo }),
+  ...(link.user && described(link.user)),
+});
+
+/**
+ * Writes a link with a PIN and a password of its own, over the user's row if there is one.
+ *
+ * @returns the row, or undefined where the PIN is the one the row had and its guesses are used up
+ */
+export async function upsertLink(
+  db: Queryable,
+  link: IssuedLink & IssuedPin & { sealedPassword: Buffer },
+  limits: { maxPinGuesses: number },
+): Promise<LinkRow | undefined> {
+  const samePin = sql`${links.pinMac} is not distinct from excluded.pin_mac`;
+  const secrets = {
+    sealedPinKey: link.sealedPinKey,
+    pinMac: link.pinMac,
+    sealedPassword: link.sealedPassword,
+  };
+  const [row] = await db
+    .insert(links)
+    .values({ ...renewed(link), ...secrets, userId: link.userId })
+    .onConflictDoUpdate({
+      target: links.userId,
+      set: {
+        ...renewed(link),
+        ...secrets,
+        ...noClaim,
+        pinGuesses: sql`case when ${samePin} then ${links.pinGuesses} else 0 end`,
+      },
+      setWhere: sql`not (${samePin} and ${links.pinGuesses} >= ${limits.maxPinGuesses})`,
+    })
+    .returning();
+  return row;
+}
+
+/**
+ * Makes a new link from the user's pending one, with a new PIN, a new password, either or neither.
+ * A redemption under way goes on, unless the password it works with is replaced.
+ *
+ * @returns the row, or undefined where there is no pending link whose other half is still there, or
+ *   where the PIN stays the same and its guesses are used up
+ */
+export async function renewLink(
+  db: Queryable,
+  link: IssuedLink & { pin?: IssuedPin; sealedPassword?: Buffer },
+  limits: { maxPinGuesses: number },
+): Promise<LinkRow | undefined> {
+  const samePin = link.pin ? sql`${links.pinMac} = ${link.pin.pinMac}` : sql`true`;
+  const [row] = await db
+    .update(links)
+    .set({
+      ...renewed(link),
+      ...(link.pin && { ...link.pin }),
+      ...(link.pin && {
+        pinGuesses: sql`case when ${samePin} then ${links.pinGuesses} else 0 end`,
+      }),
+      ...(link.sealedPassword && { sealedPassword: link.sealedPassword, ...noClaim }),
+    })
+    .where(
+      and(
+        eq(links.userId, link.userId),
+        eq(links.state, "pending"),
+        isNotNull(links.pinMac),
+        isNotNull(links.sealedPassword),
+        sql`not (${samePin} and ${links.pinGuesses} >= ${limits.maxPinGuesses})`,
+      ),
+    )
+    .returning();
+  return row;
+}
+
+/** Gives a pending link a new token and nothing else; the old token opens nothing from then on. */
+export async function replaceToken(
+  db: Queryable,
+  { id, tokenHash, mailTo }: { id: string; tokenHash: Buffer; mailTo: string },
+): Promise<LinkRow | undefined> {
+  const [row] = await db
+    .update(links)
+    .set({ tokenHash, mailTo })
+    .where(and(eq(links.id, id), eq(links.state, "pending"), isNotNull(links.pinMac)))
+    .returning();
+  return row;
+}
+
+export async function findLinkByToken(
+  db: Queryable,
+  tokenHash: Buffer,
+): Promise<LinkRow | undefined> {
+  const [row] = await db
+    .select()
+    .from(links)
+    .where(and(eq(links.tokenHash, tokenHash), eq(links.state, "pending")));
+  return row;
+}
+
+/** @param options.lock holds the row until the transaction ends */
+export async function findLinkOfUser(
+  db: Queryable,
+  userId: string,
+  options: { lock?: boolean } = {},
+): Promise<LinkRow | undefined> {
+  const query = db.select().from(links).where(eq(links.userId, userId));
+  const [row] = await (options.lock ? query.for("update") : query);
+  return row;
+}
+
+/** @param options.lock holds the row until the transaction ends */
+export async function findLink(
+  db: Queryable,
+  id: string,
+  options: { lock?: boolean } = {},
+): Promise<LinkRow | undefined> {
+  const query = db.select().from(links).where(eq(links.id, id));
+  const [row] = await (options.lock ? query.for("update") : query);
+  return row;
+}
+
+/**
+ * Counts an attempt, before anything is compared, and locks the row until the transaction ends.
+ *
+ * @returns the row with the attempt counted, or undefined where the link takes no more attempts or is
+ *   gone
+ */
+export async function countAttempt(
+  db: Queryable,
+  {
+    tokenHash,
+    maxAttempts,
+    maxPinGuesses,
+  }: { tokenHash: Buffer; maxAttempts: number; maxPinGuesses: number },
+): Promise<LinkRow | undefined> {
+  const [row] = await db
+    .update(links)
+    .set({ attempts: sql`${links.attempts} + 1`, pinGuesses: sql`${links.pinGuesses} + 1` })
+    .where(
+      and(
+        eq(links.tokenHash, tokenHash),
+        eq(links.state, "pending"),
+        lt(links.attempts, maxAttempts),
+        lt(links.pinGuesses, maxPinGuesses),
+      ),
+    )
+    .returning();
+  return row;
+}
+
+/** The PIN was right: the attempt that was counted for it does not count. */
+export async function giveAttemptBack(db: Queryable, id: string): Promise<void> {
+  await db
+    .update(links)
+    .set({ attempts: sql`${links.attempts} - 1`, pinGuesses: sql`${links.pinGuesses} - 1` })
+    .where(eq(links.id, id));
+}
+
+/**
+ * Claims the link for one redemption.
+ *
+ * @param claim.leaseSeconds after that another may claim it: this process is taken for dead
+ * @returns whether this caller has it
+ */
+export async function claimLink(
+  db: Queryable,
+  claim: { id: string; claimId: string; leaseSeconds: number; sealedAttempts?: Buffer | null },
+): Promise<boolean> {
+  const rows = await db
+    .update(links)
+    .set({
+      claimId: claim.claimId,
+      claimedUntil: sql`clock_timestamp() + make_interval(secs => ${claim.leaseSeconds})`,
+      ...(claim.sealedAttempts && {
+        sealedAttempts: claim.sealedAttempts,
+        attemptedAt: sql`clock_timestamp()`,
+      }),
+    })
+    .where(
+      and(
+        eq(links.id, claim.id),
+        or(sql`${links.claimedUntil} is null`, lte(links.claimedUntil, sql`clock_timestamp()`)),
+      ),
+    )
+    .returning({ id: links.id });
+  return rows.length === 1;
+}
+
+/**
+ * Gives a claim back.
+ *
+ * @param change what the redemption leaves behind: the attempts whose outcome is still unknown (null:
+ *   none), and a password that was found to be the current one
+ * @returns the row, or undefined where the claim was no longer this caller's
+ */
+export async function releaseClaim(
+  db: Queryable,
+  { id, claimId }: { id: string; claimId: string },
+  change: { sealedAttempts: Buffer | null; sealedPassword?: Buffer; problem?: string | null },
+): Promise<LinkRow | undefined> {
+  const [row] = await db
+    .update(links)
+    .set({ ...change, claimId: null, claimedUntil: null })
+    .where(and(eq(links.id, id), eq(links.claimId, claimId)))
+    .returning();
+  return row;
+}
+
+/** @returns the completed row, or undefined where the claim was no longer this caller's */
+export async function completeLink(
+  db: Queryable,
+  { id, claimId }: { id: string; claimId: string },
+): Promise<LinkRow | undefined> {
+  const [row] = await db
+    .update(links)
+    .set({
+      ...erased,
+      state: "completed",
+      problem: null,
+      completedAt: sql`clock_timestamp()`,
+    })
+    .where(and(eq(links.id, id), eq(links.claimId, claimId), eq(links.state, "pending")))
+    .returning();
+  return row;
+}
+
+/** @returns the revoked row, or undefined where the link was not pending */
+export async function revokeLink(db: Queryable, id: string): Promise<LinkRow | undefined> {
+  const [row] = await db
+    .update(links)
+    .set({ ...erased, state: "revoked", revokedAt: sql`clock_timestamp()` })
+    .where(and(eq(links.id, id), eq(links.state, "pending")))
+    .returning();
+  return row;
+}
+
+/** Before an administrator's new random password is set: the pending link must survive a crash. */
+export async function noteAttempts(
+  db: Queryable,
+  { id, sealedAttempts }: { id: string; sealedAttempts: Buffer },
+): Promise<void> {
+  await db
+    .update(links)
+    .set({ sealedAttempts, attemptedAt: sql`clock_timestamp()` })
+    .where(and(eq(links.id, id), eq(links.state, "pending")));
+}
+
+/**
+ * Takes what Keystone says of the user.
+ *
+ * @param user undefined where Keystone knows no such user
+ */
+export async function describeLinkUser(
+  db: Queryable,
+  userId: string,
+  user: LinkUser | undefined,
+): Promise<void> {
+  await db
+    .update(links)
+    .set(
+      user
+        ? { ...described(user), mailTo: sql`coalesce(${links.mailTo}, ${user.email})` }
+        : { userFound: false, userCheckedAt: sql`clock_timestamp()` },
+    )
+    .where(eq(links.userId, userId));
+}
+
+/**
+ * Erases the secrets of links that expired a while ago; the rows stay, for the list.
+ *
+ * @param options.before links that expired before this
+ * @returns the ids of the rows erased, at most `limit`
+ */
+export async function purgeExpiredSecrets(
+  db: Queryable,
+  { before, limit }: { before: Date; limit: number },
+): Promise<{ id: string; userId: string }[]> {
+  const due = db
+    .select({ id: links.id })
+    .from(links)
+    .where(
+      and(
+        eq(links.state, "pending"),
+        isNotNull(links.sealedPassword),
+        lt(links.expiresAt, before),
+        or(sql`${links.claimedUntil} is null`, lte(links.claimedUntil, sql`clock_timestamp()`)),
+      ),
+    )
+    .limit(limit)
+    .for("update", { skipLocked: true });
+  return db
+    .update(links)
+    .set({ ...erased })
+    .where(sql`${links.id} in ${due}`)
+    .returning({ id: links.id, userId: links.userId });
+}
+
+/** @returns pending links with an attempt whose outcome nobody learned, and nobody is asking after */
+export async function findUnsettledLinks(
+  db: Queryable,
+  { olderThanSeconds, limit }: { olderThanSeconds: number; limit: number },
+): Promise<{ id: string }[]> {
+  return db
+    .select({ id: links.id })
+    .from(links)
+    .where(
+      and(
+        eq(links.state, "pending"),
+        isNotNull(links.sealedAttempts),
+        lte(links.attemptedAt, sql`clock_timestamp() - make_interval(secs => ${olderThanSeconds})`),
+        or(sql`${links.claimedUntil} is null`, lte(links.claimedUntil, sql`clock_timestamp()`)),
+      ),
+    )
+    .orderBy(links.attemptedAt)
+    .limit(limit);
+}
+
+export type LinkFilter = "all" | "pending" | "completed" | "revoked" | "expired" | "locked";
+
+export interface LinkQuery {
+  status: LinkFilter;
+  /** Part of a user name, user id or address. */
+  search?: string;
+  sort: "newest" | "oldest" | "expiry" | "user";
+  limit: number;
+  offset: number;
+  limits: { maxAttempts: number; maxPinGuesses: number };
+}
+
+/** @returns one page of links and how many there are in all under this filter */
+export async function listLinks(
+  db: Queryable,
+  query: LinkQuery,
+): Promise<{ rows: LinkRow[]; total: number }> {
+  const open = and(eq(links.state, "pending"));
+  const locked = or(
+    gte(links.attempts, query.limits.maxAttempts),
+    gte(links.pinGuesses, query.limits.maxPinGuesses),
+  ) as SQL;
+  const ofStatus: Record<LinkFilter, SQL | undefined> = {
+    all: undefined,
+    pending: and(open, sql`not (${locked})`, gt(links.expiresAt, sql`now()`)),
+    expired: and(open, sql`not (${locked})`, lte(links.expiresAt, sql`now()`)),
+    locked: and(open, locked),
+    completed: eq(links.state, "completed"),
+    revoked: eq(links.state, "revoked"),
+  };
+  const pattern = query.search && `%${query.search.replace(/[\\%_]/g, "\\$&")}%`;
+  const where = and(
+    ofStatus[query.status],
+    pattern
+      ? or(
+          ilike(links.userName, pattern),
+          ilike(links.userId, pattern),
+          ilike(links.mailTo, pattern),
+        )
+      : undefined,
+  );
+  const order = {
+    newest: [desc(links.issuedAt), desc(links.id)],
+    oldest: [links.issuedAt, links.id],
+    expiry: [links.expiresAt, links.id],
+    user: [sql`lower(coalesce(${links.userName}, ${links.userId}))`, links.id],
+  }[query.sort];
+  const [rows, [counted]] = await Promise.all([
+    db
+      .select()
+      .from(links)
+      .where(where)
+      .orderBy(...order)
+      .limit(query.limit)
+      .offset(query.offset),
+    db.select({ total: count() }).from(links).where(where),
+  ]);
+  return { rows, total: counted?.total ?? 0 };
+}

@@ -1,0 +1,242 @@
+import { and, count, desc, eq, inArray, isNull, lt, lte, ne, or, sql } from "drizzle-orm";
+import type { Queryable } from "./client";
+import { type MAIL_STATES, type MAIL_TEMPLATES, mails } from "./schema";
+
+export type MailTemplate = (typeof MAIL_TEMPLATES)[number];
+export type MailState = (typeof MAIL_STATES)[number];
+
+/** A mail that a worker took, and sends before the lease runs out. */
+export interface ClaimedMail {
+  readonly id: string;
+  readonly linkId: string | null;
+  readonly template: MailTemplate;
+  readonly recipient: string;
+  readonly sealedProps: Buffer | null;
+  /** The number of this try, from 1. It tells this claim from a later one of the same mail. */
+  readonly attempt: number;
+}
+
+/** How the newest "link" mail of a link stands. */
+export interface LinkMail {
+  readonly id: string;
+  readonly template: MailTemplate;
+  readonly recipient: string;
+  readonly state: MailState;
+  readonly attempts: number;
+  /** The mail server's words on the last try that failed. */
+  readonly lastError: string | null;
+  readonly createdAt: Date;
+  readonly sentAt: Date | null;
+  readonly nextAttemptAt: Date;
+}
+
+// Every instant is the database's own: replicas whose clocks differ still agree on who holds a lease.
+const inSeconds = (seconds: number) => sql`now() + make_interval(secs => ${seconds})`;
+
+/**
+ * Queues a mail, due at once.
+ *
+ * @param mail.id made beforehand, because the seal is bound to it
+ */
+export async function insertMail(
+  db: Queryable,
+  mail: {
+    id: string;
+    linkId: string | undefined;
+    template: MailTemplate;
+    recipient: string;
+    sealedProps: Buffer;
+  },
+): Promise<void> {
+  await db.insert(mails).values(mail);
+}
+
+/**
+ * Takes mails that are due, the longest waiting first, and counts the try. A mail is due again when
+ * its lease ran out: its worker is gone. No two workers ever take the same one.
+ *
+ * @param options.limit the most mails to take
+ * @param options.leaseSeconds how long they are the caller's
+ */
+export async function claimDueMails(
+  db: Queryable,
+  options: { limit: number; leaseSeconds: number },
+): Promise<ClaimedMail[]> {
+  const due = db
+    .select({ id: mails.id })
+    .from(mails)
+    .where(
+      and(
+        eq(mails.state, "queued"),
+        lte(mails.nextAttemptAt, sql`now()`),
+        or(isNull(mails.leasedUntil), lte(mails.leasedUntil, sql`now()`)),
+      ),
+    )
+    .orderBy(mails.nextAttemptAt)
+    .limit(options.limit)
+    .for("update", { skipLocked: true });
+  return (
+    db
+      .update(mails)
+      .set({ leasedUntil: inSeconds(options.leaseSeconds), attempts: sql`${mails.attempts} + 1` })
+      // As an array it is asked once: joined, PostgreSQL may ask again for each row and pass the limit.
+      .where(sql`${mails.id} = any(array(${due}))`)
+      .returning({
+        id: mails.id,
+        linkId: mails.linkId,
+        template: mails.template,
+        recipient: mails.recipient,
+        sealedProps: mails.sealedProps,
+        attempt: mails.attempts,
+      })
+  );
+}
+
+/**
+ * The mail server took the mail: its content is erased. True whatever happened to the row meanwhile,
+ * also where it was cancelled while it was on its way.
+ */
+export async function markSent(db: Queryable, id: string): Promise<void> {
+  await db
+    .update(mails)
+    .set({
+      state: "sent",
+      sentAt: sql`now()`,
+      sealedProps: null,
+      leasedUntil: null,
+      lastError: null,
+    })
+    .where(and(eq(mails.id, id), ne(mails.state, "sent")));
+}
+
+/** Only the holder of the newest claim may decide what becomes of a mail that was not sent. */
+const heldBy = (claim: Pick<ClaimedMail, "id" | "attempt">) =>
+  and(eq(mails.id, claim.id), eq(mails.attempts, claim.attempt), eq(mails.state, "queued"));
+
+/** @returns whether the claim still held; if not, somebody else has decided */
+export async function markForRetry(
+  db: Queryable,
+  claim: Pick<ClaimedMail, "id" | "attempt">,
+  retry: { delaySeconds: number; lastError: string },
+): Promise<boolean> {
+  const changed = await db
+    .update(mails)
+    .set({
+      nextAttemptAt: inSeconds(retry.delaySeconds),
+      lastError: retry.lastError,
+      leasedUntil: null,
+    })
+    .where(heldBy(claim))
+    .returning({ id: mails.id });
+  return changed.length > 0;
+}
+
+/** Gives a mail up and erases its content. @returns whether the claim still held */
+export async function markFailed(
+  db: Queryable,
+  claim: Pick<ClaimedMail, "id" | "attempt">,
+  lastError: string,
+): Promise<boolean> {
+  const changed = await db
+    .update(mails)
+    .set({ state: "failed", lastError, sealedProps: null, leasedUntil: null })
+    .where(heldBy(claim))
+    .returning({ id: mails.id });
+  return changed.length > 0;
+}
+
+/** Drops a mail that has become pointless and erases its content. @returns whether the claim still held */
+export async function markCancelled(
+  db: Queryable,
+  claim: Pick<ClaimedMail, "id" | "attempt">,
+  reason: string,
+): Promise<boolean> {
+  const changed = await db
+    .update(mails)
+    .set({ state: "cancelled", lastError: reason, sealedProps: null, leasedUntil: null })
+    .where(heldBy(claim))
+    .returning({ id: mails.id });
+  return changed.length > 0;
+}
+
+/**
+ * Drops what is still queued for a link, and erases it: the link was renewed, revoked or used. A mail
+ * that a worker is handing over at this very moment can still go out.
+ *
+ * @param options.template only mails of this kind; every kind when left out
+ * @returns how many were dropped
+ */
+export async function cancelQueuedMails(
+  db: Queryable,
+  options: { linkId: string; template?: MailTemplate },
+): Promise<number> {
+  const cancelled = await db
+    .update(mails)
+    .set({ state: "cancelled", sealedProps: null, leasedUntil: null })
+    .where(
+      and(
+        eq(mails.linkId, options.linkId),
+        eq(mails.state, "queued"),
+        options.template ? eq(mails.template, options.template) : undefined,
+      ),
+    )
+    .returning({ id: mails.id });
+  return cancelled.length;
+}
+
+/** @returns by link id, the newest "link" mail of each link that has one */
+export async function latestMailOfLinks(
+  db: Queryable,
+  linkIds: readonly string[],
+): Promise<Map<string, LinkMail>> {
+  if (linkIds.length === 0) return new Map();
+  const rows = await db
+    .selectDistinctOn([mails.linkId], {
+      linkId: mails.linkId,
+      id: mails.id,
+      template: mails.template,
+      recipient: mails.recipient,
+      state: mails.state,
+      attempts: mails.attempts,
+      lastError: mails.lastError,
+      createdAt: mails.createdAt,
+      sentAt: mails.sentAt,
+      nextAttemptAt: mails.nextAttemptAt,
+    })
+    .from(mails)
+    .where(and(inArray(mails.linkId, [...linkIds]), eq(mails.template, "link")))
+    .orderBy(mails.linkId, desc(mails.createdAt));
+  return new Map(rows.map(({ linkId, ...mail }) => [linkId as string, mail]));
+}
+
+/** @returns for each state, how many mails are in it: for the metrics */
+export async function countMailsByState(db: Queryable): Promise<Record<MailState, number>> {
+  const counts: Record<MailState, number> = { queued: 0, sent: 0, failed: 0, cancelled: 0 };
+  const rows = await db
+    .select({ state: mails.state, count: count() })
+    .from(mails)
+    .groupBy(mails.state);
+  for (const row of rows) counts[row.state] = row.count;
+  return counts;
+}
+
+/**
+ * Deletes the record of mails that were dealt with long ago; what is still queued stays.
+ *
+ * @returns how many were deleted
+ */
+export async function deleteOldMails(
+  db: Queryable,
+  options: { olderThanDays: number },
+): Promise<number> {
+  const deleted = await db
+    .delete(mails)
+    .where(
+      and(
+        ne(mails.state, "queued"),
+        lt(mails.createdAt, sql`now() - make_interval(days => ${options.olderThanDays})`),
+      ),
+    )
+    .returning({ id: mails.id });
+  return deleted.length;
+}
