@@ -1,0 +1,78 @@
+import type { MailTemplate } from "../db/mails.store";
+
+/** What each kind of mail says. Instants are ISO 8601 text, for the content is kept as JSON. */
+export interface MailProps {
+  /** To the new user: here is your link. */
+  link: {
+    userName?: string;
+    domainName?: string;
+    /** Holds the link token: a secret. */
+    url: string;
+    expiresAt: string;
+    pinLength: number;
+  };
+  /** To the user: your password was set. */
+  "password-set": {
+    userName?: string;
+    domainName?: string;
+    at: string;
+  };
+  /** To the issuer: the user cannot use the link as it is. */
+  "link-problem": {
+    userId: string;
+    userName?: string;
+    /** A sentence. */
+    problem: string;
+    consoleUrl: string;
+  };
+  /** To the helpdesk: somebody asks for a new link. What is named here, strangers typed. */
+  "reset-request": {
+    name: string;
+    email: string;
+    consoleUrl: string;
+    at: string;
+  };
+}
+
+/** The content of one mail, told apart by its template. */
+export type MailContent = {
+  [Template in MailTemplate]: { readonly template: Template; readonly props: MailProps[Template] };
+}[MailTemplate];
+
+/**
+ * @param text a name or an address that somebody else chose
+ * @param options.maxCharacters the rest is cut
+ * @returns it on one line and of bearable length, without control, direction or other invisible
+ *   characters, so that it can neither forge lines of a mail nor break a header
+ */
+export function oneLine(text: string, { maxCharacters = 200 } = {}): string {
+  const line = text
+    // The two joiners stay: Persian and Indic names need them.
+    .replace(/(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu, " ")
+    .replace(/\s+/g, " ")
+    .trim();
+  const characters = [...line];
+  return characters.length > maxCharacters
+    ? `${characters.slice(0, maxCharacters - 1).join("")}…`
+    : line;
+}
+
+const exactTime = new Intl.DateTimeFormat("en-GB", {
+  timeZone: "UTC",
+  weekday: "long",
+  day: "numeric",
+  month: "long",
+  year: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
+
+/** @returns such as "Tuesday 3 June 2025 at 14:05 UTC": readers are in every time zone */
+export function utcTime(instant: string): string {
+  const parts = new Map(
+    exactTime.formatToParts(new Date(instant)).map((part) => [part.type, part.value]),
+  );
+  const part = (type: Intl.DateTimeFormatPartTypes) => parts.get(type) ?? "";
+  return `${part("weekday")} ${part("day")} ${part("month")} ${part("year")} at ${part("hour")}:${part("minute")} UTC`;
+}

@@ -1,0 +1,41 @@
+import { render, toPlainText } from "@react-email/components";
+import type { Brand } from "../app/config.server";
+import type { MailTemplate } from "../db/mails.store";
+import { type MailProps, oneLine } from "./mail-content";
+import { linkMail } from "./templates/link-mail";
+import { linkProblemMail } from "./templates/link-problem-mail";
+import type { MailWording } from "./templates/mail-template";
+import { passwordSetMail } from "./templates/password-set-mail";
+import { resetRequestMail } from "./templates/reset-request-mail";
+
+export interface RenderedMail {
+  /** One line. */
+  readonly subject: string;
+  readonly html: string;
+  readonly text: string;
+}
+
+const wordings: { [Template in MailTemplate]: MailWording<Template> } = {
+  link: linkMail,
+  "password-set": passwordSetMail,
+  "link-problem": linkProblemMail,
+  "reset-request": resetRequestMail,
+};
+
+/** @returns the mail in HTML and in plain text, from the same words */
+export async function renderMail<Template extends MailTemplate>(
+  template: Template,
+  props: MailProps[Template],
+  brand: Brand,
+): Promise<RenderedMail> {
+  const wording = wordings[template];
+  const html = await render(wording.body(props, brand));
+  const text = toPlainText(html, {
+    selectors: [{ selector: "h1", options: { uppercase: false } }],
+  });
+  return {
+    subject: oneLine(wording.subject(props, brand)),
+    html,
+    text: `${text.replace(/\n{3,}/g, "\n\n").trim()}\n`,
+  };
+}

@@ -1,0 +1,228 @@
+import {
+  Body,
+  Button,
+  Container,
+  Head,
+  Heading,
+  Hr,
+  Html,
+  Link,
+  Preview,
+  Section,
+  Text,
+} from "@react-email/components";
+import type { ReactNode } from "react";
+import type { Brand } from "../../app/config.server";
+import { oneLine } from "../mail-content";
+
+const FONT = "-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif";
+
+/**
+ * Light colours stand in the elements, for clients that drop style sheets; dark ones override them.
+ * React Email repeats the body's colour in a cell that cannot be named, hence the rule for cells.
+ */
+const DARK = `
+  :root { color-scheme: light dark; supported-color-schemes: light dark; }
+  @media (prefers-color-scheme: dark) {
+    .page { background-color: #14181f !important; }
+    .page td { background-color: transparent !important; }
+    .card { background-color: #1d232d !important; border-color: #343d4b !important; }
+    .ink { color: #eef1f5 !important; }
+    .muted { color: #a9b3c1 !important; }
+    .anchor { color: #8ab8ff !important; }
+    .line { border-color: #343d4b !important; }
+    .facts { background-color: #14181f !important; }
+    .button { background-color: #2f6fd6 !important; color: #ffffff !important; }
+  }
+  @media (max-width: 480px) {
+    .card { padding: 20px 18px !important; }
+    .button { display: block !important; }
+  }
+`;
+
+const ink = { color: "#1b2430", fontFamily: FONT, fontSize: "16px", lineHeight: "25px" } as const;
+const muted = { color: "#586374", fontFamily: FONT, fontSize: "14px", lineHeight: "21px" } as const;
+const anchor = { color: "#1a56b0", textDecoration: "underline" } as const;
+
+/** Whom a mail is for: owners of accounts, or those who look after them. */
+type Audience = "user" | "staff";
+
+/**
+ * The frame every mail has: one card, the service's name above it, whom to ask below it. No images,
+ * no web fonts, nothing loaded from anywhere.
+ *
+ * @param props.audience staff are not told to ask the support, which they are
+ * @param props.preview the line that inboxes show beside the subject; no secret belongs there
+ */
+export function MailLayout(props: {
+  brand: Brand;
+  audience: Audience;
+  preview: string;
+  heading: string;
+  children: ReactNode;
+}) {
+  return (
+    <Html lang="en" dir="ltr">
+      <Head>
+        <meta name="color-scheme" content="light dark" />
+        <meta name="supported-color-schemes" content="light dark" />
+        {/* Phones turn numbers and dates into links otherwise. */}
+        <meta name="format-detection" content="telephone=no,date=no,address=no" />
+        <style>{DARK}</style>
+      </Head>
+      <Body
+        className="page"
+        style={{ backgroundColor: "#f3f5f8", margin: 0, padding: "24px 12px" }}
+      >
+        <Preview>{props.preview}</Preview>
+        <Container style={{ maxWidth: "560px", margin: "0 auto" }}>
+          <Text className="muted" style={{ ...muted, fontWeight: 600, margin: "0 4px 12px" }}>
+            {props.brand.appName}
+          </Text>
+          <Section
+            className="card"
+            style={{
+              backgroundColor: "#ffffff",
+              border: "1px solid #dde2e9",
+              borderRadius: "10px",
+              padding: "28px 32px",
+            }}
+          >
+            <Heading
+              as="h1"
+              className="ink"
+              style={{ ...ink, fontSize: "22px", lineHeight: "29px", margin: "0 0 16px" }}
+            >
+              {props.heading}
+            </Heading>
+            {props.children}
+          </Section>
+          <Footer brand={props.brand} audience={props.audience} />
+        </Container>
+      </Body>
+    </Html>
+  );
+}
+
+function Footer({ brand, audience }: { brand: Brand; audience: Audience }) {
+  return (
+    <Section style={{ padding: "16px 4px 0" }}>
+      {audience === "user" && brand.supportContact ? (
+        <Text className="muted" style={{ ...muted, margin: "0 0 8px" }}>
+          Questions? Ask <Contact contact={brand.supportContact} />.
+        </Text>
+      ) : null}
+      <Text className="muted" style={{ ...muted, margin: 0 }}>
+        This mail was sent automatically by {brand.appName}.
+      </Text>
+    </Section>
+  );
+}
+
+/** The support contact: a link where it is a mail or web address, else its words. */
+export function Contact({ contact }: { contact: string }) {
+  const shown = oneLine(contact);
+  if (/^[^\s@<>"]+@[^\s@<>"]+\.[^\s@<>"]+$/.test(shown))
+    return <Anchor href={`mailto:${shown}`}>{shown}</Anchor>;
+  if (/^https?:\/\/\S+$/.test(shown)) return <Anchor href={shown}>{shown}</Anchor>;
+  return <>{shown}</>;
+}
+
+export function Paragraph({ children }: { children: ReactNode }) {
+  return (
+    <Text className="ink" style={{ ...ink, margin: "0 0 16px" }}>
+      {children}
+    </Text>
+  );
+}
+
+/** A paragraph of less weight. */
+export function Note({ children }: { children: ReactNode }) {
+  return (
+    <Text className="muted" style={{ ...muted, margin: "0 0 12px" }}>
+      {children}
+    </Text>
+  );
+}
+
+export function Divider() {
+  return (
+    <Hr
+      className="line"
+      data-skip-in-text="true"
+      style={{ borderColor: "#dde2e9", margin: "20px 0" }}
+    />
+  );
+}
+
+/** What somebody may want to copy, one a line. A fact without a value is left out. */
+export function Facts({ facts }: { facts: ReadonlyArray<readonly [string, string | undefined]> }) {
+  const known = facts.flatMap(([name, value]) => {
+    const shown = oneLine(value ?? "");
+    return shown ? [[name, shown] as const] : [];
+  });
+  if (known.length === 0) return null;
+  return (
+    <Section
+      className="facts"
+      style={{ backgroundColor: "#f3f5f8", borderRadius: "8px", margin: "0 0 20px" }}
+    >
+      <Text className="ink" style={{ ...ink, margin: 0, padding: "12px 16px" }}>
+        {known.map(([name, value], index) => (
+          <span key={name}>
+            {index > 0 ? <br /> : null}
+            <span className="muted" style={{ color: "#586374" }}>
+              {name}:
+            </span>{" "}
+            <strong style={{ wordBreak: "break-word" }}>{value}</strong>
+          </span>
+        ))}
+      </Text>
+    </Section>
+  );
+}
+
+/** The one thing to do. The plain text leaves it out: the address below it says it there. */
+export function ActionButton(props: { href: string; children: ReactNode }) {
+  return (
+    <Section data-skip-in-text="true" style={{ margin: "4px 0 20px" }}>
+      <Button
+        className="button"
+        href={props.href}
+        style={{
+          backgroundColor: "#1a56b0",
+          borderRadius: "8px",
+          color: "#ffffff",
+          fontFamily: FONT,
+          fontSize: "17px",
+          fontWeight: 600,
+          padding: "14px 26px",
+          textAlign: "center",
+          textDecoration: "none",
+        }}
+      >
+        {props.children}
+      </Button>
+    </Section>
+  );
+}
+
+/** An address written out, on a line of its own, for whoever cannot press the button. */
+export function PlainAddress({ href }: { href: string }) {
+  return (
+    <Text
+      className="ink"
+      style={{ ...ink, fontSize: "14px", lineHeight: "21px", margin: "0 0 16px" }}
+    >
+      <Anchor href={href}>{href}</Anchor>
+    </Text>
+  );
+}
+
+export function Anchor({ href, children }: { href: string; children: ReactNode }) {
+  return (
+    <Link className="anchor" href={href} style={{ ...anchor, wordBreak: "break-word" }}>
+      {children}
+    </Link>
+  );
+}
