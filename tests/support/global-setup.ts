@@ -3,6 +3,7 @@
  * tells the tests where they are: `inject("postgresUrl")`, `inject("keystone")`.
  */
 import process from "node:process";
+import type {} from "vitest"; // names the module that is added to below
 import type { TestProject } from "vitest/node";
 import type { KeystoneAccess } from "./keystone-admin";
 import { startTestPostgres } from "./postgres";
