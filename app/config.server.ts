@@ -91,11 +91,9 @@ const webAddress = z.string().refine((value) => httpUrl(value) !== undefined, {
   error: "must be a web address that starts with http:// or https://",
 });
 
-const mailAddress = z
-  .string()
-  .refine((value) => /^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/.test(value), {
-    error: 'must be a mail address, such as helpdesk@example.org or "Cloud <cloud@example.org>"',
-  });
+const mailAddress = z.string().refine((value) => /^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/.test(value), {
+  error: 'must be a mail address, such as helpdesk@example.org or "Cloud <cloud@example.org>"',
+});
 
 const secretKeys = required(
   "is required: base64 of 32 random bytes, as `openssl rand -base64 32` prints; several, separated by commas, while rotating",
@@ -164,10 +162,16 @@ const environment = z.object({
       try {
         const pem = readFileSync(path, "utf8");
         if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
-        context.addIssue({ code: "custom", message: `names ${path}, which holds no PEM certificate` });
+        context.addIssue({
+          code: "custom",
+          message: `names ${path}, which holds no PEM certificate`,
+        });
       } catch (error) {
         const reason = (error as NodeJS.ErrnoException).code ?? "unreadable";
-        context.addIssue({ code: "custom", message: `names ${path}, which cannot be read (${reason})` });
+        context.addIssue({
+          code: "custom",
+          message: `names ${path}, which cannot be read (${reason})`,
+        });
       }
       return z.NEVER;
     }),
@@ -196,7 +200,9 @@ const environment = z.object({
     (value) => /^smtps?:\/\/[^/]/.test(value) && URL.canParse(value),
     { error: "must be smtp://user:password@host:587 or smtps://user:password@host:465" },
   ),
-  MAIL_FROM: required('is required: the sender, such as "Cloud <cloud@example.org>"').pipe(mailAddress),
+  MAIL_FROM: required('is required: the sender, such as "Cloud <cloud@example.org>"').pipe(
+    mailAddress,
+  ),
   MAIL_REPLY_TO: mailAddress.optional(),
   HELPDESK_EMAIL: mailAddress.optional(),
   DASHBOARD_URL: webAddress.optional(),

@@ -131,6 +131,17 @@ export async function markForRetry(
   return changed.length > 0;
 }
 
+/** Hands back a claim that was not used: the try does not count, and the mail is due at once. */
+export async function releaseClaim(
+  db: Queryable,
+  claim: Pick<ClaimedMail, "id" | "attempt">,
+): Promise<void> {
+  await db
+    .update(mails)
+    .set({ attempts: sql`${mails.attempts} - 1`, leasedUntil: null })
+    .where(heldBy(claim));
+}
+
 /** Gives a mail up and erases its content. @returns whether the claim still held */
 export async function markFailed(
   db: Queryable,

@@ -1,0 +1,128 @@
+import path from "node:path";
+import { createRequestHandler } from "@remix-run/express";
+import type { ServerBuild } from "@remix-run/node";
+import compression from "compression";
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
+import { leaseSecondsFor } from "../links/redeem-link.server";
+import { describeError } from "../log.server";
+import type { Services } from "../services.server";
+import { refuseOtherMethods } from "./allowed-methods.server";
+import { guardRoutes } from "./guard-routes.server";
+import { nonceOf, pageHeaders, securityHeaders } from "./headers.server";
+import { healthz, metricsPage, readyz } from "./health.server";
+import { observeRequests } from "./observe-requests.server";
+
+const API_ROUTES = ["routes/token.$userId"];
+const RETRY_AFTER_SECONDS = "10";
+
+/**
+ * The HTTP side of the process: what every request passes through on its way to Remix.
+ *
+ * @param options.build Remix's server build
+ * @param options.clientFolder Remix's client build
+ * @param options.portalScript address of the portal's script
+ */
+export function createApp(
+  services: Services,
+  options: { build: ServerBuild; clientFolder: string; portalScript: string },
+): Express {
+  const { config } = services;
+  const app = express();
+  app.disable("x-powered-by");
+  app.disable("etag");
+  app.set("trust proxy", config.trustProxy);
+  app.set("query parser", "simple");
+
+  app.use(observeRequests(services));
+  app.use(securityHeaders({ https: config.publicUrl.protocol === "https:" }));
+  app.use(
+    "/assets",
+    express.static(path.join(options.clientFolder, "assets"), {
+      immutable: true,
+      maxAge: "1y",
+      index: false,
+      redirect: false,
+      fallthrough: true,
+    }),
+  );
+  app.use(pageHeaders);
+  app.use(refuseOtherMethods);
+  app.get("/healthz", healthz);
+  app.get("/readyz", readyz(services));
+  app.get("/metrics", metricsPage(services));
+  app.use(compression({ threshold: 1024 }));
+  app.use(express.static(options.clientFolder, { index: false, redirect: false, maxAge: "1h" }));
+  app.use(ownAddress(config.publicUrl));
+  app.use(retryAfter);
+  const build = guardRoutes(options.build, {
+    deadlineSeconds: leaseSecondsFor(config.keystone.timeoutSeconds),
+    apiRoutes: API_ROUTES,
+  });
+  app.use(
+    createRequestHandler({
+      build,
+      mode: "production",
+      getLoadContext: (request, response) => ({
+        services,
+        requestId: response.locals.requestId as string,
+        clientAddress: request.ip ?? "unknown",
+        nonce: nonceOf(response),
+        assets: { portalScript: options.portalScript },
+      }),
+    }),
+  );
+  app.use(lastResort(services));
+  return app;
+}
+
+/**
+ * Remix takes its own address from the request's headers; here it is PUBLIC_URL, whatever they say.
+ * A POST to `/` is the index route's: without `index` Remix would take it for the root's.
+ */
+function ownAddress(publicUrl: URL): RequestHandler {
+  return (request, _response, next) => {
+    request.headers.host = publicUrl.host;
+    delete request.headers["x-forwarded-host"];
+    delete request.headers["x-forwarded-proto"];
+    if (request.method === "POST" && request.path === "/") {
+      const at = request.originalUrl.indexOf("?");
+      const query = at === -1 ? "" : request.originalUrl.slice(at + 1);
+      if (!new URLSearchParams(query).has("index"))
+        request.originalUrl = query === "" ? "/?index" : `/?index&${query}`;
+    }
+    next();
+  };
+}
+
+/** Every 503 says when to come back, whichever page it comes from. */
+const retryAfter: RequestHandler = (_request, response, next) => {
+  const { writeHead } = response;
+  response.writeHead = ((...head: Parameters<typeof writeHead>) => {
+    const status = typeof head[0] === "number" ? head[0] : response.statusCode;
+    if (status === 503 && !response.hasHeader("Retry-After"))
+      response.setHeader("Retry-After", RETRY_AFTER_SECONDS);
+    return writeHead.apply(response, head);
+  }) as typeof writeHead;
+  next();
+};
+
+/** Express takes a function of four arguments for its error handler. */
+function lastResort({ log }: Pick<Services, "log">): ErrorRequestHandler {
+  return (error: unknown, _request, response, _next) => {
+    const requestId = response.locals.requestId as string | undefined;
+    // body-parser's and the router's own refusals (a malformed path) carry a 4xx status.
+    const given = (error as { status?: unknown }).status;
+    const status = typeof given === "number" && given >= 400 && given < 500 ? given : 500;
+    if (status === 500) log.error("request.failed", { requestId, error: describeError(error) });
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const message =
+      status === 500
+        ? `Something went wrong on our side. If it happens again, tell the helpdesk this number: ${requestId}`
+        : "This request is malformed.";
+    const title = status === 500 ? "Internal Server Error" : "Bad Request";
+    response.status(status).json({ error: { code: status, title, message } });
+  };
+}

@@ -1,0 +1,77 @@
+import type { ActionFunctionArgs, LoaderFunctionArgs, ServerBuild } from "@remix-run/node";
+import { isDatabaseOutage } from "../../db/outage";
+import { describeError } from "../log.server";
+import { keystoneError } from "./respond.server";
+
+type Handler = (args: LoaderFunctionArgs & ActionFunctionArgs) => unknown;
+
+const RETRY_AFTER_SECONDS = 5;
+const WORDS = "The database does not answer. Nothing was changed; try again in a moment.";
+
+/**
+ * Wraps every loader and action of the build, so that none can forget it: a database that is down,
+ * restarting or overloaded is a 503 with Retry-After, not an error of ours, and no request waits
+ * longer than `deadlineSeconds`, whatever it waits for.
+ *
+ * @param options.apiRoutes ids of the routes whose errors are Keystone-shaped JSON
+ */
+export function guardRoutes(
+  build: ServerBuild,
+  options: { deadlineSeconds: number; apiRoutes: readonly string[] },
+): ServerBuild {
+  const guard = (id: string, handler: Handler | undefined): Handler | undefined =>
+    handler &&
+    (async (args) => {
+      try {
+        return await withinDeadline(handler, args, options.deadlineSeconds);
+      } catch (error) {
+        if (!isDatabaseOutage(error) && !(error instanceof DeadlineError)) throw error;
+        const { services, requestId } = args.context;
+        services.log.error("request.failed", {
+          reason: error instanceof DeadlineError ? "deadline" : "database",
+          requestId,
+          error: describeError(error),
+        });
+        const headers = { "Retry-After": String(RETRY_AFTER_SECONDS) };
+        if (options.apiRoutes.includes(id)) return keystoneError(503, WORDS, headers);
+        throw new Response(WORDS, { status: 503, statusText: "Service Unavailable", headers });
+      }
+    });
+
+  const routes = Object.fromEntries(
+    Object.entries(build.routes).map(([id, route]) => {
+      if (!route) return [id, route];
+      const { loader, action } = route.module;
+      const module = {
+        ...route.module,
+        ...(loader && { loader: guard(id, loader as Handler) }),
+        ...(action && { action: guard(id, action as Handler) }),
+      };
+      return [id, { ...route, module }];
+    }),
+  );
+  return { ...build, routes } as ServerBuild;
+}
+
+class DeadlineError extends Error {
+  override readonly name = "DeadlineError";
+}
+
+async function withinDeadline(
+  handler: Handler,
+  args: Parameters<Handler>[0],
+  seconds: number,
+): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new DeadlineError(`no answer within ${seconds} s`)),
+      seconds * 1000,
+    );
+  });
+  try {
+    return await Promise.race([handler(args), deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

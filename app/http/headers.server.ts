@@ -1,0 +1,49 @@
+import type { RequestHandler, Response } from "express";
+import helmet from "helmet";
+
+/** Where the nonce of the answer's Content-Security-Policy is kept. */
+export const nonceOf = (response: Response): string => response.locals.nonce as string;
+
+/**
+ * The security headers of every answer, resource routes and files too: they bypass entry.server, so
+ * the HTTP server sets them.
+ *
+ * @param options.https whether PUBLIC_URL is https: then browsers are told to stay with it
+ */
+export function securityHeaders(options: { https: boolean }): RequestHandler {
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        "default-src": ["'none'"],
+        "script-src": ["'self'", (_, response) => `'nonce-${nonceOf(response as Response)}'`],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "manifest-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+        ...(options.https && { "upgrade-insecure-requests": [] }),
+      },
+    },
+    strictTransportSecurity: options.https && { maxAge: 31_536_000, includeSubDomains: false },
+    // no-referrer would make browsers send "Origin: null" with forms.
+    referrerPolicy: { policy: "same-origin" },
+    crossOriginOpenerPolicy: { policy: "same-origin" },
+    crossOriginResourcePolicy: { policy: "same-origin" },
+    xFrameOptions: { action: "deny" },
+  });
+}
+
+/** What helmet leaves out: no page of ours uses a device, and none may be kept by a cache. */
+export const pageHeaders: RequestHandler = (_request, response, next) => {
+  response.setHeader(
+    "Permissions-Policy",
+    "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
+  );
+  response.setHeader("Cache-Control", "no-store");
+  response.setHeader("X-Robots-Tag", "noindex, nofollow");
+  next();
+};

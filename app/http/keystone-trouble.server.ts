@@ -1,0 +1,54 @@
+import type { ActionFunctionArgs, LoaderFunctionArgs } from "@remix-run/node";
+import { signOut } from "../admins/session.server";
+import { isKeystoneError } from "../keystone/errors.server";
+import { originOf } from "./origin.server";
+import { redirectToSignIn } from "./require-admin.server";
+import { readSessionId } from "./session-cookie.server";
+
+export type KeystoneAnswer<T> =
+  | { ok: true; value: T }
+  | { ok: false; reason: "unavailable" | "forbidden"; message: string };
+
+/**
+ * Asks Keystone something for a console page, with the administrator's own token.
+ *
+ * @returns the answer, or in words why there is none; the page shows them in the answer's place
+ * @throws {Response} a redirect to the sign-in page where the token is no longer good: a session never
+ *   outlives its Keystone token
+ */
+export async function withKeystone<T>(
+  args: LoaderFunctionArgs | ActionFunctionArgs,
+  ask: () => Promise<T>,
+): Promise<KeystoneAnswer<T>> {
+  const { request, context } = args;
+  try {
+    return { ok: true, value: await ask() };
+  } catch (error) {
+    if (!isKeystoneError(error)) throw error;
+    context.services.log.warn("keystone.failed", {
+      reason: error.kind,
+      status: error.status,
+      method: error.method,
+      path: error.path,
+      requestId: context.requestId,
+      keystoneRequestId: error.keystoneRequestId,
+    });
+    if (error.kind === "unauthorized") {
+      const sessionId = await readSessionId(request, context);
+      if (sessionId) await signOut(context.services, sessionId, originOf(context));
+      throw await redirectToSignIn(args, { reason: "ended" });
+    }
+    if (error.kind === "forbidden")
+      return {
+        ok: false,
+        reason: "forbidden",
+        message: "Keystone does not allow your account to do this. Ask for the admin role.",
+      };
+    return {
+      ok: false,
+      reason: "unavailable",
+      message:
+        "Keystone does not answer as it should. Nothing was changed here; try again in a moment.",
+    };
+  }
+}

@@ -1,0 +1,17 @@
+import type { Services } from "../services.server";
+
+declare module "@remix-run/node" {
+  /** What every loader and action gets from the HTTP server. */
+  interface AppLoadContext {
+    services: Services;
+    /** `req-<uuid>`, sent to Keystone and back to the caller as `X-Openstack-Request-Id`. */
+    requestId: string;
+    /** Behind TRUST_PROXY alone taken from a header. */
+    clientAddress: string;
+    /** Of this answer's Content-Security-Policy. */
+    nonce: string;
+    assets: { portalScript: string };
+  }
+}
+
+export type { AppLoadContext } from "@remix-run/node";

@@ -1,0 +1,36 @@
+/** The most any of our forms or JSON bodies may hold, counted in bytes as they arrive. */
+export const MAX_BODY_BYTES = 64 * 1024;
+
+export type BodyResult =
+  | { ok: true; text: string }
+  | { ok: false; reason: "too-large" | "not-utf8" };
+
+/**
+ * Reads a body, whatever its Content-Length claims, and stops at the limit.
+ *
+ * @returns the body as text; empty where there is none
+ */
+export async function readBody(request: Request): Promise<BodyResult> {
+  if (Number(request.headers.get("Content-Length")) > MAX_BODY_BYTES)
+    return { ok: false, reason: "too-large" };
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  const reader = request.body?.getReader();
+  while (reader) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    bytes += value.byteLength;
+    if (bytes > MAX_BODY_BYTES) {
+      // Not awaited: a client that never ends its body must not keep us.
+      reader.cancel().catch(() => {});
+      return { ok: false, reason: "too-large" };
+    }
+    chunks.push(value);
+  }
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
+    return { ok: true, text };
+  } catch {
+    return { ok: false, reason: "not-utf8" };
+  }
+}

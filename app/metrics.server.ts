@@ -1,0 +1,49 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+/** What Prometheus may know: counts and times. Labels come from fixed lists, never from a request. */
+export interface Metrics {
+  readonly registry: Registry;
+  observeRequest(request: {
+    route: string;
+    method: string;
+    status: number;
+    durationSeconds: number;
+  }): void;
+  countRedemption(outcome: string): void;
+}
+
+/** @param readMailsByState asked at each scrape */
+export function createMetrics(readMailsByState: () => Promise<Record<string, number>>): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const requests = new Histogram({
+    name: "setpass_http_request_duration_seconds",
+    help: "Time from the request's last header to the answer's last byte.",
+    labelNames: ["route", "method", "status"],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers: [registry],
+  });
+  const redemptions = new Counter({
+    name: "setpass_redemptions_total",
+    help: "Links redeemed, and redemptions refused, by outcome.",
+    labelNames: ["outcome"],
+    registers: [registry],
+  });
+  new Gauge({
+    name: "setpass_mails",
+    help: "Mails in the outbox, by state.",
+    labelNames: ["state"],
+    registers: [registry],
+    async collect() {
+      this.reset();
+      for (const [state, count] of Object.entries(await readMailsByState()))
+        this.set({ state }, count);
+    },
+  });
+  return {
+    registry,
+    observeRequest: ({ durationSeconds, ...labels }) =>
+      requests.observe({ ...labels, status: String(labels.status) }, durationSeconds),
+    countRedemption: (outcome) => redemptions.inc({ outcome }),
+  };
+}

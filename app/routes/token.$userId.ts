@@ -1,0 +1,128 @@
+import type { ActionFunctionArgs, AppLoadContext } from "@remix-run/node";
+import { z } from "zod";
+import type { AuthorizedCaller } from "../admins/authorize-token.server";
+import { originOf } from "../http/origin.server";
+import { readBody } from "../http/read-body.server";
+import { keystoneError, wantsJson } from "../http/respond.server";
+import { type IssuedLinkAnswer, issueLink } from "../links/issue-link.server";
+import { isPin } from "../links/pin.server";
+
+/** Keystone's own column for user ids has room for 64 characters. */
+const USER_ID = /^[^\p{C}\p{Z}/]{1,64}$/u;
+
+const text = z.string().refine((value) => !/[\0\p{Surrogate}]/u.test(value));
+const body = z.object({
+  pin: z.string().optional(),
+  password: text.min(1).max(4096).optional(),
+});
+
+/** `PUT /token/:userId`, for scripts: DESIGN section 4. */
+export async function action({ request, params, context }: ActionFunctionArgs): Promise<Response> {
+  if (request.method !== "PUT") return methodNotAllowed();
+  const admitted = await authorize(request, context);
+  if (admitted instanceof Response) return admitted;
+
+  const userId = params.userId ?? "";
+  if (!USER_ID.test(userId))
+    return keystoneError(400, "The user id in the path must be Keystone's, at most 64 characters.");
+  const asked = await readRequest(request, context);
+  if (asked instanceof Response) return asked;
+
+  const admin = { userId: admitted.userId, userName: admitted.userName };
+  const result = await issueLink(
+    context.services,
+    admin,
+    { userId, pin: asked.pin, initialPassword: asked.password, via: "api" },
+    originOf(context),
+  );
+  if (!result.ok) return refused(result);
+  context.services.userLookup.enqueue({
+    userId,
+    token: admitted.token,
+    checkedAt: result.link.userCheckedAt,
+    requestId: context.requestId,
+  });
+  return wantsJson(request) ? asJson(result.link) : new Response(result.link.token, plainText);
+}
+
+export function loader(): Response {
+  return methodNotAllowed();
+}
+
+const plainText = { headers: { "Content-Type": "text/plain; charset=utf-8" } };
+
+const asJson = ({ token, url, userId, expiresAt }: IssuedLinkAnswer) =>
+  Response.json({ token, url, user_id: userId, expires_at: expiresAt.toISOString() });
+
+async function authorize(
+  request: Request,
+  context: AppLoadContext,
+): Promise<AuthorizedCaller | Response> {
+  const { config, tokenAuthorizer } = context.services;
+  const challenge = { "WWW-Authenticate": `Keystone uri="${config.keystone.authUrl}"` };
+  const token = request.headers.get("X-Auth-Token");
+  if (!token)
+    return keystoneError(401, "Send a Keystone token in the X-Auth-Token header.", challenge);
+  const authorization = await tokenAuthorizer.authorize(token, { requestId: context.requestId });
+  if (authorization.ok) return authorization.caller;
+  switch (authorization.reason) {
+    case "unknown-token":
+      return keystoneError(
+        401,
+        "Keystone does not know this token: it has expired, was revoked, or was never one. Get a new one.",
+        challenge,
+      );
+    case "not-admin":
+      return keystoneError(
+        403,
+        `This token cannot be scoped to the project ${config.admin.projectName}, or lacks a role there. Use an administrator's.`,
+      );
+    case "keystone-unavailable":
+      return keystoneError(503, "Keystone does not answer. Nothing was stored; try again.", {
+        "Retry-After": String(authorization.retryAfterSeconds),
+      });
+  }
+}
+
+async function readRequest(
+  request: Request,
+  context: AppLoadContext,
+): Promise<{ pin?: string; password?: string } | Response> {
+  const read = await readBody(request);
+  if (!read.ok)
+    return read.reason === "too-large"
+      ? keystoneError(413, "The body may hold at most 64 KiB.", { Connection: "close" })
+      : keystoneError(400, "The body is not UTF-8 text.");
+  let json: unknown = {};
+  try {
+    if (read.text.trim() !== "") json = JSON.parse(read.text);
+  } catch {
+    return keystoneError(400, "The body is not JSON.");
+  }
+  const parsed = body.safeParse(json);
+  if (!parsed.success)
+    return keystoneError(
+      400,
+      'The body must be a JSON object such as {"password": "…", "pin": "…"}; both are strings, and either may be left out on a later call.',
+    );
+  const { pinLength } = context.services.config.links;
+  if (parsed.data.pin !== undefined && !isPin(parsed.data.pin, pinLength))
+    return keystoneError(400, `The pin must be a string of exactly ${pinLength} digits.`);
+  return parsed.data;
+}
+
+function refused(
+  result: { reason: "incomplete"; missing: string[] } | { reason: "pin-exhausted" },
+): Response {
+  if (result.reason === "pin-exhausted")
+    return keystoneError(
+      409,
+      "This PIN was guessed wrong too often. Ask the user for a new one and send it.",
+    );
+  return keystoneError(
+    400,
+    `There is no pending link of this user to renew: send ${result.missing.join(" and ")} as well.`,
+  );
+}
+
+const methodNotAllowed = () => keystoneError(405, "Use PUT.", { Allow: "PUT" });

@@ -1,0 +1,89 @@
+import { openDatabase } from "../db/client";
+import { countMailsByState } from "../db/mails.store";
+import { createRateLimit, type RateLimit } from "../db/rate-limits.store";
+import { startOutboxWorker } from "../emails/outbox-worker";
+import { createMailTransport } from "../emails/transport";
+import { createTokenAuthorizer, type TokenAuthorizer } from "./admins/authorize-token.server";
+import type { AdminContext } from "./admins/sign-in.server";
+import type { Config } from "./config.server";
+import { createKeystoneSession } from "./keystone/session.server";
+import type { LinkContext } from "./links/link-context.server";
+import { createUserLookup, type UserLookup } from "./links/look-up-user.server";
+import { createLog, type Log } from "./log.server";
+import { startMaintenance } from "./maintenance.server";
+import { createMetrics, type Metrics } from "./metrics.server";
+import { createVault } from "./vault/vault.server";
+
+/** Everything the routes work with, wired once; they receive it through Remix's load context. */
+export interface Services extends LinkContext, AdminContext {
+  readonly config: Config;
+  readonly tokenAuthorizer: TokenAuthorizer;
+  readonly userLookup: UserLookup;
+  readonly metrics: Metrics;
+  readonly limits: {
+    /** Anonymous forms, by client address. */
+    readonly address: RateLimit;
+    /** Sign-ins, by the account named and the client address. */
+    readonly signInFromAddress: RateLimit;
+    /** Sign-ins, by the account named alone. */
+    readonly signIn: RateLimit;
+  };
+  /** Lets what is under way finish, then closes every connection. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Wires the services and starts the workers.
+ *
+ * @param config from `loadConfig`
+ * @param log where events go; standard output when left out
+ */
+export function startServices(
+  config: Config,
+  log: Log = createLog({ level: config.logLevel }),
+): Services {
+  const database = openDatabase({ url: config.databaseUrl, poolSize: config.databasePoolSize });
+  const { db } = database;
+  const vault = createVault(config.secretKeys);
+  const keystone = createKeystoneSession({
+    authUrl: config.keystone.authUrl,
+    caCertificate: config.keystone.caCertificate,
+    timeoutSeconds: config.keystone.timeoutSeconds,
+    userAgent: "setpass",
+  });
+  const transport = createMailTransport({
+    smtpUrl: config.mail.smtpUrl,
+    from: config.mail.from,
+    replyTo: config.mail.replyTo,
+    publicUrl: config.publicUrl,
+  });
+  const outbox = startOutboxWorker({ db, vault, transport, brand: config.brand, log });
+  const base = { config, db, vault, keystone, log, outbox };
+  const userLookup = createUserLookup(base);
+  const maintenance = startMaintenance(base);
+  return {
+    ...base,
+    tokenAuthorizer: createTokenAuthorizer({ config, keystone }),
+    userLookup,
+    metrics: createMetrics(() => countMailsByState(db)),
+    limits: {
+      address: createRateLimit(db, {
+        name: "address",
+        points: config.rateLimitPerMinute,
+        windowSeconds: 60,
+      }),
+      signInFromAddress: createRateLimit(db, {
+        name: "sign-in-from",
+        points: 10,
+        windowSeconds: 300,
+      }),
+      signIn: createRateLimit(db, { name: "sign-in", points: 50, windowSeconds: 900 }),
+    },
+    async stop() {
+      await Promise.all([outbox.stop(), maintenance.stop(), userLookup.stop()]);
+      transport.close();
+      await keystone.close();
+      await database.close({ timeoutSeconds: 5 });
+    },
+  };
+}

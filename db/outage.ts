@@ -1,0 +1,38 @@
+/** postgres.js's and Node's codes for a connection that could not be made or was lost. */
+const CONNECTION_CODES = new Set([
+  "CONNECTION_CLOSED",
+  "CONNECTION_DESTROYED",
+  "CONNECTION_ENDED",
+  "CONNECT_TIMEOUT",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EPIPE",
+  "ETIMEDOUT",
+  "ENOENT",
+]);
+
+/**
+ * PostgreSQL's classes for "not now" (https://www.postgresql.org/docs/current/errcodes-appendix.html):
+ * 08 connection, 25P03 idle in transaction, 40 rollback by conflict, 53 resources, 55P03 lock timeout,
+ * 57 operator intervention (shutdown, cancelled by the statement timeout), 58 system error.
+ */
+const NOT_NOW = /^(08|25P03|40|53|55P03|57|58)/;
+
+/** @returns whether the database, rather than our statement, is why this failed */
+export function isDatabaseOutage(error: unknown): boolean {
+  for (
+    let at: unknown = error, depth = 0;
+    at instanceof Error && depth < 5;
+    at = at.cause, depth++
+  ) {
+    const code = (at as { code?: unknown }).code;
+    if (typeof code !== "string") continue;
+    if (CONNECTION_CODES.has(code)) return true;
+    if (/^[0-9A-Z]{5}$/.test(code) && NOT_NOW.test(code)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,127 @@
+import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { ServerBuild } from "@remix-run/node";
+import { type Config, loadConfig } from "./app/config.server";
+import { createApp } from "./app/http/create-app.server";
+import { createLog, describeError, type Log } from "./app/log.server";
+import { type Services, startServices } from "./app/services.server";
+import { countPendingMigrations, migrateDatabase } from "./db/migrate";
+
+/** The process is built to build/process/, beside Remix's build/server/ and build/client/. */
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+const clientFolder = path.join(root, "build/client");
+const migrationsFolder = path.join(root, "db/migrations");
+
+const DRAIN_SECONDS = 60;
+
+async function main(): Promise<void> {
+  const result = loadConfig(process.env);
+  if (!result.ok) {
+    const problems = result.problems.map((problem) => `  - ${problem}`).join("\n");
+    process.stderr.write(
+      `setpass cannot start: the configuration needs attention. .env.example explains every name.\n${problems}\n`,
+    );
+    process.exit(78); // EX_CONFIG of sysexits.h
+  }
+  const { config } = result;
+  const log = createLog({ level: config.logLevel });
+  await prepareDatabase(config);
+  const services = startServices(config, log);
+  const build: ServerBuild = await import(
+    pathToFileURL(path.join(root, "build/server/index.js")).href
+  );
+  const app = createApp(services, { build, clientFolder, portalScript: findPortalScript() });
+  const server = createServer(
+    {
+      // A client that sends its request byte by byte must not hold a connection for long.
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      keepAliveTimeout: 65_000,
+      connectionsCheckingInterval: 2_000,
+    },
+    app,
+  );
+  server.once("error", (error) => fail(`cannot listen on ${config.host}:${config.port}`, error));
+  server.listen(config.port, config.host, () => {
+    const { port } = server.address() as AddressInfo;
+    log.info("server.started", { host: config.host, port });
+  });
+  drainOnSignal(server, services, log);
+}
+
+async function prepareDatabase(config: Config): Promise<void> {
+  const where = { url: config.databaseUrl, folder: migrationsFolder };
+  try {
+    if (config.migrateOnStart) await migrateDatabase(where);
+    const pending = await countPendingMigrations(where);
+    if (pending > 0) {
+      process.stderr.write(
+        `setpass cannot start: the database lacks ${pending} migration${pending === 1 ? "" : "s"}. Run \`npm run migrate\`, or set MIGRATE_ON_START=1.\n`,
+      );
+      process.exit(78);
+    }
+  } catch (error) {
+    fail("the database of DATABASE_URL cannot be used", error);
+  }
+}
+
+/** Vite names the script by its content; its manifest knows the name. */
+function findPortalScript(): string {
+  const manifestFile = path.join(clientFolder, ".vite/manifest.json");
+  if (!existsSync(manifestFile)) fail("it is not built: run `npm run build`");
+  const manifest = JSON.parse(readFileSync(manifestFile, "utf8")) as Record<
+    string,
+    { file: string }
+  >;
+  const script = manifest["app/portal/enhance.ts"]?.file;
+  if (!script) fail("its build holds no portal script: run `npm run build`");
+  return `/${script}`;
+}
+
+function fail(why: string, error?: unknown): never {
+  const reason = error === undefined ? "" : ` (${describeError(error).message})`;
+  process.stderr.write(`setpass cannot start: ${why}${reason}\n`);
+  process.exit(1);
+}
+
+/** Requests under way are answered, workers finish what they hold, then the process ends with 0. */
+function drainOnSignal(
+  server: ReturnType<typeof createServer>,
+  services: Services,
+  log: Log,
+): void {
+  let draining = false;
+  const drain = async (signal: NodeJS.Signals) => {
+    if (draining) process.exit(1);
+    draining = true;
+    log.info("server.draining", { signal });
+    const tooLong = setTimeout(() => {
+      log.error("server.drain-timed-out");
+      process.exit(1);
+    }, DRAIN_SECONDS * 1000);
+    tooLong.unref();
+    await new Promise((resolve) => {
+      server.close(resolve);
+      server.closeIdleConnections();
+    });
+    await services.stop();
+    log.info("server.stopped");
+    process.exit(0);
+  };
+  const onSignal = (signal: NodeJS.Signals) => {
+    drain(signal).catch((error) => {
+      log.error("server.drain-failed", { error: describeError(error) });
+      process.exit(1);
+    });
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  process.on("unhandledRejection", (error) =>
+    log.error("server.unhandled-rejection", { error: describeError(error) }),
+  );
+}
+
+await main();
