@@ -8,6 +8,9 @@ import { type Config, loadConfig } from "./app/config.server";
 import { createApp } from "./app/http/create-app.server";
 import { createLog, describeError, type Log } from "./app/log.server";
 import { type Services, startServices } from "./app/services.server";
+import { findMissingKeys } from "./app/vault/rotate-keys.server";
+import { createVault } from "./app/vault/vault.server";
+import { openDatabase } from "./db/client";
 import { countPendingMigrations, migrateDatabase } from "./db/migrate";
 
 /** The process is built to build/process/, beside Remix's build/server/ and build/client/. */
@@ -29,6 +32,7 @@ async function main(): Promise<void> {
   const { config } = result;
   const log = createLog({ level: config.logLevel });
   await prepareDatabase(config);
+  await checkKeys(config);
   const services = startServices(config, log);
   const build: ServerBuild = await import(
     pathToFileURL(path.join(root, "build/server/index.js")).href
@@ -66,6 +70,22 @@ async function prepareDatabase(config: Config): Promise<void> {
   } catch (error) {
     fail("the database of DATABASE_URL cannot be used", error);
   }
+}
+
+/** A missing key would show only when the first user opens a link: better now, and to the operator. */
+async function checkKeys(config: Config): Promise<void> {
+  const database = openDatabase({ url: config.databaseUrl, poolSize: 1 });
+  const missing = await findMissingKeys({
+    db: database.db,
+    vault: createVault(config.secretKeys),
+  }).catch((error) => fail("the database of DATABASE_URL cannot be used", error));
+  await database.close({ timeoutSeconds: 5 });
+  if (missing.length === 0) return;
+  const keys = missing.map(({ keyId, values }) => `${keyId} (${values} values)`).join(", ");
+  process.stderr.write(
+    `setpass cannot start: the database holds secrets sealed with keys that SECRET_KEYS lacks: ${keys}. Put the former keys back, behind the first; \`npm run rotate-keys\` then frees you of them.\n`,
+  );
+  process.exit(78);
 }
 
 /** Vite names the script by its content; its manifest knows the name. */

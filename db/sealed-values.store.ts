@@ -1,0 +1,116 @@
+import { sql } from "drizzle-orm";
+import type { AnyPgColumn, PgTable } from "drizzle-orm/pg-core";
+import type { Queryable } from "./client";
+import { adminSessions, links, mails, resetRequests } from "./schema";
+
+/** A column that holds sealed values, and what a row's seal is bound to. */
+export interface SealedColumn {
+  /** `table.column`, as in the seal. */
+  readonly name: string;
+  readonly table: PgTable;
+  readonly column: AnyPgColumn;
+  readonly key: AnyPgColumn;
+  /** @returns the row's identity in the seal, from its key */
+  readonly rowOf: (key: string | Buffer) => string;
+}
+
+const asText = (key: string | Buffer) => String(key);
+const asHex = (key: string | Buffer) => Buffer.from(key as Buffer).toString("hex");
+
+/** Every sealed column there is: a new one that is not named here would be lost by a rotation. */
+export const SEALED_COLUMNS: readonly SealedColumn[] = [
+  {
+    name: "links.sealed_pin_key",
+    table: links,
+    column: links.sealedPinKey,
+    key: links.userId,
+    rowOf: asText,
+  },
+  {
+    name: "links.sealed_password",
+    table: links,
+    column: links.sealedPassword,
+    key: links.userId,
+    rowOf: asText,
+  },
+  {
+    name: "links.sealed_attempts",
+    table: links,
+    column: links.sealedAttempts,
+    key: links.userId,
+    rowOf: asText,
+  },
+  {
+    name: "mails.sealed_props",
+    table: mails,
+    column: mails.sealedProps,
+    key: mails.id,
+    rowOf: asText,
+  },
+  {
+    name: "admin_sessions.sealed_token",
+    table: adminSessions,
+    column: adminSessions.sealedToken,
+    key: adminSessions.idHash,
+    rowOf: asHex,
+  },
+  {
+    name: "reset_requests.sealed_pin",
+    table: resetRequests,
+    column: resetRequests.sealedPin,
+    key: resetRequests.id,
+    rowOf: asText,
+  },
+];
+
+/** Format byte, then eight bytes of key id: see the vault. */
+const keyIdOf = (column: AnyPgColumn) => sql`encode(substring(${column} from 2 for 8), 'hex')`;
+
+/** @returns the ids of the keys that seal something, with how many values each */
+export async function countValuesByKey(db: Queryable): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for (const { table, column } of SEALED_COLUMNS) {
+    const rows = await db
+      .select({ keyId: keyIdOf(column).mapWith(String), values: sql`count(*)`.mapWith(Number) })
+      .from(table)
+      .where(sql`${column} is not null`)
+      .groupBy(keyIdOf(column));
+    for (const { keyId, values } of rows) counts.set(keyId, (counts.get(keyId) ?? 0) + values);
+  }
+  return counts;
+}
+
+/** @returns values of a column that another key than this one sealed, at most `limit` */
+export async function readValuesOfOtherKeys(
+  db: Queryable,
+  { key, table, column }: SealedColumn,
+  options: { keyId: string; limit: number },
+): Promise<{ key: string | Buffer; sealed: Buffer }[]> {
+  const rows = await db
+    .select({ key, sealed: column })
+    .from(table)
+    .where(sql`${column} is not null and ${keyIdOf(column)} <> ${options.keyId}`)
+    .limit(options.limit);
+  return rows as { key: string | Buffer; sealed: Buffer }[];
+}
+
+/** Replaces a value, unless it was changed meanwhile. @returns whether it was replaced */
+export async function replaceSealedValue(
+  db: Queryable,
+  { table, column, key }: SealedColumn,
+  value: { key: string | Buffer; before: Buffer; after: Buffer },
+): Promise<boolean> {
+  const rows = await db
+    .update(table)
+    .set({ [propertyOf(table, column)]: value.after })
+    .where(sql`${key} = ${value.key} and ${column} = ${value.before}`)
+    .returning({ key });
+  return rows.length === 1;
+}
+
+/** Drizzle's `set` wants the property's name, not the column's. */
+function propertyOf(table: PgTable, column: AnyPgColumn): string {
+  const found = Object.entries(table).find(([, candidate]) => candidate === column);
+  if (!found) throw new TypeError(`${column.name} is no column of this table`);
+  return found[0];
+}
