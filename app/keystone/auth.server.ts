@@ -1,4 +1,6 @@
 import { type AccessInfo, readAccessInfo } from "./access-info.server";
+import { KeystoneError } from "./errors.server";
+import { isPlainText } from "./plain-text.server";
 import type { KeystoneSession } from "./session.server";
 
 /** The `identity` part of an authentication request: the methods, and one object for each. */
@@ -93,6 +95,12 @@ function scopeBody(scope: Exclude<Scope, undefined>): unknown {
   return { project: { name: scope.projectName, domain: { id: scope.projectDomainId } } };
 }
 
+function isSendable(value: unknown): boolean {
+  if (typeof value === "string") return isPlainText(value);
+  if (typeof value !== "object" || value === null) return true;
+  return Object.values(value).every(isSendable);
+}
+
 /**
  * Asks Keystone for a token. The catalog is not asked for: nothing here uses it, and it is most of
  * the answer. Keystone API: POST /v3/auth/tokens.
@@ -106,13 +114,23 @@ export async function authenticate(
   plugin: AuthPlugin,
   options: { scope?: Scope; requestId?: string; signal?: AbortSignal } = {},
 ): Promise<AccessInfo> {
+  const identity = plugin.identity();
+  if (!isSendable(identity) || !isSendable(options.scope)) {
+    throw new KeystoneError({
+      kind: "unauthorized",
+      message: "Not sent, nothing in Keystone is named like this",
+      method: "POST",
+      path: `${new URL(session.authUrl).pathname}/auth/tokens`,
+      mayHaveHappened: false,
+    });
+  }
   const response = await session.request({
     method: "POST",
     path: "/auth/tokens",
     query: { nocatalog: "" },
     json: {
       auth: {
-        identity: plugin.identity(),
+        identity,
         ...(options.scope !== undefined && { scope: scopeBody(options.scope) }),
       },
     },

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type AccessInfo, readAccessInfo } from "./access-info.server";
 import { authenticate, passwordAuth } from "./auth.server";
 import { isKeystoneError, isKeystoneOutage, KeystoneError } from "./errors.server";
+import { isPlainText } from "./plain-text.server";
 import type { KeystoneRequest, KeystoneResponse, KeystoneSession } from "./session.server";
 
 export interface KeystoneUser {
@@ -112,10 +113,11 @@ async function undefinedIfNotFound<T>(asking: () => Promise<T>): Promise<T | und
 /**
  * The path below a collection of what has this id.
  * @throws KeystoneError `not-found`, without asking, for an id that no path can name: an empty one
- *   would name the collection, `..` something else, and a slash never reaches Keystone as one
+ *   would name the collection, `..` something else, a slash never reaches Keystone as one, and
+ *   control characters and halves of characters make it fail
  */
 function pathOf(session: KeystoneSession, collection: "users" | "domains", id: string): string {
-  if (id === "" || id === "." || id === ".." || id.includes("/")) {
+  if (id === "" || id === "." || id === ".." || id.includes("/") || !isPlainText(id)) {
     throw new KeystoneError({
       kind: "not-found",
       message: `Not sent, no id in Keystone's ${collection} can be like this`,
@@ -129,7 +131,10 @@ function pathOf(session: KeystoneSession, collection: "users" | "domains", id: s
 
 /**
  * Users by part of their name (upper and lower case alike) and by domain. Keystone cannot filter by
- * e-mail. `truncated`: there are more than these. Keystone API: GET /v3/users.
+ * e-mail. `truncated`: there are more than these. Keystone API: GET /v3/users?name__icontains=…
+ *
+ * `name__contains` would be case-sensitive, and filtered in Keystone's memory instead of in its
+ * database.
  *
  * @throws KeystoneError
  */
@@ -145,14 +150,16 @@ export async function listUsers(
     signal?: AbortSignal;
   },
 ): Promise<{ users: KeystoneUser[]; truncated: boolean }> {
-  const { limit } = options;
+  const { limit, nameContains = "" } = options;
+  // Nobody is called this, and Keystone's database fails at it.
+  if (!isPlainText(nameContains)) return { users: [], truncated: false };
   const answer = await ask(
     session,
     {
       method: "GET",
       path: "/users",
       query: {
-        name__contains: options.nameContains || undefined,
+        name__icontains: nameContains || undefined,
         domain_id: options.domainId,
         enabled: options.enabled === undefined ? undefined : String(options.enabled),
         // Keystone before 2025 does not know it; the list is cut here all the same.
@@ -164,9 +171,12 @@ export async function listUsers(
     },
     usersAnswer,
   );
-  const tooMany = limit !== undefined && answer.users.length > limit;
+  // To Keystone's database `_` and `%` are wildcards.
+  const wanted = nameContains.toLowerCase();
+  const users = answer.users.filter((user) => user.name.toLowerCase().includes(wanted));
+  const tooMany = limit !== undefined && users.length > limit;
   return {
-    users: tooMany ? answer.users.slice(0, limit) : answer.users,
+    users: tooMany ? users.slice(0, limit) : users,
     truncated: tooMany || answer.truncated === true || Boolean(answer.links?.next),
   };
 }
@@ -382,10 +392,14 @@ export type ChangePasswordOutcome =
   | { ok: true }
   /** Keystone's password rules (too weak, used before), in its own words. */
   | { ok: false; reason: "refused"; message: string }
-  /** The original password is wrong, or there is no such user: Keystone does not tell which. */
+  /**
+   * The original password is wrong, or there is no such user, or too many sign-ins failed and the
+   * account is locked for a while: Keystone 20 and later do not tell which (CVE-2021-38155). So it
+   * may be right again later.
+   */
   | { ok: false; reason: "wrong-original" }
   | { ok: false; reason: "disabled" }
-  /** Too many failed sign-ins; Keystone unlocks it after a while. */
+  /** Too many failed sign-ins; Keystone unlocks it after a while. Only older Keystones tell. */
   | { ok: false; reason: "account-locked" }
   /** Keystone's option `lock_password`: the user may not change it. */
   | { ok: false; reason: "password-locked" }
@@ -461,7 +475,7 @@ function changeRefused(error: KeystoneError): ChangePasswordOutcome {
 const words = {
   /** UserDisabled */
   accountDisabled: /account is disabled/i,
-  /** AccountLocked */
+  /** AccountLocked; since CVE-2021-38155 Keystone no longer says it */
   accountLocked: /account is locked/i,
   /** PasswordExpired */
   passwordExpired: /password is expired/i,
@@ -496,8 +510,9 @@ function isPasswordTooLong(detail = ""): boolean {
  * unscoped token. A refusal counts as a failed sign-in towards Keystone's own lockout, so ask only
  * where the answer is needed. Keystone API: POST /v3/auth/tokens.
  *
- * Of a disabled account Keystone 22 says 401 whatever the password, without looking at it: that
- * reads as `refused` here. One that names the account as disabled has looked at the password.
+ * Of a disabled account, and of one locked after too many failed sign-ins, Keystone 22 says a plain
+ * 401 whatever the password, without looking at it: that cannot but read as `refused` here. An
+ * answer that names the account as disabled comes from one that has looked at the password.
  *
  * @returns `unknown` where Keystone does not answer or will not say (account locked); does not throw
  *   for anything Keystone does

@@ -56,6 +56,16 @@ export interface KeystoneAdmin {
   call(method: string, path: string, json?: unknown, token?: string): Promise<unknown>;
 }
 
+class KeystoneCallError extends Error {
+  constructor(
+    call: string,
+    readonly status: number,
+    text: string,
+  ) {
+    super(`${call}: Keystone answered ${status}: ${text}`);
+  }
+}
+
 export function keystoneAdmin(access: KeystoneAccess): KeystoneAdmin {
   let remembered: Promise<string> | undefined;
 
@@ -71,7 +81,7 @@ export function keystoneAdmin(access: KeystoneAccess): KeystoneAdmin {
     });
     const text = await response.text();
     if (!response.ok) {
-      throw new Error(`${method} ${path}: Keystone answered ${response.status}: ${text}`);
+      throw new KeystoneCallError(`${method} ${path}`, response.status, text);
     }
     return { headers: response.headers, json: text === "" ? undefined : JSON.parse(text) };
   }
@@ -99,8 +109,15 @@ export function keystoneAdmin(access: KeystoneAccess): KeystoneAdmin {
 
   // biome-ignore lint/suspicious/noExplicitAny: whatever Keystone says, each caller knows what it asked
   async function call(method: string, path: string, json?: unknown, as?: string): Promise<any> {
+    if (as !== undefined) return (await send(method, path, json, as)).json;
     remembered ??= token();
-    return (await send(method, path, json, as ?? (await remembered))).json;
+    try {
+      return (await send(method, path, json, await remembered)).json;
+    } catch (error) {
+      if (!(error instanceof KeystoneCallError) || error.status !== 401) throw error;
+      remembered = token(); // the last one has expired
+      return (await send(method, path, json, await remembered)).json;
+    }
   }
 
   async function roleId(name: string): Promise<string> {

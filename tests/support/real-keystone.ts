@@ -20,8 +20,12 @@ import { startTestPostgres } from "./postgres";
 const manage = "/usr/bin/keystone-manage";
 const uwsgi = "/usr/bin/uwsgi-core";
 const application = "/usr/bin/keystone-wsgi-public";
-// The system's Python runs Keystone, whatever other Python a developer has in the PATH.
-const systemPath = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** The system's Python runs Keystone, whatever other Python a developer has in the PATH. */
+function systemEnvironment(more: Record<string, string> = {}): NodeJS.ProcessEnv {
+  const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", HOME: "/" };
+  return { ...environment, ...more } as unknown as NodeJS.ProcessEnv;
+}
 
 export interface RealKeystoneOptions {
   /** Where its folder is made; the temporary directory unless told. */
@@ -264,7 +268,7 @@ async function runManage(
   environment: Record<string, string> = {},
 ): Promise<void> {
   const child = spawn(manage, ["--config-file", configuration, ...command], {
-    env: { PATH: systemPath, LC_ALL: "C.UTF-8", HOME: "/", ...environment },
+    env: systemEnvironment(environment),
     stdio: ["ignore", "pipe", "pipe"],
     cwd: "/",
   });
@@ -310,7 +314,7 @@ class Server {
         ...["--disable-logging", "--skip-atexit"], // its Python dies noisily at the end
       ],
       {
-        env: { PATH: systemPath, LC_ALL: "C.UTF-8", HOME: "/" },
+        env: systemEnvironment(),
         stdio: ["ignore", "pipe", "pipe"],
         cwd: folder,
         detached: true, // a process group of its own, ended as one
