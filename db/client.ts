@@ -14,6 +14,28 @@ export interface DatabaseClient {
 }
 
 /**
+ * Drizzle has only statements prepared that are named by hand; each of the others
+ * would be parsed and planned anew, at two round trips. Prepared, they take less than half the time.
+ * (PgBouncer in transaction mode needs version 1.21 or newer for this.)
+ */
+function preparing<Client extends postgres.Sql>(client: Client): Client {
+  return new Proxy(client, {
+    get(target, property, receiver) {
+      if (property === "unsafe")
+        return (text: string, parameters?: never[], options?: postgres.UnsafeQueryOptions) =>
+          target.unsafe(text, parameters, { ...options, prepare: true });
+      if (property === "begin" || property === "savepoint")
+        return (...args: unknown[]) => {
+          const work = args.pop() as (scoped: postgres.Sql) => unknown;
+          const run = Reflect.get(target, property) as (...all: unknown[]) => unknown;
+          return run(...args, (scoped: postgres.Sql) => work(preparing(scoped)));
+        };
+      return Reflect.get(target, property, receiver);
+    },
+  });
+}
+
+/**
  * Opens a pool of connections; the first query connects.
  *
  * @param options.url `postgres://…`
@@ -39,7 +61,7 @@ export function openDatabase(options: {
     },
   });
   return {
-    db: drizzle(client, { schema }),
+    db: drizzle(preparing(client), { schema }),
     close: ({ timeoutSeconds }) => client.end({ timeout: timeoutSeconds }),
   };
 }

@@ -24,13 +24,28 @@ export interface IssuedLink {
   tokenHash: Buffer;
   expiresAt: Date;
   issuedById: string;
-  issuedByName: string | null;
+  issuedByName: string;
   issuedByEmail: string | null;
   issuedVia: LinkRow["issuedVia"];
-  /** Left out: what the row has is kept. */
-  mailTo?: string;
-  /** Left out: what the row has is kept. */
-  user?: LinkUser;
+  /** Null: what the row has is kept. */
+  mailTo: string | null;
+  clientAddress: string | null;
+  requestId: string;
+}
+
+export interface IssuedPin {
+  sealedPinKey: Buffer;
+  pinMac: Buffer;
+}
+
+/** Of the row that was written, what the caller goes on with. */
+export interface WrittenLink {
+  id: string;
+  expiresAt: Date;
+  userName: string | null;
+  userDomainName: string | null;
+  /** When Keystone was last asked about the user; null: never. */
+  userCheckedAt: Date | null;
 }
 
 /** What Keystone says of the user, for the portal, the mail and the console to show. */
@@ -76,91 +91,116 @@ const described = (user: LinkUser) => ({
   policyDescription: user.policyDescription,
 });
 
-/** Renewing gives back the attempts of the link, never the guesses of a PIN that was kept. */
-const renewed = (link: IssuedLink) => ({
-  state: "pending" as const,
-  tokenHash: link.tokenHash,
-  attempts: 0,
-  expiresAt: link.expiresAt,
-  problem: null,
-  completedAt: null,
-  revokedAt: null,
-  issuedById: link.issuedById,
-  issuedByName: link.issuedByName,
-  issuedByEmail: link.issuedByEmail,
-  issuedVia: link.issuedVia,
-  issuedAt: sql`clock_timestamp()`,
-  ...(link.mailTo === undefined ? {} : { mailTo: link.mailTo }),
-  ...(link.user && described(link.user)),
-});
+/**
+ * Wraps a statement that writes a link and writes its audit row with it: one round trip, all or
+ * nothing. By hand, because scripts issue links by the hundred and Drizzle's builder takes longer to
+ * write so wide an upsert than PostgreSQL to run it.
+ */
+async function writeWithEvent(
+  db: Queryable,
+  write: SQL,
+  link: IssuedLink,
+  action: "link.issued" | "link.renewed",
+): Promise<WrittenLink | undefined> {
+  const rows = await db.execute<{
+    id: string;
+    expires_at: string;
+    user_name: string | null;
+    user_domain_name: string | null;
+    user_checked_at: string | null;
+  }>(sql`
+    with written as (
+      ${write}
+      returning link.id, link.user_id, link.expires_at, link.user_name, link.user_domain_name,
+        link.user_checked_at
+    ), event as (
+      insert into audit_events
+        (action, actor_kind, actor_id, actor_name, user_id, link_id, outcome, client_address, request_id)
+      select ${action}, 'admin', ${link.issuedById}, ${link.issuedByName}, user_id, id, 'ok',
+        ${link.clientAddress}, ${link.requestId}
+      from written
+    )
+    select id, expires_at, user_name, user_domain_name, user_checked_at from written`);
+  const [row] = rows;
+  return (
+    row && {
+      id: row.id,
+      expiresAt: new Date(row.expires_at),
+      userName: row.user_name,
+      userDomainName: row.user_domain_name,
+      userCheckedAt: row.user_checked_at === null ? null : new Date(row.user_checked_at),
+    }
+  );
+}
 
 /**
- * Writes a link with a PIN and a password of its own, over the user's row if there is one.
+ * Writes a link with a PIN and a password of its own, over the user's row if there is one, and the
+ * audit row. The guesses made of a PIN count on where it is the same again.
  *
- * @returns the row, or undefined where the PIN is the one the row had and its guesses are used up
+ * @returns undefined where the PIN is the one the row had and its guesses are used up
  */
 export async function upsertLink(
   db: Queryable,
   link: IssuedLink & IssuedPin & { sealedPassword: Buffer },
   limits: { maxPinGuesses: number },
-): Promise<LinkRow | undefined> {
-  const samePin = sql`${links.pinMac} is not distinct from excluded.pin_mac`;
-  const secrets = {
-    sealedPinKey: link.sealedPinKey,
-    pinMac: link.pinMac,
-    sealedPassword: link.sealedPassword,
-  };
-  const [row] = await db
-    .insert(links)
-    .values({ ...renewed(link), ...secrets, userId: link.userId })
-    .onConflictDoUpdate({
-      target: links.userId,
-      set: {
-        ...renewed(link),
-        ...secrets,
-        ...noClaim,
-        pinGuesses: sql`case when ${samePin} then ${links.pinGuesses} else 0 end`,
-      },
-      setWhere: sql`not (${samePin} and ${links.pinGuesses} >= ${limits.maxPinGuesses})`,
-    })
-    .returning();
-  return row;
+): Promise<WrittenLink | undefined> {
+  const write = sql`
+    insert into links as link (
+      user_id, token_hash, sealed_pin_key, pin_mac, sealed_password, expires_at, mail_to,
+      issued_by_id, issued_by_name, issued_by_email, issued_via, issued_at
+    ) values (
+      ${link.userId}, ${link.tokenHash}, ${link.sealedPinKey}, ${link.pinMac},
+      ${link.sealedPassword}, ${link.expiresAt.toISOString()}, ${link.mailTo},
+      ${link.issuedById}, ${link.issuedByName}, ${link.issuedByEmail}, ${link.issuedVia},
+      clock_timestamp()
+    )
+    on conflict (user_id) do update set
+      state = 'pending', attempts = 0, problem = null, completed_at = null, revoked_at = null,
+      claim_id = null, claimed_until = null, sealed_attempts = null, attempted_at = null,
+      token_hash = excluded.token_hash, sealed_pin_key = excluded.sealed_pin_key,
+      pin_mac = excluded.pin_mac, sealed_password = excluded.sealed_password,
+      expires_at = excluded.expires_at, mail_to = coalesce(excluded.mail_to, link.mail_to),
+      issued_by_id = excluded.issued_by_id, issued_by_name = excluded.issued_by_name,
+      issued_by_email = excluded.issued_by_email, issued_via = excluded.issued_via,
+      issued_at = excluded.issued_at,
+      pin_guesses = case when link.pin_mac = excluded.pin_mac then link.pin_guesses else 0 end
+    where link.pin_mac is distinct from excluded.pin_mac
+      or link.pin_guesses < ${limits.maxPinGuesses}`;
+  return writeWithEvent(db, write, link, "link.issued");
 }
 
 /**
- * Makes a new link from the user's pending one, with a new PIN, a new password, either or neither.
- * A redemption under way goes on, unless the password it works with is replaced.
+ * Makes a new link from the user's pending one, with a new PIN, a new password, or neither, and the
+ * audit row. A redemption under way goes on, unless the password it works with is replaced.
  *
- * @returns the row, or undefined where there is no pending link whose other half is still there, or
- *   where the PIN stays the same and its guesses are used up
+ * @returns undefined where there is no pending link whose other half is still there, or where the PIN
+ *   stays the same and its guesses are used up
  */
 export async function renewLink(
   db: Queryable,
   link: IssuedLink & { pin?: IssuedPin; sealedPassword?: Buffer },
   limits: { maxPinGuesses: number },
-): Promise<LinkRow | undefined> {
-  const samePin = link.pin ? sql`${links.pinMac} = ${link.pin.pinMac}` : sql`true`;
-  const [row] = await db
-    .update(links)
-    .set({
-      ...renewed(link),
-      ...(link.pin && { ...link.pin }),
-      ...(link.pin && {
-        pinGuesses: sql`case when ${samePin} then ${links.pinGuesses} else 0 end`,
-      }),
-      ...(link.sealedPassword && { sealedPassword: link.sealedPassword, ...noClaim }),
-    })
-    .where(
-      and(
-        eq(links.userId, link.userId),
-        eq(links.state, "pending"),
-        isNotNull(links.pinMac),
-        isNotNull(links.sealedPassword),
-        sql`not (${samePin} and ${links.pinGuesses} >= ${limits.maxPinGuesses})`,
-      ),
-    )
-    .returning();
-  return row;
+): Promise<WrittenLink | undefined> {
+  const samePin = link.pin ? sql`link.pin_mac = ${link.pin.pinMac}` : sql`true`;
+  const newPin = link.pin
+    ? sql`, sealed_pin_key = ${link.pin.sealedPinKey}, pin_mac = ${link.pin.pinMac},
+        pin_guesses = case when ${samePin} then link.pin_guesses else 0 end`
+    : sql``;
+  const newPassword = link.sealedPassword
+    ? sql`, sealed_password = ${link.sealedPassword}, claim_id = null, claimed_until = null,
+        sealed_attempts = null, attempted_at = null`
+    : sql``;
+  const write = sql`
+    update links as link set
+      attempts = 0, problem = null, token_hash = ${link.tokenHash},
+      expires_at = ${link.expiresAt.toISOString()}, mail_to = coalesce(${link.mailTo}, link.mail_to),
+      issued_by_id = ${link.issuedById}, issued_by_name = ${link.issuedByName},
+      issued_by_email = ${link.issuedByEmail}, issued_via = ${link.issuedVia},
+      issued_at = clock_timestamp()${newPin}${newPassword}
+    where link.user_id = ${link.userId} and link.state = 'pending'
+      and link.pin_mac is not null and link.sealed_password is not null
+      and not (${samePin} and link.pin_guesses >= ${limits.maxPinGuesses})`;
+  return writeWithEvent(db, write, link, "link.renewed");
 }
 
 /** Gives a pending link a new token and nothing else; the old token opens nothing from then on. */
@@ -185,6 +225,15 @@ export async function findLinkByToken(
     .from(links)
     .where(and(eq(links.tokenHash, tokenHash), eq(links.state, "pending")));
   return row;
+}
+
+/** @returns the sealed MAC key of the PIN in a user's row, or undefined where there is none */
+export async function findPinKey(db: Queryable, userId: string): Promise<Buffer | undefined> {
+  const [row] = await db
+    .select({ sealedPinKey: links.sealedPinKey })
+    .from(links)
+    .where(eq(links.userId, userId));
+  return row?.sealedPinKey ?? undefined;
 }
 
 /** @param options.lock holds the row until the transaction ends */

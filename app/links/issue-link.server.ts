@@ -1,11 +1,14 @@
-import { recordEvent } from "../../db/audit-events.store";
-import type { Transaction } from "../../db/client";
+import type { Queryable, Transaction } from "../../db/client";
 import {
+  describeLinkUser,
   findLinkOfUser,
+  findPinKey,
+  type IssuedLink,
   type LinkRow,
   type LinkUser,
   renewLink,
   upsertLink,
+  type WrittenLink,
 } from "../../db/links.store";
 import { cancelQueuedMails } from "../../db/mails.store";
 import { enqueueMail } from "../../emails/outbox";
@@ -28,14 +31,10 @@ export interface IssueRequest {
   user?: LinkUser;
 }
 
-export interface IssuedLinkAnswer {
-  id: string;
+export interface IssuedLinkAnswer extends WrittenLink {
   userId: string;
   token: LinkToken;
   url: string;
-  expiresAt: Date;
-  /** When Keystone was last asked about the user; null: never. */
-  userCheckedAt: Date | null;
 }
 
 export type IssueResult =
@@ -46,8 +45,8 @@ export type IssueResult =
   | { ok: false; reason: "pin-exhausted" };
 
 /**
- * Issues a link, or renews the user's: a new link token, a new lifetime, the old token cancelled, all
- * in one transaction with the audit row and the mail.
+ * Issues a link, or renews the user's: a new link token, a new lifetime, the old token cancelled. The
+ * row, its audit row and the mail are written together or not at all.
  */
 export async function issueLink(
   context: LinkContext,
@@ -56,33 +55,37 @@ export async function issueLink(
   origin: Origin,
 ): Promise<IssueResult> {
   const token = createLinkToken();
-  const result = await context.db.transaction((tx) =>
-    writeLink(context, tx, { admin, request, origin, token }),
-  );
-  if (result.ok) {
-    if (request.mailTo !== undefined) context.outbox.wake();
+  const act = { admin, request, origin, token };
+  const { mailTo } = request;
+  let result: IssueResult;
+  if (mailTo === undefined) result = await writeLink(context, context.db, act);
+  else {
+    result = await context.db.transaction(async (tx) => {
+      const written = await writeLink(context, tx, act);
+      if (written.ok) await mailLink(context, tx, { ...written.link, mailTo });
+      return written;
+    });
+    context.outbox.wake();
+  }
+  if (result.ok)
     context.log.info("link.issued", {
       linkId: result.link.id,
       userId: request.userId,
       actorId: admin.userId,
       requestId: origin.requestId,
     });
-  }
   return result;
 }
 
+/** The link and its audit row are one statement: without a mail, no transaction is needed around it. */
 async function writeLink(
-  context: LinkContext,
-  tx: Transaction,
+  { config, vault }: LinkContext,
+  db: Queryable,
   act: { admin: Admin; request: IssueRequest; origin: Origin; token: LinkToken },
 ): Promise<IssueResult> {
-  const { config, vault } = context;
   const { admin, request, origin, token } = act;
-  const { userId, pin, initialPassword, mailTo } = request;
-
-  // The row's PIN key is only needed to see whether a PIN is new.
-  const before = pin === undefined ? undefined : await findLinkOfUser(tx, userId);
-  const issued = {
+  const { userId, pin, initialPassword } = request;
+  const issued: IssuedLink = {
     userId,
     tokenHash: hashToken(token),
     expiresAt: new Date(Date.now() + config.links.lifetimeSeconds * 1000),
@@ -90,56 +93,41 @@ async function writeLink(
     issuedByName: admin.userName,
     issuedByEmail: admin.userEmail ?? null,
     issuedVia: request.via,
-    ...(mailTo !== undefined && { mailTo }),
-    ...(request.user && { user: request.user }),
+    mailTo: request.mailTo ?? null,
+    clientAddress: origin.clientAddress ?? null,
+    requestId: origin.requestId,
   };
+  // Under the key the row has, a PIN that stays the same shows as the same.
   const storedPin =
-    pin === undefined ? undefined : storePin(vault, { pin, userId, keptKey: before?.sealedPinKey });
+    pin === undefined
+      ? undefined
+      : storePin(vault, { pin, userId, keptKey: await findPinKey(db, userId) });
   const sealedPassword =
     initialPassword === undefined ? undefined : sealPassword(vault, userId, initialPassword);
 
-  const row =
+  const written =
     storedPin && sealedPassword
-      ? await upsertLink(tx, { ...issued, ...storedPin, sealedPassword }, config.links)
-      : await renewLink(
-          tx,
-          {
-            ...issued,
-            ...(storedPin && { pin: storedPin }),
-            ...(sealedPassword && { sealedPassword }),
-          },
-          config.links,
-        );
-  if (!row) return whyNotWritten(tx, request);
-
-  const renewed = row.state === "pending" && (pin === undefined || initialPassword === undefined);
-  await recordEvent(tx, {
-    action: renewed ? "link.renewed" : "link.issued",
-    actorKind: "admin",
-    actorId: admin.userId,
-    actorName: admin.userName,
-    userId,
-    linkId: row.id,
-    outcome: "ok",
-    clientAddress: origin.clientAddress,
-    requestId: origin.requestId,
-  });
-  if (mailTo !== undefined) await mailLink(context, tx, { row, token, mailTo });
+      ? await upsertLink(db, { ...issued, ...storedPin, sealedPassword }, config.links)
+      : await renewLink(db, { ...issued, pin: storedPin, sealedPassword }, config.links);
+  if (!written) return whyNotWritten(db, request);
+  if (request.user) await describeLinkUser(db, userId, request.user);
   return {
     ok: true,
     link: {
-      id: row.id,
+      ...written,
+      ...(request.user && {
+        userName: request.user.name,
+        userDomainName: request.user.domainName,
+      }),
       userId,
       token,
       url: linkUrl(config.publicUrl, token),
-      expiresAt: row.expiresAt,
-      userCheckedAt: row.userCheckedAt,
     },
   };
 }
 
-async function whyNotWritten(tx: Transaction, request: IssueRequest): Promise<IssueResult> {
-  const row = await findLinkOfUser(tx, request.userId);
+async function whyNotWritten(db: Queryable, request: IssueRequest): Promise<IssueResult> {
+  const row = await findLinkOfUser(db, request.userId);
   const whole = row?.state === "pending" && row.pinMac !== null && row.sealedPassword !== null;
   if (whole || (request.pin !== undefined && request.initialPassword !== undefined))
     return { ok: false, reason: "pin-exhausted" };
@@ -151,21 +139,24 @@ async function whyNotWritten(tx: Transaction, request: IssueRequest): Promise<Is
 
 /** Puts the link in the outbox; a mail still queued holds a token that opens nothing any more. */
 export async function mailLink(
-  context: LinkContext,
+  { config, vault }: LinkContext,
   tx: Transaction,
-  { row, token, mailTo }: { row: LinkRow; token: LinkToken; mailTo: string },
+  link: Pick<WrittenLink, "id" | "expiresAt" | "userName" | "userDomainName"> & {
+    token: LinkToken;
+    mailTo: string;
+  },
 ): Promise<void> {
-  await cancelQueuedMails(tx, { linkId: row.id, template: "link" });
-  await enqueueMail(tx, context.vault, {
+  await cancelQueuedMails(tx, { linkId: link.id, template: "link" });
+  await enqueueMail(tx, vault, {
     template: "link",
-    recipient: mailTo,
-    linkId: row.id,
+    recipient: link.mailTo,
+    linkId: link.id,
     props: {
-      userName: row.userName ?? undefined,
-      domainName: row.userDomainName ?? undefined,
-      url: linkUrl(context.config.publicUrl, token),
-      expiresAt: row.expiresAt.toISOString(),
-      pinLength: context.config.links.pinLength,
+      userName: link.userName ?? undefined,
+      domainName: link.userDomainName ?? undefined,
+      url: linkUrl(config.publicUrl, link.token),
+      expiresAt: link.expiresAt.toISOString(),
+      pinLength: config.links.pinLength,
     },
   });
 }

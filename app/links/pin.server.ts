@@ -29,7 +29,7 @@ export function isPin(value: unknown, pinLength: number): value is string {
  */
 export function storePin(
   vault: Vault,
-  { pin, userId, keptKey }: { pin: string; userId: string; keptKey?: Buffer | null },
+  { pin, userId, keptKey }: { pin: string; userId: string; keptKey?: Buffer },
 ): StoredPin {
   const key = keptKey ? vault.open(keptKey, sealedFor(userId)) : randomBytes(PIN_KEY_BYTES);
   return { sealedPinKey: vault.seal(key, sealedFor(userId)), pinMac: mac(key, pin) };

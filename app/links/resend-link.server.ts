@@ -39,7 +39,7 @@ export async function resendLink(
       clientAddress: origin.clientAddress,
       requestId: origin.requestId,
     });
-    await mailLink(context, tx, { row: link, token, mailTo: request.mailTo });
+    await mailLink(context, tx, { ...link, token, mailTo: request.mailTo });
     return link;
   });
   if (!row) return { ok: false, reason: "not-pending" };
