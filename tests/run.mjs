@@ -1,0 +1,338 @@
+/**
+ * `npm test`: everything that has to hold, on a machine with nothing but Node and npm.
+ *
+ *   npm test                        all of it
+ *   npm test -- unit                only these suites: unit, integration, e2e
+ *   npm test -- integration redeem  only the files with "redeem" in their path
+ *   npm run test:long               the long forms of the fault, crash and fuzz tests
+ *
+ * What is missing is installed first: npm packages, and on Debian as root a real Keystone,
+ * keystoneauth1 and Chromium. One step failing does not hide the others. The last line is
+ * `N passed, N failed`: tests, and each other step that failed. With CI=true a suite that is left out
+ * is a failure.
+ */
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { ensurePackages, findNodeProblem, root } from "../demo/install-and-build.mjs";
+import { ensureDebianPackages, isDebian, testPackages } from "./support/debian-packages.mjs";
+
+const suites = ["unit", "integration", "e2e"];
+const ci = process.env.CI === "true" || process.env.CI === "1";
+const long = process.argv.includes("--long");
+const words = process.argv.slice(2).filter((word) => word !== "--long");
+const picked = suites.filter((suite) => words.includes(suite));
+const filters = words.filter((word) => !suites.includes(word));
+const wants = (/** @type {string} */ suite) => picked.length === 0 || picked.includes(suite);
+const whole = picked.length === 0 && filters.length === 0;
+const MINUTE_MS = 60_000;
+
+/**
+ * @typedef {object} Step one line of the summary
+ * @property {string} name
+ * @property {"ok" | "failed" | "left out"} end
+ * @property {number} seconds
+ * @property {{ passed: number, failed: number, skipped: number }} [tests] of a suite
+ * @property {string} [why]
+ */
+
+/** @type {Step[]} */
+const steps = [];
+/** @type {Set<import("node:child_process").ChildProcess>} */
+const running = new Set();
+const scratch = mkdtempSync(path.join(tmpdir(), "setpass-tests-"));
+
+for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
+  process.on(signal, () => {
+    // They tidy up, and then it is our turn. Ctrl-C in a terminal reaches them without us.
+    const toldAlready = signal === "SIGINT" && process.stdin.isTTY;
+    if (!toldAlready) for (const child of running) child.kill(signal);
+    process.exitCode = 130;
+    stopping = true;
+  });
+}
+let stopping = false;
+
+try {
+  await main();
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+async function main() {
+  const nodeProblem = findNodeProblem();
+  if (nodeProblem) {
+    say(nodeProblem);
+    process.exitCode = 1;
+    return;
+  }
+  const debian = wants("integration") || wants("e2e") ? installFromDebian() : undefined;
+  await step("npm packages", async () => {
+    if (!(await ensurePackages(say))) return { end: "failed", why: "npm ci failed" };
+    return { end: "ok" };
+  });
+  if (steps.some((one) => one.end === "failed") || stopping) {
+    await debian;
+    return summarize();
+  }
+
+  // Two cores: the type check runs beside the build, the formatter takes a second anyway.
+  const checks = [];
+  if (wants("integration") || wants("e2e")) checks.push(check("build", buildCommand(), 5));
+  if (whole) {
+    checks.push(check("types", [bin("typescript", "bin/tsc"), "--noEmit"], 5));
+    checks.push(check("lint", [bin("@biomejs/biome", "bin/biome"), "ci", "."], 5));
+  }
+  await Promise.all([...checks, debian]);
+
+  if (!stopping && (wants("unit") || wants("integration"))) await runVitest();
+  if (!stopping && wants("e2e")) await runPlaywright();
+  summarize();
+}
+
+/** What Debian lacks is not a failure here: the suites that miss it are left out, and say so. */
+async function installFromDebian() {
+  if (!isDebian()) return;
+  await step("debian packages", async () => {
+    const { missing, reason } = await ensureDebianPackages(testPackages, { say });
+    if (missing.length === 0) return { end: "ok" };
+    return { end: "left out", why: `${missing.join(" ")} missing: ${reason}` };
+  });
+}
+
+function buildCommand() {
+  return [path.join(root, "demo/install-and-build.mjs")];
+}
+
+/**
+ * A step that only succeeds or fails; its output is shown where it fails.
+ * @param {string} name
+ * @param {string[]} command
+ * @param {number} minutes
+ */
+async function check(name, command, minutes) {
+  await step(name, async () => {
+    const { code, output } = await run(command, { minutes, show: false });
+    if (code === 0) return { end: "ok" };
+    say(`\n--- ${name} ---\n${output.trim()}\n`);
+    return { end: "failed", why: `exit code ${code}; its words are above` };
+  });
+}
+
+async function runVitest() {
+  const projects = ["unit", "integration"].filter(wants);
+  const report = path.join(scratch, "vitest.json");
+  say(`\n--- ${projects.join(" and ")} tests ---`);
+  const startedAt = performance.now();
+  const { code } = await run(
+    [
+      bin("vitest", "vitest.mjs"),
+      "run",
+      ...projects.flatMap((project) => ["--project", project]),
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile.json=${report}`,
+      ...filters,
+    ],
+    { minutes: long ? 240 : 30, show: true },
+  );
+  const seconds = (performance.now() - startedAt) / 1000;
+  const counted = countVitest(report);
+  for (const project of projects) {
+    suiteEnded(project, { tests: counted.get(project), seconds, code });
+  }
+  const failed = [...counted.values()].some((tests) => tests.failed > 0);
+  if (code !== 0 && !failed && counted.size > 0) {
+    steps.push({ name: "vitest", end: "failed", seconds: 0, why: "an error outside of any test" });
+  }
+  if (wants("integration") && !existsSync("/usr/bin/keystone-manage")) {
+    leaveOut("integration, on a real Keystone", "no Keystone is installed");
+  }
+}
+
+/**
+ * @param {string} file vitest's report
+ * @returns {Map<string, { passed: number, failed: number, skipped: number }>} by project
+ */
+function countVitest(file) {
+  const counted = new Map();
+  for (const { name, status, assertionResults } of readJson(file)?.testResults ?? []) {
+    const project = path.relative(root, name).split(path.sep)[1] ?? "";
+    const tests = counted.get(project) ?? { passed: 0, failed: 0, skipped: 0 };
+    for (const { status: end } of assertionResults) {
+      tests[end === "passed" ? "passed" : end === "failed" ? "failed" : "skipped"] += 1;
+    }
+    // A file that cannot even be loaded has no tests to count.
+    if (status === "failed" && assertionResults.length === 0) tests.failed += 1;
+    counted.set(project, tests);
+  }
+  return counted;
+}
+
+async function runPlaywright() {
+  const why = whyNoBrowserTests();
+  if (why) return leaveOut("e2e", why);
+  const report = path.join(scratch, "playwright.json");
+  say("\n--- browser tests ---");
+  const startedAt = performance.now();
+  const { code } = await run(
+    [bin("@playwright/test", "cli.js"), "test", "--reporter=list,json", ...filters],
+    { minutes: long ? 60 : 30, show: true, env: { PLAYWRIGHT_JSON_OUTPUT_NAME: report } },
+  );
+  const stats = readJson(report)?.stats;
+  const tests = stats && {
+    // A test that only succeeded at its second try is not a test that holds.
+    passed: stats.expected,
+    failed: stats.unexpected + stats.flaky,
+    skipped: stats.skipped,
+  };
+  suiteEnded("e2e", { tests, seconds: (performance.now() - startedAt) / 1000, code });
+}
+
+function whyNoBrowserTests() {
+  if (!existsSync("/usr/bin/keystone-manage")) return "no Keystone is installed";
+  if (existsSync("/usr/bin/chromium")) return undefined;
+  const requireFromHere = createRequire(import.meta.url);
+  const own = requireFromHere("@playwright/test").chromium.executablePath();
+  return existsSync(own) ? undefined : "no Chromium is installed";
+}
+
+/**
+ * @param {string} name
+ * @param {{ tests: Step["tests"], seconds: number, code: number }} end
+ */
+function suiteEnded(name, { tests, seconds, code }) {
+  if (tests === undefined || tests.passed + tests.failed === 0) {
+    const none = filters.length > 0 && name !== "e2e";
+    if (none && picked.length !== 1) return; // the filter meant the other suite
+    steps.push({ name, end: "failed", seconds, why: `no test was run (exit code ${code})` });
+    return;
+  }
+  const bad = tests.failed > 0 || (name === "e2e" && code !== 0);
+  steps.push({ name, end: bad ? "failed" : "ok", seconds, tests });
+}
+
+/**
+ * @param {string} name
+ * @param {string} why
+ */
+function leaveOut(name, why) {
+  steps.push({ name, end: "left out", seconds: 0, why });
+}
+
+/**
+ * @param {string} name
+ * @param {() => Promise<{ end: Step["end"], why?: string }>} work
+ */
+async function step(name, work) {
+  const startedAt = performance.now();
+  const { end, why } = await work();
+  const seconds = (performance.now() - startedAt) / 1000;
+  steps.push({ name, end, seconds, why });
+  say(`${name}: ${end} (${seconds.toFixed(1)} s)`);
+}
+
+function summarize() {
+  let passed = 0;
+  let failed = 0;
+  let skipped = 0;
+  say(`\n${"-".repeat(72)}`);
+  for (const { name, end, seconds, tests, why } of steps) {
+    const counts = tests
+      ? `${tests.passed} passed, ${tests.failed} failed${tests.skipped > 0 ? `, ${tests.skipped} skipped` : ""}`
+      : (why?.split("\n", 1)[0] ?? "");
+    const time = end === "left out" ? "" : `${seconds.toFixed(1)} s`;
+    say(`${name.padEnd(18)}${end.padEnd(10)}${time.padStart(8)}  ${counts}`);
+    passed += tests?.passed ?? 0;
+    failed += tests?.failed ?? 0;
+    skipped += tests?.skipped ?? 0;
+    // The last line must never say that nothing failed where something did.
+    if (end === "failed" && (tests?.failed ?? 0) === 0) failed += 1;
+    if (end === "left out" && ci) failed += 1;
+  }
+  if (ci && skipped > 0) {
+    say("Tests were skipped; with CI=true that is a failure.");
+    failed += skipped;
+  }
+  for (const { name, end, why } of steps) {
+    if (end !== "left out") continue;
+    say("");
+    say(`!!! LEFT OUT: ${name}`);
+    say(`!!! ${why?.split("\n", 1)[0]}`);
+    say(
+      `!!! ${ci ? "With CI=true that is a failure." : "On Debian as root, npm test installs it."}`,
+    );
+  }
+  if (stopping) {
+    say("\nStopped before the end.");
+    failed += 1;
+  }
+  say(`\n${passed} passed, ${failed} failed`);
+  if (process.exitCode === undefined) process.exitCode = failed === 0 ? 0 : 1;
+}
+
+/**
+ * Runs a program of Node's to its end.
+ *
+ * @param {string[]} command script and arguments
+ * @param {{ minutes: number, show: boolean, env?: Record<string, string> }} options after so many
+ *   minutes it is ended; `show` its output at once, or give it back
+ * @returns {Promise<{ code: number, output: string }>}
+ */
+function run(command, { minutes, show, env }) {
+  return new Promise((resolve) => {
+    let output = "";
+    const child = spawn(process.execPath, command, {
+      cwd: root,
+      stdio: ["ignore", show ? "inherit" : "pipe", show ? "inherit" : "pipe"],
+      env: { ...process.env, ...(long && { SETPASS_LONG: "1" }), ...env },
+    });
+    running.add(child);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (/** @type {string} */ text) => {
+        output += text;
+      });
+    }
+    const tooLong = setTimeout(() => {
+      say(`Not done after ${minutes} minutes: ended.`);
+      child.kill("SIGTERM");
+      setTimeout(() => child.kill("SIGKILL"), MINUTE_MS / 4).unref();
+    }, minutes * MINUTE_MS);
+    const ended = (/** @type {number | null} */ code) => {
+      clearTimeout(tooLong);
+      running.delete(child);
+      resolve({ code: code ?? 1, output });
+    };
+    child.once("error", () => ended(127));
+    child.once("close", ended);
+  });
+}
+
+/**
+ * A package's program, without a shell in between.
+ * @param {string} name
+ * @param {string} file
+ */
+function bin(name, file) {
+  return path.join(root, "node_modules", name, file);
+}
+
+/**
+ * @param {string} file
+ * @returns {any} undefined where there is none
+ */
+function readJson(file) {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {string} line */
+function say(line) {
+  process.stdout.write(`${line}\n`);
+}

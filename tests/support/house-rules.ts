@@ -1,0 +1,509 @@
+/**
+ * The rules of the house, as functions from source text to sentences that say what is wrong. They
+ * read text alone, so that each can be shown a bad snippet as well as the real sources:
+ * tests/unit/house-rules.test.ts does both.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import ts from "typescript";
+
+/** Paths from the checkout's root, with `/`, to their text. */
+export type Sources = ReadonlyMap<string, string>;
+
+const root = path.resolve(import.meta.dirname, "../..");
+const notSources =
+  /(^|\/)(node_modules|build|\.git|\.cache|test-results|playwright-report)$|\.(log|png|ico|woff2)$/;
+
+/** Every text file of the checkout that is ours; not what is installed, built or generated. */
+export function readCheckout(): Sources {
+  const sources = new Map<string, string>();
+  const walk = (folder: string) => {
+    for (const entry of readdirSync(path.join(root, folder), { withFileTypes: true })) {
+      const name = folder === "" ? entry.name : `${folder}/${entry.name}`;
+      if (notSources.test(name) || name === ".env") continue;
+      if (entry.isDirectory()) walk(name);
+      else sources.set(name, readFileSync(path.join(root, name), "utf8"));
+    }
+  };
+  walk("");
+  return sources;
+}
+
+const isCode = (file: string) => /\.(ts|tsx|mts|js|mjs)$/.test(file);
+const codeOf = (sources: Sources) => [...sources].filter(([file]) => isCode(file));
+
+const parsed = new Map<string, ts.SourceFile>();
+
+/** Every rule looks at the same files: each is parsed once. */
+function parse(file: string, text: string): ts.SourceFile {
+  const key = `${file}\0${text}`;
+  const tree = parsed.get(key) ?? parseAnew(file, text);
+  parsed.set(key, tree);
+  return tree;
+}
+
+function parseAnew(file: string, text: string): ts.SourceFile {
+  const kind = file.endsWith("x") ? ts.ScriptKind.TSX : ts.ScriptKind.TS;
+  return ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true, kind);
+}
+
+function walkNodes(node: ts.Node, visit: (node: ts.Node) => void): void {
+  visit(node);
+  node.forEachChild((child) => walkNodes(child, visit));
+}
+
+const lineOf = (node: ts.Node) => {
+  const file = node.getSourceFile();
+  return file.getLineAndCharacterOfPosition(node.getStart()).line + 1;
+};
+
+export interface Import {
+  readonly from: string;
+  /** As written: `./x`, `node:fs`, `zod`. */
+  readonly name: string;
+  /** The file, where it is one of ours. */
+  readonly target: string | undefined;
+  /** `import type …`: nothing is left of it when the program runs. */
+  readonly typeOnly: boolean;
+}
+
+/** @returns every import and re-export, `import(…)`, `require(…)` and `require.resolve(…)` */
+export function importsOf(file: string, text: string, sources: Sources): Import[] {
+  const found: Import[] = [];
+  const add = (name: string, typeOnly: boolean) =>
+    found.push({ from: file, name, target: resolve(file, name, sources), typeOnly });
+  walkNodes(parse(file, text), (node) => {
+    if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
+      add(node.moduleSpecifier.text, node.importClause?.isTypeOnly ?? false);
+    } else if (
+      ts.isExportDeclaration(node) &&
+      node.moduleSpecifier &&
+      ts.isStringLiteral(node.moduleSpecifier)
+    ) {
+      add(node.moduleSpecifier.text, node.isTypeOnly);
+    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
+      const { literal } = node.argument;
+      if (ts.isStringLiteral(literal)) add(literal.text, true);
+    } else if (ts.isCallExpression(node)) {
+      const called = node.expression;
+      const [first] = node.arguments;
+      const imports =
+        called.kind === ts.SyntaxKind.ImportKeyword ||
+        /^require$|\brequire\w*\.resolve$|^createRequire\(.*\)\.resolve$/.test(called.getText());
+      if (imports && first && ts.isStringLiteralLike(first)) add(first.text, false);
+    }
+  });
+  return found;
+}
+
+function resolve(from: string, name: string, sources: Sources): string | undefined {
+  if (!name.startsWith(".")) return undefined;
+  const plain = path.posix.join(path.posix.dirname(from), name.replace(/\?\w+$/, ""));
+  const candidates = [plain, ...[".ts", ".tsx", ".js", ".mjs"].map((end) => plain + end)];
+  candidates.push(`${plain}/index.ts`, `${plain}/index.tsx`);
+  return candidates.find((candidate) => sources.has(candidate));
+}
+
+/**
+ * What may import what. The first pattern that fits a file is its layer. `imports` is what it may
+ * use when it runs; `types` is what it may also name in an `import type`, which leaves no trace in
+ * the program: sideways, down, and the two descriptions of what is handed in from above (`Services`,
+ * `Config`).
+ */
+export interface Layer {
+  readonly name: string;
+  readonly files: RegExp;
+  readonly imports: readonly string[];
+  readonly types?: readonly string[];
+}
+
+export const layers: readonly Layer[] = [
+  {
+    // Processes of their own: the server and the commands.
+    name: "entry",
+    files: /^(server\.ts|(app|db|emails)\/[\w/-]+-command(\.server)?\.ts)$/,
+    imports: ["wiring", "http", "use case", "keystone", "db", "emails", "base", "pure"],
+  },
+  {
+    name: "wiring",
+    files: /^app\/(services|maintenance)\.server\.ts$/,
+    imports: ["wiring", "use case", "keystone", "db", "emails", "base"],
+  },
+  {
+    name: "route",
+    files: /^app\/(routes\/|root\.tsx$|routes\.ts$|entry\.)/,
+    imports: ["http", "page", "use case", "base", "pure", "asset"],
+    types: ["wiring"],
+  },
+  {
+    // What runs in the browser too; `.server` files never do.
+    name: "page",
+    files: /^app\/(components|portal|console)\/(?!.*\.server\.)/,
+    imports: ["page", "pure", "asset"],
+    types: ["use case", "base"],
+  },
+  {
+    name: "pure",
+    files: /^app\/(links|admins|requests|http)\/(?!.*\.server\.)/,
+    imports: ["pure"],
+    types: ["use case", "db", "base"],
+  },
+  {
+    name: "http",
+    files: /^app\/http\//,
+    imports: ["http", "use case", "keystone", "db", "base", "pure"],
+    types: ["wiring"],
+  },
+  {
+    name: "use case",
+    // Rotation stands beside the vault it serves, and does what a use case does.
+    files: /^app\/(links|admins|requests)\/|^app\/vault\/rotate-/,
+    imports: ["use case", "keystone", "db", "emails", "base", "pure"],
+  },
+  { name: "emails", files: /^emails\//, imports: ["emails", "db", "base"], types: [] },
+  { name: "keystone", files: /^app\/keystone\//, imports: ["keystone"] },
+  { name: "db", files: /^db\//, imports: ["db"] },
+  {
+    name: "base",
+    files: /^app\/(config|log|metrics)\.server\.ts$|^app\/vault\//,
+    imports: ["base"],
+  },
+  { name: "asset", files: /^app\/.*\.(css|svg)$/, imports: [] },
+];
+
+const layerOf = (file: string) => layers.find((layer) => layer.files.test(file));
+const isProduct = (file: string) => /^(app|db|emails)\/|^server\.ts$/.test(file);
+
+/** Data flows one way: routes, http, use cases, parts. Nothing imports upwards. */
+export function findImportsAgainstTheLayers(sources: Sources): string[] {
+  return codeOf(sources).flatMap(([file, text]) => {
+    if (!isProduct(file)) return [];
+    const layer = layerOf(file);
+    if (!layer) return [`${file} is in no layer: give it a place in the table, or move it`];
+    return importsOf(file, text, sources).flatMap(({ name, target, typeOnly }) => {
+      if (target === undefined) {
+        return name.startsWith(".") ? [`${file} imports ${name}, which is no file`] : [];
+      }
+      const other = layerOf(target);
+      const may = [...layer.imports, ...(typeOnly ? (layer.types ?? []) : [])];
+      if (other && may.includes(other.name)) return [];
+      const what = other ? `${target} (${other.name})` : target;
+      return [`${file} (${layer.name}) imports ${what}${typeOnly ? ", if only its types" : ""}`];
+    });
+  });
+}
+
+/** What is shipped knows nothing of the demo, the tests and the benchmark; nor does the demo of tests. */
+export function findImportsOfTheWorkshop(sources: Sources): string[] {
+  return codeOf(sources).flatMap(([file, text]) => {
+    const forbidden = isProduct(file)
+      ? /^(demo|tests|bench)\//
+      : file.startsWith("demo/")
+        ? /^(tests|bench)\//
+        : undefined;
+    if (!forbidden) return [];
+    return importsOf(file, text, sources)
+      .filter(({ target }) => target !== undefined && forbidden.test(target))
+      .map(({ target }) => `${file} imports ${target}`);
+  });
+}
+
+/** Types count too: two files that need each other's types are one file in two halves. */
+export function findImportCycles(sources: Sources): string[] {
+  const graph = new Map<string, string[]>();
+  for (const [file, text] of codeOf(sources)) {
+    const targets = importsOf(file, text, sources).flatMap(({ target }) => target ?? []);
+    graph.set(file, [...new Set(targets)]);
+  }
+  const cycles: string[] = [];
+  const done = new Set<string>();
+  const trail: string[] = [];
+  const visit = (file: string) => {
+    const at = trail.indexOf(file);
+    if (at !== -1) {
+      cycles.push([...trail.slice(at), file].join(" -> "));
+      return;
+    }
+    if (done.has(file)) return;
+    trail.push(file);
+    for (const target of graph.get(file) ?? []) visit(target);
+    trail.pop();
+    done.add(file);
+  };
+  for (const file of graph.keys()) visit(file);
+  return cycles;
+}
+
+const mayReadEnvironment = /^app\/config\.server\.ts$|^server\.ts$|-command(\.server)?\.ts$/;
+
+/** The environment is read in one place and handed on as a checked `Config`. */
+export function findReadsOfTheEnvironment(sources: Sources): string[] {
+  return codeOf(sources).flatMap(([file, text]) => {
+    if (!isProduct(file) || mayReadEnvironment.test(file)) return [];
+    const found: string[] = [];
+    const say = (node: ts.Node) => found.push(`${file}:${lineOf(node)} reads the environment`);
+    walkNodes(parse(file, text), (node) => {
+      if (ts.isPropertyAccessExpression(node) || ts.isElementAccessExpression(node)) {
+        const of = node.expression.getText();
+        const name = ts.isPropertyAccessExpression(node)
+          ? node.name.text
+          : ts.isStringLiteral(node.argumentExpression) && node.argumentExpression.text;
+        if (name === "env" && /^(globalThis\.)?process$|^import\.meta$/.test(of)) say(node);
+      }
+      if (ts.isVariableDeclaration(node) && ts.isObjectBindingPattern(node.name)) {
+        const takesEnv = node.name.elements.some(
+          (element) => (element.propertyName ?? element.name).getText() === "env",
+        );
+        if (takesEnv && node.initializer?.getText() === "process") say(node);
+      }
+      if (ts.isImportDeclaration(node) && /["'](node:)?process["']/.test(node.getText())) {
+        const bindings = node.importClause?.namedBindings;
+        if (bindings && ts.isNamedImports(bindings)) {
+          const names = bindings.elements.map((one) => (one.propertyName ?? one.name).getText());
+          if (names.includes("env")) say(node);
+        }
+      }
+    });
+    return found;
+  });
+}
+
+/** Loaders run in parallel, so a guard in a layout protects nothing else: each has its own. */
+export function findUnguardedAdminRoutes(sources: Sources): string[] {
+  return codeOf(sources).flatMap(([file, text]) => {
+    if (!/^app\/routes\/admin[^/]*(\/|$|\.)/.test(file)) return [];
+    if (/^app\/routes\/admin[._/]+sign-in\b/.test(file)) return [];
+    const tree = parse(file, text);
+    const found: string[] = [];
+    for (const statement of tree.statements) {
+      if (ts.isExportDeclaration(statement) && !statement.isTypeOnly) {
+        const names =
+          statement.exportClause && ts.isNamedExports(statement.exportClause)
+            ? statement.exportClause.elements.map((element) => element.name.text)
+            : ["*"];
+        for (const name of names) {
+          if (!["loader", "action", "*"].includes(name)) continue;
+          found.push(`${file} exports its ${name} from elsewhere, where no guard can be seen`);
+        }
+      }
+      for (const { name, body } of handlersOf(statement)) {
+        if (!body || !isGuarded(body))
+          found.push(`${file}: ${name} does not call requireAdmin first`);
+      }
+    }
+    return found;
+  });
+}
+
+function handlersOf(statement: ts.Statement): { name: string; body: ts.Node | undefined }[] {
+  const isHandler = (name: string | undefined): name is string =>
+    name === "loader" || name === "action";
+  const exported =
+    ts.canHaveModifiers(statement) &&
+    ts.getModifiers(statement)?.some((one) => one.kind === ts.SyntaxKind.ExportKeyword);
+  if (!exported) return [];
+  if (ts.isFunctionDeclaration(statement) && isHandler(statement.name?.text)) {
+    return [{ name: statement.name.text, body: statement.body }];
+  }
+  if (!ts.isVariableStatement(statement)) return [];
+  return statement.declarationList.declarations.flatMap((declaration) => {
+    const name = declaration.name.getText();
+    if (!isHandler(name)) return [];
+    const { initializer } = declaration;
+    const isFunction =
+      initializer && (ts.isArrowFunction(initializer) || ts.isFunctionExpression(initializer));
+    return [{ name, body: isFunction ? initializer.body : undefined }];
+  });
+}
+
+/** The first thing awaited is the guard, and it is a statement of the body itself: under no `if`. */
+function isGuarded(body: ts.Node): boolean {
+  if (!ts.isBlock(body)) return false;
+  let first: ts.AwaitExpression | undefined;
+  walkNodes(body, (node) => {
+    if (first === undefined && ts.isAwaitExpression(node)) first = node;
+  });
+  if (first === undefined) return false;
+  const called = first.expression;
+  if (!ts.isCallExpression(called) || called.expression.getText() !== "requireAdmin") return false;
+  let statement: ts.Node = first;
+  while (!ts.isStatement(statement)) {
+    if (ts.isFunctionLike(statement) || ts.isConditionalExpression(statement)) return false;
+    if (ts.isBinaryExpression(statement)) return false;
+    statement = statement.parent;
+  }
+  if (statement.parent !== body) return false;
+  return ts.isExpressionStatement(statement) || ts.isVariableStatement(statement);
+}
+
+const vagueName = /(^|[./_-])(utils?|helpers?|misc|common)(?=[./_-]|$)/i;
+
+/** A file is named for what it does. */
+export function findVagueNames(sources: Sources): string[] {
+  return [...sources.keys()]
+    .filter((file) => isCode(file) && vagueName.test(file))
+    .map((file) => `${file} is named for nothing it does`);
+}
+
+interface PackageJson {
+  dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
+  scripts?: Record<string, string>;
+}
+
+/** `@scope/name/sub` or `name/sub` to the package; undefined for Node's own and for files of ours. */
+function packageOf(name: string): string | undefined {
+  if (/^(\.|node:|virtual:|data:|\/)/.test(name)) return undefined;
+  return name.startsWith("@") ? name.split("/").slice(0, 2).join("/") : name.split("/")[0];
+}
+
+/** Runs in the server, where only `dependencies` are sure to be installed. */
+const runsInTheServer = (file: string) =>
+  /^(server\.ts|db\/|emails\/)/.test(file) || /^app\/.*\.server\.tsx?$/.test(file);
+
+/** What is listed is used, and what is used is listed; the server uses no development dependency. */
+export function findDependencyProblems(sources: Sources): string[] {
+  const listed = JSON.parse(sources.get("package.json") ?? "{}") as PackageJson;
+  const production = new Set(Object.keys(listed.dependencies ?? {}));
+  const all = new Set([...production, ...Object.keys(listed.devDependencies ?? {})]);
+  const problems: string[] = [];
+  const used = new Set<string>();
+  for (const [file, text] of codeOf(sources)) {
+    for (const { name, typeOnly } of importsOf(file, text, sources)) {
+      const wanted = packageOf(name);
+      if (wanted === undefined) continue;
+      used.add(wanted);
+      const types = `@types/${wanted.replace(/^@/, "").replace("/", "__")}`;
+      if (all.has(types)) used.add(types);
+      if (!all.has(wanted))
+        problems.push(`${file} imports ${wanted}, which package.json does not list`);
+      else if (!typeOnly && runsInTheServer(file) && !production.has(wanted))
+        problems.push(`${file} runs in the server and imports ${wanted}, a development dependency`);
+    }
+    // Programs that are run, by their place in node_modules: bin("typescript", "bin/tsc").
+    for (const name of all) if (text.includes(`bin("${name}"`)) used.add(name);
+    for (const name of all) if (text.includes(`node_modules/${name}/`)) used.add(name);
+  }
+  for (const [file, text] of sources) {
+    if (!file.endsWith(".css")) continue;
+    for (const [, name = ""] of text.matchAll(/@(?:import|plugin)\s+["']([^"']+)["']/g)) {
+      const wanted = packageOf(name);
+      if (wanted !== undefined) used.add(wanted);
+    }
+  }
+  for (const script of Object.values(listed.scripts ?? {})) {
+    for (const word of script.split(/\s+/)) if (all.has(word)) used.add(word);
+    if (/\bremix\b/.test(script)) used.add("@remix-run/dev");
+  }
+  if (sources.has("tsconfig.json")) used.add("@types/node").add("typescript");
+  for (const name of all) {
+    if (!used.has(name)) problems.push(`package.json lists ${name}, which nothing uses`);
+  }
+  return [...new Set(problems)];
+}
+
+const notRun = new Set(["skip", "only", "todo", "fixme", "skipIf", "runIf", "fails"]);
+const runners = /^(it|test|describe|suite|bench)\b/;
+
+/** A test is there to be run, and all of them are. */
+export function findTestsLeftOut(sources: Sources): string[] {
+  return codeOf(sources).flatMap(([file, text]) => {
+    if (!file.startsWith("tests/")) return [];
+    const found: string[] = [];
+    walkNodes(parse(file, text), (node) => {
+      if (ts.isPropertyAccessExpression(node) && notRun.has(node.name.text)) {
+        if (runners.test(node.expression.getText()))
+          found.push(`${file}:${lineOf(node)} ${node.getText().split("\n")[0]}`);
+      }
+      if (ts.isCallExpression(node) && ts.isIdentifier(node.expression)) {
+        const { text: name } = node.expression;
+        if (/^(x|f)(it|test|describe)$/.test(name)) found.push(`${file}:${lineOf(node)} ${name}`);
+      }
+    });
+    return found;
+  });
+}
+
+/** @returns the variables that app/config.server.ts knows, as it lists them */
+export function configurationNames(configSource: string): string[] {
+  const names: string[] = [];
+  walkNodes(parse("config.ts", configSource), (node) => {
+    if (!ts.isVariableDeclaration(node) || node.name.getText() !== "environment") return;
+    const call = node.initializer;
+    if (!call || !ts.isCallExpression(call)) return;
+    const [shape] = call.arguments;
+    if (shape && ts.isObjectLiteralExpression(shape)) {
+      for (const property of shape.properties) names.push(property.name?.getText() ?? "");
+    }
+  });
+  return names;
+}
+
+/** `.env.example` and the README's table name every variable, and none that does not exist. */
+export function findUndocumentedConfiguration(sources: Sources): string[] {
+  const known = configurationNames(sources.get("app/config.server.ts") ?? "");
+  const documents: [string, string[]][] = [
+    [".env.example", matches(sources.get(".env.example"), /^#? ?([A-Z][A-Z_]+)=/gm)],
+    ["README.md", matches(sources.get("README.md"), /^\| .*$/gm).flatMap(namesInFirstCell)],
+  ];
+  return documents.flatMap(([file, named]) => [
+    ...known.filter((name) => !named.includes(name)).map((name) => `${file} lacks ${name}`),
+    ...named
+      .filter((name) => !known.includes(name))
+      .map((name) => `${file} names ${name}, which is none`),
+    ...named
+      .filter((name, index) => named.indexOf(name) !== index)
+      .map((name) => `${file} names ${name} twice`),
+  ]);
+}
+
+const matches = (text: string | undefined, pattern: RegExp) =>
+  [...(text ?? "").matchAll(pattern)].map((match) => match[1] ?? match[0]);
+
+/** "| `HOST`, `PORT` | …": the variables of a table's row. */
+function namesInFirstCell(row: string): string[] {
+  return matches(row.split("|")[1], /`([A-Z][A-Z_]*[A-Z])`/g);
+}
+
+// In pieces, or this file would break its own rule.
+const machinePaths = new RegExp(
+  ["/wor" + "k/", "/roo" + "t/", "/hom" + "e/\\w", "/User" + "s/\\w", "C:\\\\User" + "s"].join("|"),
+);
+
+/** Nothing knows the machine it was written on. */
+export function findMachinePaths(sources: Sources): string[] {
+  return [...sources].flatMap(([file, text]) => {
+    if (file === "package-lock.json") return [];
+    return text.split("\n").flatMap((line, index) => {
+      const found = machinePaths.exec(line);
+      return found ? [`${file}:${index + 1} names ${found[0]}`] : [];
+    });
+  });
+}
+
+/** Remix's route modules and what tools look for; everything else is named at its export. */
+const mayExportDefault =
+  /^app\/(routes\/|root\.tsx$|routes\.ts$|entry\.)|^(vite|vitest|playwright|drizzle)\.config\.ts$|^remix\.config\.js$|^tests\/e2e\/global-setup\.ts$|\.d\.ts$/;
+
+export function findDefaultExports(sources: Sources): string[] {
+  return codeOf(sources).flatMap(([file, text]) => {
+    if (mayExportDefault.test(file)) return [];
+    return /^export default\b|^export \{[^}]*\bas default\b/m.test(text)
+      ? [`${file} has a default export`]
+      : [];
+  });
+}
+
+/** Links and pictures of the guides lead to files that are there. */
+export function findDeadLinks(sources: Sources, exists = existsInCheckout): string[] {
+  return [...sources].flatMap(([file, text]) => {
+    if (!file.endsWith(".md")) return [];
+    return matches(text, /\]\(([^)\s]+)\)/g).flatMap((link) => {
+      if (/^[a-z]+:|^#/.test(link)) return [];
+      const target = path.posix.join(path.posix.dirname(file), link.replace(/#.*$/, ""));
+      return exists(target) ? [] : [`${file} links to ${link}, which is not there`];
+    });
+  });
+}
+
+const existsInCheckout = (file: string) => existsSync(path.join(root, file));
