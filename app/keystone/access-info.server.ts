@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { KeystoneError } from "./errors.server";
+import { parseKeystoneTime } from "./keystone-time.server";
 import type { KeystoneResponse } from "./session.server";
 
 /** What Keystone says of a token. Dates are null where Keystone gave none (`expires_at: null`). */
@@ -17,11 +18,12 @@ export interface AccessInfo {
   passwordExpiresAt: Date | null;
 }
 
-// ISO 8601 with microseconds, always UTC: 2026-01-02T03:04:05.678901Z.
-const timestamp = z
-  .string()
-  .refine((text) => !Number.isNaN(Date.parse(text)))
-  .transform((text) => new Date(text));
+const timestamp = z.string().transform((text, context): Date => {
+  const date = parseKeystoneTime(text);
+  if (date !== undefined) return date;
+  context.addIssue({ code: "custom", message: "not a date" });
+  return z.NEVER;
+});
 const optionalTimestamp = timestamp.nullish().transform((date) => date ?? null);
 const named = z.object({ id: z.string(), name: z.string() });
 const namedInDomain = named.extend({ domain: named });

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type AccessInfo, readAccessInfo } from "./access-info.server";
 import { authenticate, passwordAuth } from "./auth.server";
 import { isKeystoneError, isKeystoneOutage, KeystoneError } from "./errors.server";
+import { parseKeystoneTime } from "./keystone-time.server";
 import { isPlainText } from "./plain-text.server";
 import type { KeystoneRequest, KeystoneResponse, KeystoneSession } from "./session.server";
 
@@ -35,7 +36,6 @@ const userFields = z
     options: z.object({ lock_password: z.boolean().nullish() }).optional(),
   })
   .transform((user): KeystoneUser => {
-    const expires = user.password_expires_at ? new Date(user.password_expires_at) : null;
     return {
       id: user.id,
       name: user.name,
@@ -43,7 +43,7 @@ const userFields = z
       ...(user.email !== undefined && { email: user.email }),
       enabled: user.enabled,
       ...(user.description !== undefined && { description: user.description }),
-      passwordExpiresAt: expires && !Number.isNaN(expires.getTime()) ? expires : null,
+      passwordExpiresAt: parseKeystoneTime(user.password_expires_at ?? "") ?? null,
       ...(user.options?.lock_password != null && { lockPassword: user.options.lock_password }),
     };
   });
@@ -394,8 +394,8 @@ export type ChangePasswordOutcome =
   | { ok: false; reason: "refused"; message: string }
   /**
    * The original password is wrong, or there is no such user, or too many sign-ins failed and the
-   * account is locked for a while: Keystone 20 and later do not tell which (CVE-2021-38155). So it
-   * may be right again later.
+   * account is locked for a while: since CVE-2021-38155 Keystone does not tell which. So it may be
+   * right again later.
    */
   | { ok: false; reason: "wrong-original" }
   | { ok: false; reason: "disabled" }
