@@ -35,6 +35,7 @@ export function createApp(
 
   app.use(observeRequests(services));
   app.use(securityHeaders({ https: config.publicUrl.protocol === "https:" }));
+  app.use(compression({ threshold: 1024 }));
   app.use(
     "/assets",
     express.static(path.join(options.clientFolder, "assets"), {
@@ -50,7 +51,6 @@ export function createApp(
   app.get("/healthz", healthz);
   app.get("/readyz", readyz(services));
   app.get("/metrics", metricsPage(services));
-  app.use(compression({ threshold: 1024 }));
   app.use(express.static(options.clientFolder, { index: false, redirect: false, maxAge: "1h" }));
   app.use(ownAddress(config.publicUrl));
   app.use(retryAfter);

@@ -1,0 +1,48 @@
+import { performance } from "node:perf_hooks";
+
+export interface Measured {
+  /** Completed calls a second, over the whole run. */
+  readonly perSecond: number;
+  readonly medianMs: number;
+  readonly p95Ms: number;
+  readonly count: number;
+}
+
+/**
+ * Runs calls from several lanes at once, each lane waiting for its answer before the next call.
+ *
+ * @param call gets the call's number, from 0; must throw where the answer is not the expected one
+ */
+export async function measure(
+  options: { count: number; concurrency: number; warmUp?: number },
+  call: (number: number) => Promise<unknown>,
+): Promise<Measured> {
+  for (let number = 0; number < (options.warmUp ?? 0); number++) await call(number);
+  const times: number[] = [];
+  let next = 0;
+  const startedAt = performance.now();
+  await Promise.all(
+    Array.from({ length: options.concurrency }, async () => {
+      while (next < options.count) {
+        const number = next++;
+        const callStartedAt = performance.now();
+        await call(number);
+        times.push(performance.now() - callStartedAt);
+      }
+    }),
+  );
+  return summarize(times, performance.now() - startedAt);
+}
+
+/** @param times of each call, in milliseconds. @param elapsedMs the whole run */
+export function summarize(times: readonly number[], elapsedMs: number): Measured {
+  const sorted = times.toSorted((a, b) => a - b);
+  const at = (share: number) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+  return {
+    perSecond: (times.length / elapsedMs) * 1000,
+    medianMs: at(0.5) ?? Number.NaN,
+    p95Ms: at(0.95) ?? Number.NaN,
+    count: times.length,
+  };
+}
