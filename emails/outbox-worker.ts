@@ -43,6 +43,8 @@ export interface OutboxWorker {
   stop(): Promise<void>;
 }
 
+/** Longer than connecting and the statement timeout together: then it is not going to answer. */
+const DATABASE_ANSWER_MS = 20_000;
 const SHORTEST_OUTAGE_WAIT_MS = 500;
 const LONGEST_OUTAGE_WAIT_MS = 30_000;
 
@@ -114,7 +116,7 @@ export function startOutboxWorker(options: OutboxWorkerOptions): OutboxWorker {
     let triesWhileStopping = 0;
     for (let failures = 1; ; failures += 1) {
       try {
-        await write();
+        await answered(write());
         databaseAnswered();
         return;
       } catch (error) {
@@ -233,7 +235,7 @@ export function startOutboxWorker(options: OutboxWorkerOptions): OutboxWorker {
       }
       let claimed: ClaimedMail[];
       try {
-        claimed = await claimDueMails(db, { limit: free, leaseSeconds });
+        claimed = await answered(claimDueMails(db, { limit: free, leaseSeconds }));
         databaseAnswered();
         failures = 0;
       } catch (error) {
@@ -261,6 +263,17 @@ export function startOutboxWorker(options: OutboxWorkerOptions): OutboxWorker {
       await running;
     },
   };
+}
+
+/** A connection that is accepted and then never answers must not hold up the worker, nor its end. */
+function answered<Result>(query: Promise<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new Error(`no answer within ${DATABASE_ANSWER_MS / 1000} s`)),
+      DATABASE_ANSWER_MS,
+    );
+    query.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 const named = (mail: ClaimedMail) => ({

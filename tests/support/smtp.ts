@@ -130,7 +130,7 @@ export async function startSmtpServer(
           if (asked.rejectData) return callback(refusal(asked.rejectData));
           void keep(Buffer.concat(chunks), session).then(async () => {
             if (asked.delayDataMs)
-              await new Promise((resolve) => setTimeout(resolve, asked.delayDataMs));
+              await new Promise((resolve) => setTimeout(resolve, asked.delayDataMs).unref());
             if (asked.dropAfterData) sockets.get(session.remotePort)?.destroy();
             else callback(null, "2.0.0 Taken");
           });
