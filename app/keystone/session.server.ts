@@ -134,6 +134,8 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
       }
     }
 
+    if (request.signal?.aborted) throw fail("interrupted", "The call was given up");
+
     const controller = new AbortController();
     let timedOut = false;
     const timer = setTimeout(() => {
@@ -142,7 +144,6 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
     }, timeoutMs);
     const giveUp = () => controller.abort();
     request.signal?.addEventListener("abort", giveUp, { once: true });
-    if (request.signal?.aborted) giveUp();
 
     const client = new Client(base.origin, {
       connect: (connectOptions, callback) =>
@@ -208,8 +209,9 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
       if (!known.connected) {
         throw fail("unreachable", `Keystone is out of reach (${code ?? "no connection"})`);
       }
-      if (code?.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW") {
-        throw fail("invalid-response", `Keystone's answer is not HTTP (${code})`);
+      const { HTTPParserError, HeadersOverflowError } = undiciErrors;
+      if (error instanceof HTTPParserError || error instanceof HeadersOverflowError) {
+        throw fail("invalid-response", "Keystone's answer is not HTTP as it should be");
       }
       throw fail("interrupted", `The connection to Keystone broke (${code ?? "no code"})`);
     } finally {
@@ -441,9 +443,10 @@ function plainRequestId(value: string | undefined): string | undefined {
 function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
   if (value === undefined) return undefined;
   const trimmed = value.trim();
-  const seconds = /^\d{1,10}$/.test(trimmed)
-    ? Number(trimmed)
-    : Math.ceil((Date.parse(trimmed) - nowMs) / 1000);
+  let seconds: number;
+  if (/^\d{1,10}$/.test(trimmed)) seconds = Number(trimmed);
+  else if (/^[A-Z][a-z]/.test(trimmed)) seconds = Math.ceil((Date.parse(trimmed) - nowMs) / 1000);
+  else return undefined; // JavaScript reads a date into almost anything: "-5" is one
   if (Number.isNaN(seconds)) return undefined;
   return Math.min(Math.max(seconds, 0), longestRetryAfterSeconds);
 }
