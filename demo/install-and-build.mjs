@@ -41,7 +41,8 @@ const outputs = [
   "build/process/server.js",
   "build/process/migrate.js",
   "build/server/index.js",
-  "build/client/.vite/manifest.json",
+  "build/client/assets",
+  "build/.vite/client-manifest.json",
 ];
 const stampFile = "build/.built-from.json";
 
