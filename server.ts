@@ -90,7 +90,7 @@ async function checkKeys(config: Config): Promise<void> {
 
 /** Vite names the script by its content; its manifest knows the name. */
 function findPortalScript(): string {
-  const manifestFile = path.join(clientFolder, ".vite/manifest.json");
+  const manifestFile = path.join(root, "build/.vite/client-manifest.json");
   if (!existsSync(manifestFile)) fail("it is not built: run `npm run build`");
   const manifest = JSON.parse(readFileSync(manifestFile, "utf8")) as Record<
     string,

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { readSmtpUrl } from "../emails/smtp-url";
 
 /** What the operator decided, checked. `.env.example` explains every name. */
 export interface Config {
@@ -196,9 +197,11 @@ const environment = z.object({
   PIN_LENGTH: wholeNumber(4, { min: 4, max: 12 }),
   PURGE_AFTER: wholeNumber(86_400, { min: 0, max: 31_536_000 }),
   SECRET_KEYS: secretKeys,
-  SMTP_URL: required("is required: smtp://user:password@mail.example.org:587").refine(
-    (value) => /^smtps?:\/\/[^/]/.test(value) && URL.canParse(value),
-    { error: "must be smtp://user:password@host:587 or smtps://user:password@host:465" },
+  SMTP_URL: required("is required: smtp://user:password@mail.example.org:587").superRefine(
+    (value, context) => {
+      const read = readSmtpUrl(value);
+      if (!read.ok) context.addIssue({ code: "custom", message: read.problem });
+    },
   ),
   MAIL_FROM: required('is required: the sender, such as "Cloud <cloud@example.org>"').pipe(
     mailAddress,

@@ -57,6 +57,7 @@ export function startServices(
     replyTo: config.mail.replyTo,
     publicUrl: config.publicUrl,
   });
+  if (transport.warnings.length > 0) log.warn("mail.warnings", { problems: transport.warnings });
   const outbox = startOutboxWorker({ db, vault, transport, brand: config.brand, log });
   const base = { config, db, vault, keystone, log, outbox };
   const userLookup = createUserLookup(base);

@@ -37,9 +37,9 @@ type Option = (typeof OPTIONS)[number];
 
 const SWITCHES: readonly Option[] = ["requireTLS", "ignoreTLS", "tls.rejectUnauthorized"];
 
-/** Only literal addresses: a name server may say of any name, `localhost` too, that it is elsewhere. */
+/** RFC 6761 has `localhost` resolve to this machine and nowhere else. */
 const isLoopback = (host: string) =>
-  (isIP(host) === 4 && host.startsWith("127.")) || host === "::1";
+  host === "localhost" || (isIP(host) === 4 && host.startsWith("127.")) || host === "::1";
 
 /**
  * Reads `smtp://user:password@host:587` or `smtps://user:password@host:465`.

@@ -9,6 +9,7 @@ import {
   giveAttemptBack,
   releaseClaim,
 } from "../../db/links.store";
+import { cancelQueuedMails } from "../../db/mails.store";
 import { enqueueMail } from "../../emails/outbox";
 import {
   type ChangePasswordOutcome,
@@ -274,6 +275,8 @@ export async function completeRedemption(
       tx,
       userEvent(about, origin, "link.redeemed", completed ? "ok" : "superseded"),
     );
+    // A link still in the outbox opens nothing any more.
+    await cancelQueuedMails(tx, { linkId: claim.id, template: "link" });
     if (completed?.mailTo)
       await enqueueMail(tx, context.vault, {
         template: "password-set",
