@@ -17,6 +17,13 @@ export function limitKeyOf(address: string): string {
   const rest = tail?.split(":").filter(Boolean) ?? [];
   const zeros = Array.from({ length: 8 - groups.length - rest.length }, () => "0");
   const all = tail === undefined ? groups : [...groups, ...zeros, ...rest];
+  // A socket on `::` writes IPv4 as ::ffff:192.0.2.7; one network of those would be the whole world.
+  if (/^(0:){5}ffff:/.test(all.join(":")))
+    return all
+      .slice(6)
+      .map((group) => Number.parseInt(group, 16))
+      .flatMap((two) => [two >> 8, two & 255])
+      .join(".");
   return `${all.slice(0, 4).join(":")}::/64`;
 }
 
