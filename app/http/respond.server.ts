@@ -18,6 +18,6 @@ export function keystoneError(
 export function wantsJson(request: Request): boolean {
   return (request.headers.get("Accept") ?? "").split(",").some((range) => {
     const [type, ...parameters] = range.split(";").map((part) => part.trim().toLowerCase());
-    return type === "application/json" && !parameters.includes("q=0");
+    return type === "application/json" && !parameters.some((one) => /^q=0(\.0*)?$/.test(one));
   });
 }
