@@ -1,0 +1,70 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import express from "express";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { allowedMethods, refuseOtherMethods } from "../../../app/http/allowed-methods.server";
+
+describe("the methods a path takes", () => {
+  it("are PUT alone for links of scripts", () => {
+    for (const path of ["/token/abc", "/token/", "/token", "/token/a/b"])
+      expect(allowedMethods(path)).toEqual(["PUT"]);
+  });
+
+  it("never include PUT elsewhere", () => {
+    for (const path of [
+      "/",
+      "/tokens",
+      "/tokenx/abc",
+      "/admin/token/abc",
+      "/admin/links",
+      "/reset",
+    ])
+      expect(allowedMethods(path)).toEqual(["GET", "HEAD", "POST"]);
+  });
+
+  it("are reading alone for what only tells", () => {
+    for (const path of ["/healthz", "/readyz", "/metrics", "/assets/app.js", "/__manifest"])
+      expect(allowedMethods(path)).toEqual(["GET", "HEAD"]);
+    expect(allowedMethods("/healthz/more")).toContain("POST");
+  });
+});
+
+describe("a request by another method", () => {
+  const app = express();
+  app.use(refuseOtherMethods);
+  app.use((_request, response) => {
+    response.status(200).send("let in");
+  });
+  const server = createServer(app);
+  let url = "";
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+
+  it.each(["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "QUERY"])(
+    "is refused with Allow and Keystone's shape: %s on a link",
+    async (method) => {
+      const response = await fetch(`${url}/token/abc`, { method }).catch((error) => error);
+      // Node's own parser does not let every name through to us.
+      if (response instanceof Error) throw response;
+      if (response.status === 400) return expect(method).toBe("QUERY");
+      expect(response.status).toBe(405);
+      expect(response.headers.get("Allow")).toBe("PUT");
+      if (method === "HEAD") return;
+      expect(await response.json()).toEqual({
+        error: { code: 405, title: "Method Not Allowed", message: expect.stringContaining("PUT") },
+      });
+    },
+  );
+
+  it("is let in by the right one", async () => {
+    expect((await fetch(`${url}/token/abc`, { method: "PUT" })).status).toBe(200);
+    expect((await fetch(`${url}/`, { method: "POST" })).status).toBe(200);
+    expect((await fetch(`${url}/healthz`, { method: "POST" })).status).toBe(405);
+  });
+});

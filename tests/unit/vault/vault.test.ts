@@ -1,0 +1,155 @@
+import { randomBytes } from "node:crypto";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createVault, hashToken, VaultError } from "../../../app/vault/vault.server";
+
+const owner = { column: "links.sealed_password", row: "user-1" };
+const keys = [randomBytes(32), randomBytes(32), randomBytes(32)] as const;
+const [newest, older, oldest] = keys;
+const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));
+const owners = fc.record({ column: fc.string({ unit: "binary" }), row: fc.string() });
+
+/** What opening ends in, as a value. */
+function openingFails(open: () => Buffer): VaultError {
+  try {
+    open();
+  } catch (error) {
+    if (error instanceof VaultError) return error;
+    throw error;
+  }
+  throw new Error("it opened");
+}
+
+describe("a vault", () => {
+  const vault = createVault([newest]);
+
+  it("opens what it sealed, whatever it is and whomever it is for", () => {
+    fc.assert(
+      fc.property(bytes, owners, (content, anybody) => {
+        expect(vault.open(vault.seal(content, anybody), anybody)).toEqual(content);
+      }),
+    );
+  });
+
+  it("seals text as UTF-8", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme" }), (text) => {
+        expect(vault.open(vault.seal(text, owner), owner).toString("utf8")).toBe(text);
+      }),
+    );
+  });
+
+  it("never seals the same way twice, so that equal secrets do not look equal", () => {
+    const seals = Array.from({ length: 200 }, () => vault.seal("0000", owner).toString("hex"));
+    expect(new Set(seals).size).toBe(200);
+  });
+
+  it("does not show the content: the seal of a long one holds no run of it", () => {
+    const content = Buffer.from("correct horse battery staple");
+    const sealed = vault.seal(content, owner);
+    for (let at = 0; at + 4 <= content.length; at++)
+      expect(sealed.includes(content.subarray(at, at + 4))).toBe(false);
+  });
+
+  it("opens nothing that was sealed for another row or another column", () => {
+    fc.assert(
+      fc.property(bytes, owners, owners, (content, one, other) => {
+        fc.pre(one.column !== other.column || one.row !== other.row);
+        openingFails(() => vault.open(vault.seal(content, one), other));
+      }),
+    );
+  });
+
+  it("takes no owner for another whose names run together in the same way", () => {
+    const sealed = vault.seal("secret", { column: "ab", row: "c" });
+    openingFails(() => vault.open(sealed, { column: "a", row: "bc" }));
+    openingFails(() => vault.open(sealed, { column: "abc", row: "" }));
+  });
+
+  it("opens nothing in which a single bit was changed, anywhere", () => {
+    const sealed = vault.seal("four", owner);
+    for (let bit = 0; bit < sealed.length * 8; bit++) {
+      const changed = Buffer.from(sealed);
+      changed.writeUInt8(changed.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+      openingFails(() => vault.open(changed, owner));
+    }
+  });
+
+  it("opens nothing that was cut, made longer, or was never sealed", () => {
+    const sealed = vault.seal("four", owner);
+    for (let length = 0; length < sealed.length; length++)
+      openingFails(() => vault.open(sealed.subarray(0, length), owner));
+    openingFails(() => vault.open(Buffer.concat([sealed, Buffer.alloc(1)]), owner));
+    fc.assert(
+      fc.property(bytes, (anything) => {
+        openingFails(() => vault.open(anything, owner));
+      }),
+    );
+  });
+
+  it("cannot do without a key", () => {
+    expect(() => createVault([])).toThrow(VaultError);
+  });
+});
+
+describe("rotation", () => {
+  it("opens under a new first key what any of the older ones sealed", () => {
+    fc.assert(
+      fc.property(bytes, fc.constantFrom(...keys), (content, key) => {
+        const sealed = createVault([key]).seal(content, owner);
+        expect(createVault(keys).open(sealed, owner)).toEqual(content);
+      }),
+    );
+  });
+
+  it("seals with the first key alone", () => {
+    const sealed = createVault(keys).seal("secret", owner);
+    expect(createVault([newest]).open(sealed, owner).toString()).toBe("secret");
+    openingFails(() => createVault([older, oldest]).open(sealed, owner));
+  });
+
+  it("tells what is sealed with the newest key from what has to be sealed again", () => {
+    const rotated = createVault([newest, older]);
+    expect(rotated.isCurrent(createVault([older]).seal("secret", owner))).toBe(false);
+    expect(rotated.isCurrent(rotated.seal("secret", owner))).toBe(true);
+  });
+
+  it("names the key that is missing, by an id that is the same in every process", () => {
+    const sealed = createVault([older]).seal("secret", owner);
+    const [id] = createVault([Buffer.from(older)]).keyIds;
+    const { message } = openingFails(() => createVault([newest]).open(sealed, owner));
+    expect(message).toContain(id);
+    expect(createVault(keys).keyIds).toContain(id);
+  });
+});
+
+describe("a vault's errors", () => {
+  it("hold neither key nor content, in hex, base64 or as they are", () => {
+    const content = "correct horse battery staple";
+    const vault = createVault([newest]);
+    const sealed = vault.seal(content, owner);
+    const changed = Buffer.from(sealed);
+    changed.writeUInt8(changed.readUInt8(sealed.length - 1) ^ 1, sealed.length - 1);
+    const errors = [
+      openingFails(() => vault.open(changed, owner)),
+      openingFails(() => vault.open(sealed, { ...owner, row: "user-2" })),
+      openingFails(() => createVault([older]).open(sealed, owner)),
+      openingFails(() => vault.open(Buffer.from(content), owner)),
+    ];
+    for (const error of errors) {
+      expect(error.cause).toBeUndefined();
+      const told = `${error.message}${error.stack}`;
+      for (const secret of [newest, older, Buffer.from(content)])
+        for (const encoding of ["hex", "base64", "base64url", "utf8"] as const)
+          expect(told).not.toContain(secret.toString(encoding));
+    }
+  });
+});
+
+describe("the hash of a token", () => {
+  it("is SHA-256, as PostgreSQL, Python and sha256sum have it", () => {
+    expect(hashToken("abc").toString("hex")).toBe(
+      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    );
+  });
+});
