@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { KeystoneError } from "./errors.server";
+import { invalidResponse } from "./errors.server";
 import { parseKeystoneTime } from "./keystone-time.server";
 import type { KeystoneResponse } from "./session.server";
 
@@ -43,26 +43,19 @@ const tokenAnswer = z.object({
 });
 
 /**
- * Reads the body of `POST` or `GET /v3/auth/tokens`.
+ * Reads the answer to `POST` or `GET /v3/auth/tokens`.
  *
  * @param response a 2xx answer of Keystone
- * @param call names the call, for the error
+ * @param call whose answer it is, for the error
  * @throws KeystoneError of kind `invalid-response` where the header or a field is missing
  */
 export function readAccessInfo(
   response: KeystoneResponse,
-  call: { method: string; path: string },
+  call: { authUrl: string; method: string; path: string },
 ): AccessInfo {
-  const invalid = (message: string) =>
-    new KeystoneError({
-      kind: "invalid-response",
-      message: `${message}: ${call.method} ${call.path}`,
-      method: call.method,
-      path: call.path,
-      status: response.status,
-      keystoneRequestId: response.keystoneRequestId,
-      mayHaveHappened: true,
-    });
+  const { status, keystoneRequestId } = response;
+  const invalid = (problem: string) =>
+    invalidResponse({ ...call, problem, status, keystoneRequestId });
 
   const token = response.headers.get("x-subject-token");
   if (token === undefined || token === "") {

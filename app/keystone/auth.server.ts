@@ -137,5 +137,9 @@ export async function authenticate(
     requestId: options.requestId,
     signal: options.signal,
   });
-  return readAccessInfo(response, { method: "POST", path: `${session.authUrl}/auth/tokens` });
+  return readAccessInfo(response, {
+    authUrl: session.authUrl,
+    method: "POST",
+    path: "/auth/tokens",
+  });
 }

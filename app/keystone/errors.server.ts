@@ -81,6 +81,33 @@ export class KeystoneError extends Error {
   }
 }
 
+/**
+ * The error for a 2xx answer that lacks what it should hold.
+ *
+ * @param answer.problem what is wrong with it; of field and header names at most, no values
+ * @param answer.authUrl the session's, ending in `/v3`
+ * @param answer.path below `/v3`
+ */
+export function invalidResponse(answer: {
+  problem: string;
+  authUrl: string;
+  method: string;
+  path: string;
+  status: number;
+  keystoneRequestId?: string;
+}): KeystoneError {
+  const { problem, authUrl, method, path, status, keystoneRequestId } = answer;
+  return new KeystoneError({
+    kind: "invalid-response",
+    message: `${problem}: ${method} ${authUrl}${path}`,
+    method,
+    path: new URL(authUrl).pathname + path,
+    status,
+    keystoneRequestId,
+    mayHaveHappened: true,
+  });
+}
+
 export function isKeystoneError(error: unknown): error is KeystoneError {
   return error instanceof KeystoneError;
 }

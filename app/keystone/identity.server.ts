@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { type AccessInfo, readAccessInfo } from "./access-info.server";
 import { authenticate, passwordAuth } from "./auth.server";
-import { isKeystoneError, isKeystoneOutage, KeystoneError } from "./errors.server";
+import { invalidResponse, isKeystoneError, isKeystoneOutage, KeystoneError } from "./errors.server";
 import { parseKeystoneTime } from "./keystone-time.server";
 import { isPlainText } from "./plain-text.server";
-import type { KeystoneRequest, KeystoneResponse, KeystoneSession } from "./session.server";
+import type { KeystoneRequest, KeystoneSession } from "./session.server";
 
 export interface KeystoneUser {
   id: string;
@@ -79,25 +79,14 @@ async function ask<Shape extends z.ZodType>(
   const response = await session.request(request);
   const parsed = shape.safeParse(response.json);
   if (parsed.success) return parsed.data;
-  throw unreadable(session, request, response, parsed.error);
-}
-
-function unreadable(
-  session: KeystoneSession,
-  request: KeystoneRequest,
-  response: KeystoneResponse,
-  error: z.ZodError,
-): KeystoneError {
-  const path = new URL(session.authUrl).pathname + request.path;
-  const fields = error.issues.slice(0, 5).map((issue) => issue.path.join(".") || "the body");
-  return new KeystoneError({
-    kind: "invalid-response",
-    message: `Keystone's answer misses ${fields.join(", ")}: ${request.method} ${session.authUrl}${request.path}`,
+  const fields = parsed.error.issues.slice(0, 5).map((issue) => issue.path.join("."));
+  throw invalidResponse({
+    problem: `Keystone's answer is unreadable in ${fields.map((name) => name || "the body").join(", ")}`,
+    authUrl: session.authUrl,
     method: request.method,
-    path,
+    path: request.path,
     status: response.status,
     keystoneRequestId: response.keystoneRequestId,
-    mayHaveHappened: true,
   });
 }
 
@@ -309,7 +298,11 @@ export async function validateToken(
   };
   try {
     const response = await session.request(request);
-    return readAccessInfo(response, { method: "GET", path: `${session.authUrl}/auth/tokens` });
+    return readAccessInfo(response, {
+      authUrl: session.authUrl,
+      method: request.method,
+      path: request.path,
+    });
   } catch (error) {
     if (!isKeystoneError(error)) throw error;
     if (error.kind === "not-found") return undefined;
