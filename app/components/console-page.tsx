@@ -1,0 +1,43 @@
+import type { ReactNode } from "react";
+
+/** What stands at the top of every console page. */
+export function PageHeading(props: {
+  children: ReactNode;
+  above?: ReactNode;
+  below?: ReactNode;
+  action?: ReactNode;
+}) {
+  return (
+    <div className="flex flex-wrap items-end justify-between gap-x-6 gap-y-3">
+      <div className="min-w-0">
+        {props.above ? <p className="mb-1 text-sm">{props.above}</p> : null}
+        <h1 className="text-2xl font-semibold break-words sm:text-3xl">{props.children}</h1>
+        {props.below ? <p className="mt-1 text-muted">{props.below}</p> : null}
+      </div>
+      {props.action}
+    </div>
+  );
+}
+
+/** Names and values, one below the other on a phone. */
+export function Facts({ children }: { children: ReactNode }) {
+  return <dl className="divide-y divide-line">{children}</dl>;
+}
+
+export function Fact({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div className="grid gap-x-4 px-4 py-2.5 sm:grid-cols-[9rem_minmax(0,1fr)] sm:px-5">
+      <dt className="text-sm text-muted sm:leading-6">{name}</dt>
+      <dd className="min-w-0 break-words">{children}</dd>
+    </div>
+  );
+}
+
+export function Empty({ heading, children }: { heading: string; children?: ReactNode }) {
+  return (
+    <div className="px-5 py-12 text-center">
+      <p className="font-semibold">{heading}</p>
+      {children ? <div className="mt-1 text-muted">{children}</div> : null}
+    </div>
+  );
+}

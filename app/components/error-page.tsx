@@ -1,0 +1,107 @@
+import { isRouteErrorResponse } from "@remix-run/react";
+import type { ReactNode } from "react";
+import { PublicPage } from "./public-page";
+import { useRequestId } from "./render-context";
+
+/** What an error answer says: what happened, then what to do. */
+interface ErrorWords {
+  heading: string;
+  advice: ReactNode;
+}
+
+const home = (
+  <a className="link" href="/">
+    Start page
+  </a>
+);
+
+const WORDS: Record<number, ErrorWords> = {
+  400: {
+    heading: "That could not be understood",
+    advice: "Something in the address or the form is broken. Go back and try again.",
+  },
+  403: {
+    heading: "This is not allowed",
+    advice: "Open the page again from its own address, then send the form once more.",
+  },
+  404: {
+    heading: "There is no such page",
+    advice: (
+      <>
+        Check the address. If you came to set a password, open the link in your mail again, or{" "}
+        <a className="link" href="/reset">
+          ask for a new one
+        </a>
+        .
+      </>
+    ),
+  },
+  405: {
+    heading: "This page cannot do that",
+    advice: <>It takes no requests of this kind. {home}</>,
+  },
+  413: {
+    heading: "That was too large",
+    advice: "The form holds more than 64 KiB. Go back and send less.",
+  },
+  415: {
+    heading: "That was not a form",
+    advice: "Send it as application/x-www-form-urlencoded.",
+  },
+  429: {
+    heading: "Too many tries",
+    advice: "Wait a minute, then try again. Nothing was changed.",
+  },
+  503: {
+    heading: "Not available right now",
+    advice: "Something this service needs does not answer. Wait a moment, then try again.",
+  },
+};
+
+const UNEXPECTED: ErrorWords = {
+  heading: "Something went wrong here",
+  advice:
+    "It is not your fault, and nothing you typed was kept. Try again; if it stays like this, tell your administrator, with the reference below.",
+};
+
+/** Answers thrown on purpose carry a sentence of ours; Remix's own begin with the error's name. */
+function ownWords(data: unknown): string | undefined {
+  return typeof data === "string" && data !== "" && data.length < 300 && !/^\w*Error\b/.test(data)
+    ? data
+    : undefined;
+}
+
+/** @returns the words for anything a route threw; never its stack, nor a message not written for people */
+export function wordsForError(error: unknown): { status: number; words: ErrorWords } {
+  if (!isRouteErrorResponse(error)) return { status: 500, words: UNEXPECTED };
+  const words = WORDS[error.status] ?? UNEXPECTED;
+  const advice = error.status < 500 || error.status === 503 ? ownWords(error.data) : undefined;
+  return { status: error.status, words: advice ? { ...words, advice } : words };
+}
+
+/** The page for whatever went wrong outside the console. */
+export function ErrorPage({ error }: { error: unknown }) {
+  return (
+    <PublicPage>
+      <ErrorWordsSection error={error} />
+    </PublicPage>
+  );
+}
+
+/** Heading, advice and reference, for a page's main part. */
+export function ErrorWordsSection({ error }: { error: unknown }) {
+  const requestId = useRequestId();
+  const { status, words } = wordsForError(error);
+  return (
+    <section className="max-w-lg">
+      <p className="font-mono text-sm text-muted">{status}</p>
+      <h1 className="mt-1 text-3xl font-semibold">{words.heading}</h1>
+      <p className="mt-4 text-lg">{words.advice}</p>
+      {requestId ? (
+        <p className="mt-8 text-sm text-muted">
+          Reference for your administrator: <code className="font-mono break-all">{requestId}</code>
+        </p>
+      ) : null}
+    </section>
+  );
+}

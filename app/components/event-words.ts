@@ -1,0 +1,52 @@
+import type { AuditEvent } from "../../db/audit-events.store";
+
+/** Why a redemption was refused, by the outcome the audit trail holds. */
+const REFUSALS: Record<string, string> = {
+  expired: "the link had expired",
+  "password-refused": "the password does not follow Keystone's rules",
+  "initial-password-stale": "the initial password no longer works",
+  "account-disabled": "the account is disabled",
+  "account-locked": "Keystone has locked the account for a while",
+  "password-locked": "Keystone forbids this user to change the password",
+  "read-only-account": "the password is kept in a directory Keystone cannot write to",
+};
+
+/** @returns what happened, in words: who did what, and how it ended */
+export function describeEvent(event: AuditEvent): string {
+  const who = event.actorName ?? (event.actorKind === "admin" ? "an administrator" : "somebody");
+  const ok = event.outcome === "ok";
+  switch (event.action) {
+    case "link.issued":
+      return `Link issued by ${who}`;
+    case "link.renewed":
+      return `Link renewed by ${who}`;
+    case "link.resent":
+      return `Link mailed again by ${who}`;
+    case "link.revoked":
+      return `Link revoked by ${who}`;
+    case "link.redeemed":
+      return ok
+        ? "The user set a password"
+        : "The user set a password, but the link was renewed or revoked at the same moment";
+    case "link.pin-refused":
+      return "A wrong PIN was typed";
+    case "link.redeem-refused":
+      return `No password was set: ${REFUSALS[event.outcome] ?? event.outcome}`;
+    case "link.secrets-purged":
+      return "The expired link's secrets were erased";
+    case "user.initial-password-set":
+      return ok
+        ? `A random initial password was set for ${who}`
+        : `Keystone refused ${who} to set a random initial password`;
+    case "reset.requested":
+      return "A new link was asked for";
+    case "reset.closed":
+      return `The request was closed by ${who}`;
+    case "admin.signed-in":
+      return `${who} signed in`;
+    case "admin.sign-in-refused":
+      return "A sign-in was refused";
+    case "admin.signed-out":
+      return `${who} signed out`;
+  }
+}

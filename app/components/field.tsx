@@ -1,0 +1,55 @@
+import type { InputHTMLAttributes, ReactNode } from "react";
+
+type Input = Omit<InputHTMLAttributes<HTMLInputElement>, "id" | "name">;
+
+export interface FieldProps extends Input {
+  /** Also the element's id, after `idPrefix`. */
+  name: string;
+  idPrefix?: string;
+  label: ReactNode;
+  hint?: ReactNode;
+  /** What is wrong with what was sent, and what to do. */
+  error?: string;
+  /** Beside the input, in its frame's place. */
+  beside?: ReactNode;
+}
+
+/** A labelled input; its hint and its error are tied to it, for those who hear the page. */
+export function Field(props: FieldProps) {
+  const { name, idPrefix = "", label, hint, error, beside, className = "", ...input } = props;
+  const id = `${idPrefix}${name}`;
+  const describedBy = [hint ? `${id}-hint` : "", error ? `${id}-error` : ""].filter(Boolean);
+  return (
+    <div>
+      <label htmlFor={id} className="font-semibold">
+        {label}
+      </label>
+      {hint ? (
+        <p id={`${id}-hint`} className="mt-0.5 text-sm text-muted">
+          {hint}
+        </p>
+      ) : null}
+      <div className="mt-1.5 flex gap-2">
+        <input
+          id={id}
+          name={name}
+          className={`input ${className}`}
+          aria-invalid={error ? true : undefined}
+          aria-describedby={describedBy.length > 0 ? describedBy.join(" ") : undefined}
+          {...input}
+        />
+        {beside}
+      </div>
+      <FieldError id={`${id}-error`} error={error} />
+    </div>
+  );
+}
+
+/** Stands below its field. */
+export function FieldError({ id, error }: { id: string; error: string | undefined }) {
+  return error ? (
+    <p id={id} className="mt-1.5 text-sm font-medium text-bad">
+      {error}
+    </p>
+  ) : null;
+}

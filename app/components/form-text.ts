@@ -1,0 +1,16 @@
+/**
+ * One line of text as a form sent it: trimmed, without control characters, and no longer than it may
+ * be. Not for secrets, which are taken as they are.
+ */
+export function readLine(form: URLSearchParams, name: string, maxLength = 255): string {
+  return (form.get(name) ?? "")
+    .replace(/[\p{Cc}\p{Surrogate}]/gu, " ")
+    .trim()
+    .slice(0, maxLength);
+}
+
+/** What a form field of an address may hold: enough to catch slips, never a real address. */
+export const looksLikeEmail = (text: string): boolean =>
+  text.length <= 254 && /^[^\s@<>(),;:"]+@[^\s@<>(),;:"]+\.[^\s@<>(),;:".]+$/.test(text);
+
+export const NOT_AN_EMAIL = "This is no e-mail address. It looks like name@example.org.";

@@ -1,0 +1,47 @@
+import type { LinkMail } from "../../db/mails.store";
+import { CopyButton } from "./copy-button";
+import { MailState } from "./mail-state";
+import { When } from "./when";
+
+/** A link that was made just now: the one time its address is shown. */
+export function FreshLink(props: {
+  url: string;
+  expiresAt: Date;
+  /** Null: nobody asked for a mail. */
+  mailTo: string | null;
+  mail: LinkMail | null;
+}) {
+  return (
+    <div className="rounded-xl border border-good bg-good-soft p-4 sm:p-5" role="status">
+      <p className="text-lg font-semibold">The link is ready</p>
+      <p className="mt-0.5">
+        This is the only time it is shown. It works until <When at={props.expiresAt} /> (
+        {props.expiresAt.toISOString().slice(0, 16).replace("T", " ")} UTC), once, and only with the
+        PIN.
+      </p>
+      <div className="mt-3 flex flex-col gap-2 sm:flex-row">
+        <input
+          className="input font-mono text-sm"
+          aria-label="The link"
+          readOnly
+          value={props.url}
+          onFocus={(event) => event.currentTarget.select()}
+        />
+        <CopyButton text={props.url}>Copy link</CopyButton>
+      </div>
+      <p className="mt-3">
+        {props.mailTo === null ? (
+          "It is not mailed: hand it over yourself, and not on the way the PIN went."
+        ) : props.mail ? (
+          <>
+            Mail: <MailState mail={props.mail} verbose />
+          </>
+        ) : (
+          <>
+            It is being mailed to <span className="break-all">{props.mailTo}</span>.
+          </>
+        )}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,82 @@
+import type { FieldErrors } from "./error-summary";
+import { looksLikeEmail, NOT_AN_EMAIL, readLine } from "./form-text";
+
+/** Where the new link's PIN comes from: typed, given with the user's request, or the link's own. */
+export type PinChoice = "typed" | "request" | "keep";
+/** Where the initial password comes from: setpass sets one, it is typed, or the link's own. */
+export type PasswordChoice = "random" | "typed" | "keep";
+
+/** What an administrator may choose for this user. */
+export interface IssueOffer {
+  pinLength: number;
+  /** There is a pending link whose PIN can stay. */
+  keepPin: boolean;
+  /** There is a pending link whose initial password can stay. */
+  keepPassword: boolean;
+  /** The request that is answered came with a PIN. */
+  requestPin: boolean;
+}
+
+/** What was chosen; the secrets stay with the server. */
+export interface IssueChoices {
+  mailTo: string;
+  pin: PinChoice;
+  password: PasswordChoice;
+}
+
+export type IssueErrors = FieldErrors<"mail_to" | "pin" | "initial_password" | "password">;
+
+/** Longer ones are refused by Keystone anyway. */
+const MAX_INITIAL_PASSWORD = 4096;
+
+/**
+ * Reads the form of issuing and renewing.
+ *
+ * @returns what was chosen, with the secrets apart, and what is wrong with it
+ */
+export function readIssueForm(
+  form: URLSearchParams,
+  offer: IssueOffer,
+): {
+  choices: IssueChoices;
+  pin: string;
+  initialPassword: string;
+  errors: IssueErrors | undefined;
+} {
+  const pin = (form.get("pin") ?? "").trim();
+  const initialPassword = form.get("initial_password") ?? "";
+  const choices: IssueChoices = {
+    mailTo: readLine(form, "mail_to"),
+    pin: pinChoice(form.get("pin_from"), pin, offer),
+    password: passwordChoice(form.get("password"), offer),
+  };
+  const errors: IssueErrors = {};
+  if (choices.mailTo !== "" && !looksLikeEmail(choices.mailTo)) errors.mail_to = NOT_AN_EMAIL;
+  if (choices.pin === "typed" && !(/^[0-9]+$/.test(pin) && pin.length === offer.pinLength))
+    errors.pin = `Type the PIN the user gave: exactly ${offer.pinLength} digits.`;
+  if (choices.password === "typed") {
+    if (initialPassword === "")
+      errors.initial_password = "Type the password the account has now, or let setpass set one.";
+    else if (
+      initialPassword.length > MAX_INITIAL_PASSWORD ||
+      /[\0\p{Surrogate}]/u.test(initialPassword)
+    )
+      errors.initial_password = "No account can have this password: check what you pasted.";
+  }
+  return {
+    choices,
+    pin,
+    initialPassword,
+    errors: Object.keys(errors).length > 0 ? errors : undefined,
+  };
+}
+
+function pinChoice(given: string | null, pin: string, offer: IssueOffer): PinChoice {
+  if (given === "request" && offer.requestPin) return "request";
+  return pin === "" && offer.keepPin ? "keep" : "typed";
+}
+
+function passwordChoice(given: string | null, offer: IssueOffer): PasswordChoice {
+  if (given === "typed" || given === "random") return given;
+  return offer.keepPassword ? "keep" : "random";
+}

@@ -1,0 +1,57 @@
+import type { LinkMail } from "../../db/mails.store";
+import { When } from "./when";
+
+/** How a link's mail stands, with the mail server's words where it did not get through. */
+export function MailState({ mail, verbose }: { mail: LinkMail | null; verbose?: boolean }) {
+  if (!mail) return <span className="text-muted">Not mailed</span>;
+  switch (mail.state) {
+    case "sent":
+      return (
+        <span>
+          Sent {mail.sentAt ? <When at={mail.sentAt} /> : null}
+          {verbose ? <Recipient mail={mail} /> : null}
+        </span>
+      );
+    case "queued":
+      return (
+        <span>
+          {mail.lastError ? (
+            <>
+              <span className="text-wait">Not sent yet.</span> Next try{" "}
+              <When at={mail.nextAttemptAt} />
+            </>
+          ) : (
+            "Being sent"
+          )}
+          {verbose ? <Recipient mail={mail} /> : null}
+          <ServerWords mail={mail} />
+        </span>
+      );
+    case "failed":
+      return (
+        <span>
+          <span className="font-medium text-bad">Failed</span>{" "}
+          {mail.attempts > 1 ? `after ${mail.attempts} tries` : null}
+          {verbose ? <Recipient mail={mail} /> : null}
+          <ServerWords mail={mail} />
+        </span>
+      );
+    case "cancelled":
+      return <span className="text-muted">Not sent: the link was replaced or ended first</span>;
+  }
+}
+
+function Recipient({ mail }: { mail: LinkMail }) {
+  return (
+    <>
+      {" "}
+      to <span className="break-all">{mail.recipient}</span>
+    </>
+  );
+}
+
+function ServerWords({ mail }: { mail: LinkMail }) {
+  return mail.lastError ? (
+    <span className="mt-0.5 block text-sm break-words text-muted">“{mail.lastError}”</span>
+  ) : null;
+}

@@ -1,0 +1,40 @@
+import type { ReactNode } from "react";
+import { Mark } from "./mark";
+import { useBrand } from "./render-context";
+
+/** The frame of what people without a session see: the service's name, the page, whom to ask. */
+export function PublicPage({ children }: { children: ReactNode }) {
+  const { appName, supportContact } = useBrand();
+  return (
+    <div className="mx-auto flex min-h-dvh max-w-4xl flex-col px-5 sm:px-8">
+      <header className="flex items-center gap-2.5 pt-7 pb-8 sm:pt-10 sm:pb-12">
+        <Mark className="size-6 text-accent" />
+        <span className="text-lg font-semibold tracking-tight">{appName}</span>
+      </header>
+      <main className="grow">{children}</main>
+      <footer className="pt-14 pb-8 text-sm text-muted">
+        {supportContact ? (
+          <p>
+            Questions? Ask <SupportContact contact={supportContact} />.
+          </p>
+        ) : null}
+      </footer>
+    </div>
+  );
+}
+
+/** Whom to ask: a link where it is a mail or web address, else its words. */
+export function SupportContact({ contact }: { contact: string }) {
+  const href = /^[^\s@<>"]+@[^\s@<>"]+\.[^\s@<>"]+$/.test(contact)
+    ? `mailto:${contact}`
+    : /^https?:\/\/\S+$/.test(contact)
+      ? contact
+      : undefined;
+  return href ? (
+    <a className="link break-words" href={href}>
+      {contact}
+    </a>
+  ) : (
+    contact
+  );
+}

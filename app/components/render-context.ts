@@ -1,0 +1,40 @@
+import { useRouteLoaderData } from "@remix-run/react";
+import { createContext, useContext } from "react";
+import type { Brand } from "../config.server";
+import type { loader } from "../root";
+
+/** What one rendering on the server knows, whether or not any loader could run. */
+export interface RenderFacts {
+  /** Of this answer's Content-Security-Policy. */
+  readonly nonce: string;
+  readonly brand: Brand;
+  readonly requestId: string;
+}
+
+/** Given by entry.server alone: in the browser there is none, and the root loader's data stand in. */
+export const RenderContext = createContext<RenderFacts | undefined>(undefined);
+
+/** @returns the nonce for scripts, or undefined in the browser, which hides it from scripts */
+export const useNonce = (): string | undefined => useContext(RenderContext)?.nonce;
+
+const NAMELESS: Brand = { appName: "", dashboardUrl: undefined, supportContact: undefined };
+
+/** @returns how the service names itself; also on pages whose loaders failed or never ran */
+export function useBrand(): Brand {
+  const facts = useContext(RenderContext);
+  const root = useRouteLoaderData<typeof loader>("root");
+  return facts?.brand ?? root?.brand ?? NAMELESS;
+}
+
+/** @returns the id under which the server's log knows this page */
+export function useRequestId(): string | undefined {
+  const facts = useContext(RenderContext);
+  const root = useRouteLoaderData<typeof loader>("root");
+  return facts?.requestId ?? root?.requestId;
+}
+
+/** @returns the server's clock when the page was made, in ms; the same when React hydrates */
+export function useRenderedAt(): number {
+  const root = useRouteLoaderData<typeof loader>("root");
+  return root?.renderedAt ?? Date.now();
+}

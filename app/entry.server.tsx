@@ -1,0 +1,84 @@
+import { PassThrough } from "node:stream";
+import {
+  type ActionFunctionArgs,
+  type AppLoadContext,
+  createReadableStreamFromReadable,
+  type EntryContext,
+  type LoaderFunctionArgs,
+} from "@remix-run/node";
+import { isRouteErrorResponse, RemixServer } from "@remix-run/react";
+import { isbot } from "isbot";
+import { renderToPipeableStream } from "react-dom/server";
+import { RenderContext } from "./components/render-context";
+import { describeError } from "./log.server";
+
+/** No page of ours waits for anything once its loaders are done; this only bounds a broken one. */
+export const streamTimeout = 5_000;
+
+/** Renders a page. Every header but the content type is the HTTP server's work. */
+export default function handleRequest(
+  request: Request,
+  status: number,
+  headers: Headers,
+  remixContext: EntryContext,
+  context: AppLoadContext,
+): Promise<Response> {
+  const { nonce, requestId, services } = context;
+  const facts = { nonce, requestId, brand: services.config.brand };
+  const ready = isbot(request.headers.get("User-Agent")) ? "onAllReady" : "onShellReady";
+
+  return new Promise((resolve, reject) => {
+    let shellSent = false;
+    let finalStatus = status;
+    const { pipe, abort } = renderToPipeableStream(
+      <RenderContext.Provider value={facts}>
+        <RemixServer
+          context={remixContext}
+          url={request.url}
+          nonce={nonce}
+          abortDelay={streamTimeout}
+        />
+      </RenderContext.Provider>,
+      {
+        nonce,
+        [ready]() {
+          shellSent = true;
+          const body = new PassThrough();
+          body.once("close", () => clearTimeout(giveUp));
+          headers.set("Content-Type", "text/html; charset=utf-8");
+          resolve(
+            new Response(createReadableStreamFromReadable(body), { headers, status: finalStatus }),
+          );
+          pipe(body);
+        },
+        onShellError: reject,
+        onError(error: unknown) {
+          finalStatus = 500;
+          // Before the shell, Remix renders again with the error page, and logs it then.
+          if (shellSent) logFailure(error, request, context);
+        },
+      },
+    );
+    const giveUp = setTimeout(abort, streamTimeout + 1_000).unref();
+  });
+}
+
+/** Every error a loader, an action or a page threw. Answers thrown on purpose are none. */
+export function handleError(
+  error: unknown,
+  { request, context }: LoaderFunctionArgs | ActionFunctionArgs,
+): void {
+  if (request.signal.aborted) return;
+  // A path or a method that no route takes: the answer says so, and anybody can cause it.
+  if (isRouteErrorResponse(error) && error.status < 500) return;
+  logFailure(error, request, context);
+}
+
+function logFailure(error: unknown, request: Request, context: AppLoadContext): void {
+  context.services.log.error("page.failed", {
+    requestId: context.requestId,
+    method: request.method,
+    path: new URL(request.url).pathname,
+    error: describeError(error),
+  });
+}

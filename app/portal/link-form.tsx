@@ -1,0 +1,217 @@
+import { ErrorSummary } from "../components/error-summary";
+import { Field } from "../components/field";
+import { Notice } from "../components/notice";
+import { useBrand } from "../components/render-context";
+import { AccountTag } from "./account-tag";
+import type { PasswordRule, PortalPage } from "./portal-page";
+
+const FORM_ID = "set-password";
+
+/** The one form a new user meets: PIN, password, password again. */
+export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }> }) {
+  const { appName } = useBrand();
+  const { link, errors = {}, notice } = page;
+  const { pinLength, policy } = link;
+  const userName = link.userName ?? link.userId;
+  return (
+    <div className="grid gap-8 md:grid-cols-[minmax(0,1fr)_minmax(0,26rem)] md:gap-14">
+      <div>
+        <h1 className="text-3xl font-semibold sm:text-4xl">Choose your password</h1>
+        <p className="mt-3 max-w-md text-lg text-muted">
+          Your account at {appName} is ready. Prove that it is yours with your PIN, then give it a
+          password that only you know.
+        </p>
+        <div className="mt-6 max-w-md">
+          <AccountTag userName={userName} domainName={link.domainName} form={FORM_ID} />
+        </div>
+      </div>
+
+      <form
+        id={FORM_ID}
+        method="post"
+        action="/"
+        className="card space-y-6 p-5 sm:p-7"
+        data-portal
+        data-policy-regex={policy.regex ?? undefined}
+        data-policy-description={policy.description ?? undefined}
+        data-user-name={userName}
+        data-app-name={appName}
+      >
+        <input type="hidden" name="token" value={page.token} />
+        <ErrorSummary errors={errors} message={notice?.message} heading={notice?.heading} />
+
+        <Field
+          name="pin"
+          label="PIN"
+          hint={`The ${pinLength} digits you gave when you registered.`}
+          error={errors.pin}
+          type="text"
+          inputMode="numeric"
+          autoComplete="one-time-code"
+          pattern={`[0-9]{${pinLength}}`}
+          title={`${pinLength} digits`}
+          maxLength={pinLength}
+          required
+          className="!w-40 font-mono text-xl tracking-[0.35em]"
+        />
+
+        <div>
+          <Field
+            name="password"
+            label="New password"
+            error={errors.password}
+            hint={<Rules rules={page.rules} />}
+            type="password"
+            autoComplete="new-password"
+            autoCapitalize="none"
+            autoCorrect="off"
+            spellCheck={false}
+            required
+            beside={
+              <button
+                type="button"
+                hidden
+                data-show-password
+                aria-pressed="false"
+                aria-label="Show the passwords"
+                className="button button-quiet show-toggle shrink-0"
+              >
+                Show
+              </button>
+            }
+          />
+          <StrengthHint />
+        </div>
+
+        <div>
+          <Field
+            name="confirm_password"
+            label="New password again"
+            error={errors.confirm_password}
+            type="password"
+            autoComplete="new-password"
+            autoCapitalize="none"
+            autoCorrect="off"
+            spellCheck={false}
+            required
+          />
+          <Rules rules={[{ name: "match", text: "The same password, typed twice." }]} />
+        </div>
+
+        <button
+          type="submit"
+          className="button button-primary w-full text-lg"
+          data-submit="Setting your password…"
+        >
+          Set password
+        </button>
+      </form>
+    </div>
+  );
+}
+
+/** The script ticks them off while typing; without it they are a plain list. */
+function Rules({ rules }: { rules: readonly PasswordRule[] }) {
+  return (
+    <span className="mt-1.5 block space-y-1 text-sm text-muted">
+      {rules.map(({ name, text }) => (
+        <span key={name} className="rule block" data-rule={name}>
+          {text}
+          <span className="sr-only" data-rule-state />
+        </span>
+      ))}
+    </span>
+  );
+}
+
+function StrengthHint() {
+  return (
+    <div data-strength hidden className="mt-3">
+      <div className="meter" data-score="0" aria-hidden="true">
+        <span />
+        <span />
+        <span />
+        <span />
+      </div>
+      <p className="mt-1 text-sm text-muted" role="status" data-strength-words />
+    </div>
+  );
+}
+
+/** The end of the way: it is done, and this is where to go. */
+export function PasswordSet(props: { userName: string | null; domainName: string | null }) {
+  const { appName, dashboardUrl } = useBrand();
+  return (
+    <section className="max-w-lg">
+      <h1 className="text-3xl font-semibold sm:text-4xl">Password set</h1>
+      <p className="mt-3 text-lg text-muted">
+        Your account at {appName} is yours now. This link has done its work and opens nothing any
+        more.
+      </p>
+      <h2 className="mt-8 font-semibold">Sign in with</h2>
+      <div className="mt-2">
+        {props.userName ? (
+          <AccountTag userName={props.userName} domainName={props.domainName} />
+        ) : (
+          <p>your user name and the password you have just chosen.</p>
+        )}
+      </div>
+      {dashboardUrl ? (
+        <p className="mt-8">
+          <a className="button button-primary text-lg" href={dashboardUrl}>
+            Sign in to {appName}
+          </a>
+          <span className="mt-3 block text-sm break-all text-muted">{dashboardUrl}</span>
+        </p>
+      ) : (
+        <p className="mt-8">
+          You can sign in to {appName} right away, with the password you have just chosen.
+        </p>
+      )}
+    </section>
+  );
+}
+
+/** A link that leads no further, and the ways on from here. */
+export function LinkEnd(props: { heading: string; message: string; offerReset: boolean }) {
+  return (
+    <section className="max-w-lg">
+      <h1 className="text-3xl font-semibold sm:text-4xl">{props.heading}</h1>
+      <p className="mt-3 text-lg">{props.message}</p>
+      {props.offerReset ? (
+        <p className="mt-8">
+          <a className="button button-primary" href="/reset">
+            Ask for a new link
+          </a>
+        </p>
+      ) : null}
+    </section>
+  );
+}
+
+/** Nobody meant to come here: the way back to the link is what they need. */
+export function NoLink() {
+  const { appName } = useBrand();
+  return (
+    <section className="max-w-lg">
+      <h1 className="text-3xl font-semibold sm:text-4xl">Open the link in your mail</h1>
+      <p className="mt-3 text-lg">
+        This is where new users of {appName} choose their password. The page opens from the link you
+        were sent, and only from there.
+      </p>
+      <Notice tone="info" heading="You were just on that page?">
+        <p>
+          Reloading it leads here, because the link is kept out of the address bar. Open it in your
+          mail once more: it still works until you have set your password.
+        </p>
+      </Notice>
+      <p className="mt-8">
+        No mail, or its link does not work?{" "}
+        <a className="link" href="/reset">
+          Ask for a new link
+        </a>
+        .
+      </p>
+    </section>
+  );
+}

@@ -1,0 +1,78 @@
+import type { LinksFunction, LoaderFunctionArgs, MetaFunction } from "@remix-run/node";
+import {
+  Links,
+  Meta,
+  Outlet,
+  Scripts,
+  ScrollRestoration,
+  useMatches,
+  useRouteError,
+} from "@remix-run/react";
+import type { ReactNode } from "react";
+import { ErrorPage } from "./components/error-page";
+import mark from "./components/mark.svg?url";
+import { pageHeaders } from "./components/page-headers";
+import { useNonce } from "./components/render-context";
+import stylesheet from "./styles.css?url";
+
+/**
+ * What a route may say of itself. Pages are not hydrated unless they ask for it: what anonymous people
+ * see is HTML, and no React is sent to them.
+ */
+export interface RouteHandle {
+  hydrate?: boolean;
+}
+
+export const headers = pageHeaders;
+
+export const links: LinksFunction = () => [
+  { rel: "stylesheet", href: stylesheet },
+  { rel: "icon", type: "image/svg+xml", href: mark },
+];
+
+export function loader({ context }: LoaderFunctionArgs) {
+  return {
+    brand: context.services.config.brand,
+    requestId: context.requestId,
+    renderedAt: Date.now(),
+  };
+}
+
+export const meta: MetaFunction<typeof loader> = ({ data, error }) => [
+  { title: error ? "Something went wrong" : (data?.brand.appName ?? "") },
+];
+
+export function Layout({ children }: { children: ReactNode }) {
+  const nonce = useNonce();
+  const hydrated = useMatches().some(({ handle }) => (handle as RouteHandle | undefined)?.hydrate);
+  return (
+    <html lang="en">
+      <head>
+        <meta charSet="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="robots" content="noindex, nofollow" />
+        <meta name="format-detection" content="telephone=no" />
+        <Meta />
+        <Links />
+      </head>
+      <body className="min-h-dvh font-sans antialiased">
+        {children}
+        {hydrated ? (
+          <>
+            <ScrollRestoration nonce={nonce} />
+            <Scripts nonce={nonce} />
+          </>
+        ) : null}
+      </body>
+    </html>
+  );
+}
+
+export default function Root() {
+  return <Outlet />;
+}
+
+export function ErrorBoundary() {
+  return <ErrorPage error={useRouteError()} />;
+}

@@ -1,0 +1,153 @@
+import type {
+  ActionFunctionArgs,
+  AppLoadContext,
+  LoaderFunctionArgs,
+  MetaFunction,
+} from "@remix-run/node";
+import { data } from "@remix-run/node";
+import { useLoaderData } from "@remix-run/react";
+import { pageHeaders } from "../components/page-headers";
+import { pageTitle } from "../components/page-title";
+import { PublicPage } from "../components/public-page";
+import { readForm } from "../http/form.server";
+import { originOf } from "../http/origin.server";
+import { limitByAddress } from "../http/rate-limit.server";
+import { parseLinkToken } from "../links/link-token.server";
+import { redeemLink } from "../links/redeem-link.server";
+import { viewLink } from "../links/view-link.server";
+import { LinkEnd, LinkForm, NoLink, PasswordSet } from "../portal/link-form";
+import { describeRules, PASSWORDS_DIFFER } from "../portal/password-words";
+import type { PortalErrors, PortalPage } from "../portal/portal-page";
+import { DEAD_LINK, STATUS_OF_REFUSAL, wordsForRefusal } from "../portal/refusal-words";
+
+export const headers = pageHeaders;
+
+type Answer = { page: PortalPage | { view: "none" }; status: number; retryAfterSeconds?: number };
+
+/**
+ * After an action Remix runs the loader with a GET request that knows nothing of the form. What the
+ * action answered is what the page shows, so it is kept for the loader, as long as the request lives.
+ */
+const answered = new WeakMap<AppLoadContext, Answer>();
+
+/** Changes nothing: mail scanners open links. */
+export async function loader({ request, context }: LoaderFunctionArgs) {
+  const answer = answered.get(context) ?? (await show(request, context));
+  return data({ page: answer.page, script: context.assets.portalScript }, initOf(answer));
+}
+
+async function show(request: Request, context: AppLoadContext): Promise<Answer> {
+  const given = new URL(request.url).searchParams.get("token");
+  if (!given) return { page: { view: "none" }, status: 404 };
+  const token = parseLinkToken(given);
+  const link = token && (await viewLink(context.services, token));
+  if (!link) return { page: { view: "end", ...DEAD_LINK }, status: 404 };
+  const rules = describeRules(link.policy);
+  return { page: { view: "form", token, link, rules }, status: 200 };
+}
+
+export async function action(args: ActionFunctionArgs) {
+  await limitByAddress(args);
+  const answer = await redeem(args);
+  answered.set(args.context, answer);
+  return data(null, initOf(answer));
+}
+
+const initOf = ({ status, retryAfterSeconds }: Answer): ResponseInit => ({
+  status,
+  headers: retryAfterSeconds === undefined ? {} : { "Retry-After": String(retryAfterSeconds) },
+});
+
+async function redeem(args: ActionFunctionArgs): Promise<Answer> {
+  const { request, context } = args;
+  const { services } = context;
+  const form = await readForm(args);
+  const given = form.get("token") || new URL(request.url).searchParams.get("token");
+  if (!given) return { page: { view: "none" }, status: 400 };
+  const token = parseLinkToken(given);
+  const link = token && (await viewLink(services, token));
+  if (!link) return { page: { view: "end", ...DEAD_LINK }, status: 404 };
+
+  const rules = describeRules(link.policy);
+  const again = (shown: Pick<Extract<PortalPage, { view: "form" }>, "errors" | "notice">) =>
+    ({ view: "form", token, link, rules, ...shown }) as const;
+  const pin = (form.get("pin") ?? "").trim();
+  const password = form.get("password") ?? "";
+  const errors = findErrors({ pin, password, confirmation: form.get("confirm_password") ?? "" });
+  if (errors) return { page: again({ errors }), status: 400 };
+
+  const result = await redeemLink(services, { token, pin, password }, originOf(context));
+  if (result.ok)
+    return {
+      page: {
+        view: "set",
+        userName: result.userName ?? link.userName,
+        domainName: link.domainName,
+      },
+      status: 200,
+    };
+  const status = STATUS_OF_REFUSAL[result.reason];
+  const retryAfterSeconds =
+    result.reason === "keystone-unavailable" ? result.retryAfterSeconds : undefined;
+  const words = wordsForRefusal(result);
+  if (!words.form) return { page: { view: "end", ...words }, status };
+  const page =
+    words.field === undefined
+      ? again({ notice: { heading: words.heading, message: words.message } })
+      : again({ errors: { [words.field]: words.message } });
+  return { page, status, retryAfterSeconds };
+}
+
+function findErrors(typed: {
+  pin: string;
+  password: string;
+  confirmation: string;
+}): PortalErrors | undefined {
+  const errors: PortalErrors = {};
+  if (typed.pin === "") errors.pin = "Type the PIN you gave when you registered.";
+  if (typed.password === "") errors.password = "Type a password of your own.";
+  else if (typed.confirmation === "") errors.confirm_password = "Type the same password again.";
+  else if (typed.confirmation !== typed.password) errors.confirm_password = PASSWORDS_DIFFER;
+  return Object.keys(errors).length > 0 ? errors : undefined;
+}
+
+export const meta: MetaFunction<typeof loader> = ({ data, matches }) =>
+  pageTitle(data ? titleOf(data.page) : "Something went wrong", matches);
+
+function titleOf(page: Answer["page"]): string {
+  switch (page.view) {
+    case "form":
+      return page.errors || page.notice
+        ? "Not set yet: choose your password"
+        : "Choose your password";
+    case "set":
+      return "Password set";
+    case "end":
+      return page.heading;
+    case "none":
+      return "Open the link in your mail";
+  }
+}
+
+export default function Portal() {
+  const { page, script } = useLoaderData<typeof loader>();
+  return (
+    <PublicPage>
+      <Shown page={page} />
+      {page.view === "form" ? <script type="module" src={script} /> : null}
+    </PublicPage>
+  );
+}
+
+function Shown({ page }: { page: Answer["page"] }) {
+  switch (page.view) {
+    case "form":
+      return <LinkForm page={page} />;
+    case "set":
+      return <PasswordSet userName={page.userName} domainName={page.domainName} />;
+    case "end":
+      return <LinkEnd {...page} />;
+    case "none":
+      return <NoLink />;
+  }
+}

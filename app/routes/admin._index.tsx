@@ -1,0 +1,239 @@
+import type { LoaderFunctionArgs, MetaFunction } from "@remix-run/node";
+import { Form, Link, useLoaderData, useSubmit } from "@remix-run/react";
+import type { LinkFilter, LinkQuery } from "../../db/links.store";
+import { Empty, PageHeading } from "../components/console-page";
+import { MailState } from "../components/mail-state";
+import { pageTitle } from "../components/page-title";
+import { Pager, readPage } from "../components/pager";
+import { useRevalidateWhile } from "../components/revalidate-while";
+import { StatusBadge, UserBadge } from "../components/status-badge";
+import { Tabs } from "../components/tabs";
+import { When } from "../components/when";
+import { requireAdmin } from "../http/require-admin.server";
+import { type LinkSummary, listLinks } from "../links/list-links.server";
+
+const PAGE_SIZE = 25;
+
+const STATUSES = [
+  { key: "all", words: "All" },
+  { key: "pending", words: "Pending" },
+  { key: "expired", words: "Expired" },
+  { key: "locked", words: "Locked" },
+  { key: "completed", words: "Completed" },
+  { key: "revoked", words: "Revoked" },
+] as const satisfies readonly { key: LinkFilter; words: string }[];
+
+const SORTS = [
+  { key: "newest", words: "Newest first" },
+  { key: "oldest", words: "Oldest first" },
+  { key: "expiry", words: "By expiry" },
+  { key: "user", words: "By user name" },
+] as const satisfies readonly { key: LinkQuery["sort"]; words: string }[];
+
+/** What the list shows: all of it is in the address. */
+interface View {
+  status: LinkFilter;
+  sort: LinkQuery["sort"];
+  search: string;
+  page: number;
+}
+
+function readView(search: URLSearchParams): View {
+  const status = STATUSES.find(({ key }) => key === search.get("status"))?.key ?? "all";
+  const sort = SORTS.find(({ key }) => key === search.get("sort"))?.key ?? "newest";
+  const words = (search.get("q") ?? "").replace(/\p{C}/gu, " ").trim().slice(0, 200);
+  return { status, sort, search: words, page: readPage(search.get("page")) };
+}
+
+/** @returns the address of a view; what is as usual is left out */
+function hrefOf({ status, sort, search, page }: View): string {
+  const query = new URLSearchParams();
+  if (status !== "all") query.set("status", status);
+  if (search !== "") query.set("q", search);
+  if (sort !== "newest") query.set("sort", sort);
+  if (page > 1) query.set("page", String(page));
+  return query.size > 0 ? `/admin?${query}` : "/admin";
+}
+
+export const meta: MetaFunction = ({ matches }) => pageTitle("Links", matches);
+
+export async function loader(args: LoaderFunctionArgs) {
+  await requireAdmin(args);
+  const view = readView(new URL(args.request.url).searchParams);
+  const { links, total } = await listLinks(args.context.services, {
+    status: view.status,
+    sort: view.sort,
+    ...(view.search !== "" && { search: view.search }),
+    limit: PAGE_SIZE,
+    offset: (view.page - 1) * PAGE_SIZE,
+  });
+  return { view, links, total };
+}
+
+export default function Links() {
+  const { view, links, total } = useLoaderData<typeof loader>();
+  const mailUnderWay = links.some(({ mail }) => mail?.state === "queued");
+  useRevalidateWhile(mailUnderWay);
+  const filtered = view.status !== "all" || view.search !== "";
+  return (
+    <>
+      <PageHeading
+        action={
+          <Link className="button button-primary" to="/admin/users">
+            Issue a link
+          </Link>
+        }
+      >
+        Links
+      </PageHeading>
+      <div className="mt-6 flex flex-col gap-3 lg:flex-row lg:items-center lg:justify-between">
+        <Tabs
+          label="Status"
+          tabs={STATUSES}
+          current={view.status}
+          hrefOf={(status) => hrefOf({ ...view, status, page: 1 })}
+        />
+        <Filter view={view} />
+      </div>
+      <div className="card mt-4 overflow-hidden">
+        {links.length > 0 ? (
+          <LinkTable links={links} />
+        ) : filtered || total > 0 ? (
+          <Empty heading="Nothing here">
+            <Link className="link" to="/admin">
+              Show all links
+            </Link>
+          </Empty>
+        ) : (
+          <Empty heading="No links yet">
+            Pick the user you want to hand an account to:{" "}
+            <Link className="link" to="/admin/users">
+              find a user
+            </Link>
+            .
+          </Empty>
+        )}
+      </div>
+      <Pager
+        page={view.page}
+        pageSize={PAGE_SIZE}
+        total={total}
+        hrefOf={(page) => hrefOf({ ...view, page })}
+      />
+      {mailUnderWay ? (
+        <noscript>
+          <p className="mt-2 text-sm">
+            A mail is on its way.{" "}
+            <a className="link" href={hrefOf(view)}>
+              Reload
+            </a>{" "}
+            to see how it went.
+          </p>
+        </noscript>
+      ) : null}
+    </>
+  );
+}
+
+function Filter({ view }: { view: View }) {
+  const submit = useSubmit();
+  return (
+    <Form key={hrefOf(view)} method="get" action="/admin" role="search" className="flex gap-2">
+      {view.status === "all" ? null : <input type="hidden" name="status" value={view.status} />}
+      <input
+        className="input min-w-0 lg:w-60"
+        type="search"
+        name="q"
+        aria-label="Search links by user name, user id or address"
+        placeholder="User or address"
+        defaultValue={view.search}
+        maxLength={200}
+      />
+      <select
+        className="input !w-auto shrink-0"
+        name="sort"
+        aria-label="Order"
+        defaultValue={view.sort}
+        onChange={(event) => submit(event.currentTarget.form)}
+      >
+        {SORTS.map(({ key, words }) => (
+          <option key={key} value={key}>
+            {words}
+          </option>
+        ))}
+      </select>
+      <button type="submit" className="button button-quiet">
+        Search
+      </button>
+    </Form>
+  );
+}
+
+function LinkTable({ links }: { links: readonly LinkSummary[] }) {
+  return (
+    <table className="grid-table">
+      <thead>
+        <tr>
+          <th scope="col">User</th>
+          <th scope="col">Status</th>
+          <th scope="col">Mail</th>
+          <th scope="col">Issued</th>
+          <th scope="col">Expires</th>
+        </tr>
+      </thead>
+      <tbody>
+        {links.map((link) => (
+          <LinkRow key={link.id} link={link} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function LinkRow({ link }: { link: LinkSummary }) {
+  return (
+    <tr>
+      <td data-label="">
+        <Link className="link font-semibold break-words" to={`/admin/links/${link.id}`}>
+          {link.userName ?? link.userId}
+        </Link>
+        <span className="block text-sm text-muted">
+          {link.userDomainName ? <>{link.userDomainName} · </> : null}
+          <span className="font-mono text-xs break-all">{link.userId}</span>
+        </span>
+        {link.userFound === false ? (
+          <span className="mt-1 block">
+            <UserBadge state="unknown" />
+          </span>
+        ) : null}
+      </td>
+      <td data-label="Status">
+        <span>
+          <StatusBadge status={link.status} />
+          {link.problem ? (
+            <span className="mt-1 block text-sm font-medium text-bad">Needs you</span>
+          ) : null}
+        </span>
+      </td>
+      <td data-label="Mail" className="max-w-72">
+        <MailState mail={link.mail} />
+      </td>
+      <td data-label="Issued">
+        <span>
+          <When at={link.issuedAt} />
+          <span className="block text-sm text-muted">
+            {link.issuedByName ? `by ${link.issuedByName}, ` : null}
+            {link.issuedVia === "api" ? "by script" : "console"}
+          </span>
+        </span>
+      </td>
+      <td data-label="Expires">
+        {link.status === "pending" || link.status === "expired" ? (
+          <When at={link.expiresAt} />
+        ) : (
+          <span className="text-muted">–</span>
+        )}
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,281 @@
+import {
+  type ActionFunctionArgs,
+  data,
+  type LoaderFunctionArgs,
+  type MetaFunction,
+} from "@remix-run/node";
+import { Form, Link, useActionData, useLoaderData } from "@remix-run/react";
+import type { AuditEvent } from "../../db/audit-events.store";
+import { Fact, Facts, PageHeading } from "../components/console-page";
+import { ErrorSummary } from "../components/error-summary";
+import { describeEvent } from "../components/event-words";
+import { Field } from "../components/field";
+import { looksLikeEmail, NOT_AN_EMAIL, readLine } from "../components/form-text";
+import { FreshLink } from "../components/fresh-link";
+import { MailState } from "../components/mail-state";
+import { Notice } from "../components/notice";
+import { pageHeaders } from "../components/page-headers";
+import { pageTitle } from "../components/page-title";
+import { useRevalidateWhile } from "../components/revalidate-while";
+import { isRowId } from "../components/row-id";
+import { StatusBadge, UserBadge } from "../components/status-badge";
+import { SubmitButton } from "../components/submit-button";
+import { When } from "../components/when";
+import { readForm } from "../http/form.server";
+import { originOf } from "../http/origin.server";
+import { requireAdmin } from "../http/require-admin.server";
+import { getLink, type LinkSummary } from "../links/list-links.server";
+import { describeProblem, type LinkProblem } from "../links/redeem-link.server";
+import { resendLink } from "../links/resend-link.server";
+import { revokeLink } from "../links/revoke-link.server";
+
+export const headers = pageHeaders;
+
+export const meta: MetaFunction<typeof loader> = ({ data, matches }) =>
+  pageTitle(data ? `Link of ${nameOf(data.link)}` : "Link", matches);
+
+const nameOf = (link: Pick<LinkSummary, "userName" | "userId">) => link.userName ?? link.userId;
+
+/** The link of the address. @throws {Response} 404 */
+async function findLink({ params, context }: LoaderFunctionArgs | ActionFunctionArgs) {
+  const found = isRowId(params.id) ? await getLink(context.services, params.id) : undefined;
+  if (!found) throw new Response("There is no such link.", { status: 404 });
+  return found;
+}
+
+export async function loader(args: LoaderFunctionArgs) {
+  await requireAdmin(args);
+  const { link, events } = await findLink(args);
+  const problem = link.problem
+    ? (describeProblem(link.problem as LinkProblem) ?? link.problem)
+    : null;
+  return { link, events, problem };
+}
+
+type Answer =
+  | { intent: "resend"; ok: true; url: string; mailTo: string }
+  | { intent: "resend"; ok: false; mailTo: string; error: string }
+  | { intent: "revoke"; ok: true }
+  | { intent: "none"; ok: false; message: string };
+
+const ENDED = "This link has ended meanwhile: it was used, renewed or revoked.";
+
+export async function action(args: ActionFunctionArgs) {
+  const admin = await requireAdmin(args);
+  const form = await readForm(args);
+  const { link } = await findLink(args);
+  const { services } = args.context;
+  const origin = originOf(args.context);
+  switch (form.get("intent")) {
+    case "resend": {
+      const mailTo = readLine(form, "mail_to");
+      if (!looksLikeEmail(mailTo))
+        return data<Answer>(
+          { intent: "resend", ok: false, mailTo, error: NOT_AN_EMAIL },
+          { status: 400 },
+        );
+      const result = await resendLink(services, admin, { linkId: link.id, mailTo }, origin);
+      return result.ok
+        ? data<Answer>({ intent: "resend", ok: true, url: result.url, mailTo }, { status: 200 })
+        : data<Answer>({ intent: "none", ok: false, message: ENDED }, { status: 409 });
+    }
+    case "revoke": {
+      const result = await revokeLink(services, admin, { linkId: link.id }, origin);
+      return result.ok
+        ? data<Answer>({ intent: "revoke", ok: true }, { status: 200 })
+        : data<Answer>({ intent: "none", ok: false, message: ENDED }, { status: 409 });
+    }
+    default:
+      return data<Answer>(
+        { intent: "none", ok: false, message: "The form did not say what to do. Try again." },
+        { status: 400 },
+      );
+  }
+}
+
+export default function LinkPage() {
+  const { link, events, problem } = useLoaderData<typeof loader>();
+  const answer = useActionData<typeof action>();
+  useRevalidateWhile(link.mail?.state === "queued");
+  const open = link.status === "pending" || link.status === "expired" || link.status === "locked";
+  return (
+    <>
+      <PageHeading
+        above={
+          <Link className="link" to="/admin">
+            Links
+          </Link>
+        }
+        below={link.userDomainName ? `Domain ${link.userDomainName}` : undefined}
+        action={
+          <Link
+            className={`button ${link.status === "pending" ? "button-quiet" : "button-primary"}`}
+            to={`/admin/users/${encodeURIComponent(link.userId)}`}
+          >
+            {link.renewable ? "Renew link" : "Issue a new link"}
+          </Link>
+        }
+      >
+        {nameOf(link)}
+      </PageHeading>
+      <div className="mt-6 grid items-start gap-6 lg:grid-cols-[minmax(0,1fr)_22rem]">
+        <div className="space-y-6">
+          <Outcome answer={answer} link={link} />
+          {problem && open ? (
+            <Notice tone="bad" heading="The user could not set a password">
+              {problem}
+            </Notice>
+          ) : null}
+          <LinkFacts link={link} />
+          <History events={events} link={link} />
+        </div>
+        {open ? (
+          <div className="space-y-6">
+            <Resend link={link} answer={answer} />
+            <Revoke link={link} />
+          </div>
+        ) : null}
+      </div>
+    </>
+  );
+}
+
+function Outcome({ answer, link }: { answer: Answer | undefined; link: LinkSummary }) {
+  if (!answer) return null;
+  if (answer.intent === "none")
+    return (
+      <Notice tone="bad" heading="Nothing was changed" announce>
+        {answer.message}
+      </Notice>
+    );
+  if (!answer.ok) return null;
+  if (answer.intent === "revoke")
+    return (
+      <Notice tone="good" heading="The link is revoked" announce>
+        It opens nothing any more, and its secrets are erased.
+      </Notice>
+    );
+  return (
+    <FreshLink
+      url={answer.url}
+      expiresAt={link.expiresAt}
+      mailTo={answer.mailTo}
+      mail={link.mail}
+    />
+  );
+}
+
+function LinkFacts({ link }: { link: LinkSummary }) {
+  const ended = link.completedAt ?? link.revokedAt;
+  return (
+    <section className="card" aria-label="The link">
+      <Facts>
+        <Fact name="Status">
+          <span className="flex flex-wrap items-center gap-2">
+            <StatusBadge status={link.status} />
+            {link.userFound === false ? <UserBadge state="unknown" /> : null}
+          </span>
+        </Fact>
+        {ended ? (
+          <Fact name={link.completedAt ? "Completed" : "Revoked"}>
+            <When at={ended} />
+          </Fact>
+        ) : (
+          <Fact name="Expires">
+            <When at={link.expiresAt} />
+          </Fact>
+        )}
+        {link.status === "pending" || link.status === "expired" ? (
+          <Fact name="PIN tries left">{link.attemptsLeft}</Fact>
+        ) : null}
+        {link.status === "locked" ? (
+          <Fact name="PIN">
+            {link.pinExhausted
+              ? "Guessed wrong too often over several links: renewing takes a new PIN."
+              : "Typed wrong too often. Renewing the link gives new tries."}
+          </Fact>
+        ) : null}
+        <Fact name="Mail">
+          <MailState mail={link.mail} verbose />
+        </Fact>
+        <Fact name="Issued">
+          <When at={link.issuedAt} />
+          {link.issuedByName ? ` by ${link.issuedByName}` : ""},{" "}
+          {link.issuedVia === "api" ? "by a script" : "in the console"}
+        </Fact>
+        <Fact name="User id">
+          <span className="font-mono text-sm break-all">{link.userId}</span>
+        </Fact>
+      </Facts>
+    </section>
+  );
+}
+
+function Resend({ link, answer }: { link: LinkSummary; answer: Answer | undefined }) {
+  const refused = answer?.intent === "resend" && !answer.ok ? answer : undefined;
+  if (link.status !== "pending" || !link.renewable) return null;
+  return (
+    <section className="card p-5">
+      <h2 className="text-lg font-semibold">Mail it again</h2>
+      <p className="mt-1 text-sm text-muted">
+        The mail brings a new address of the link; the one mailed before stops working. Its lifetime
+        stays as it is.
+      </p>
+      <Form method="post" className="mt-4 space-y-4">
+        <ErrorSummary errors={refused ? { mail_to: refused.error } : undefined} />
+        <Field
+          key={link.mailTo}
+          name="mail_to"
+          label="To"
+          error={refused?.error}
+          defaultValue={refused?.mailTo ?? link.mailTo ?? ""}
+          type="email"
+          autoComplete="off"
+          maxLength={254}
+          required
+        />
+        <SubmitButton intent="resend" tone="quiet" pending="Sending…" className="w-full">
+          Send again
+        </SubmitButton>
+      </Form>
+    </section>
+  );
+}
+
+/** Asks once: opening the question is the first step, and needs no script. */
+function Revoke({ link }: { link: LinkSummary }) {
+  return (
+    <details className="card p-5">
+      <summary className="font-semibold text-bad">Revoke this link…</summary>
+      <p className="mt-3 text-sm">
+        {nameOf(link)} can no longer use it, and the initial password and the PIN kept with it are
+        erased. This cannot be undone; you can issue a new link.
+      </p>
+      <Form method="post" className="mt-4">
+        <SubmitButton intent="revoke" tone="bad" pending="Revoking…" className="w-full">
+          Yes, revoke it
+        </SubmitButton>
+      </Form>
+    </details>
+  );
+}
+
+function History({ events, link }: { events: readonly AuditEvent[]; link: LinkSummary }) {
+  return (
+    <section>
+      <h2 className="text-lg font-semibold">History</h2>
+      <p className="text-sm text-muted">Everything about {nameOf(link)}, newest first.</p>
+      <ol className="mt-3 ml-1.5 space-y-4 border-l-2 border-line pl-5">
+        {events.map((event) => (
+          <li key={event.id} className="history-item">
+            <p>{describeEvent(event)}</p>
+            <p className="text-sm text-muted">
+              <When at={event.at} />
+              {event.clientAddress ? <> · from {event.clientAddress}</> : null}
+            </p>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}

@@ -1,0 +1,135 @@
+import type { LoaderFunctionArgs } from "@remix-run/node";
+import {
+  Form,
+  NavLink,
+  Outlet,
+  useLoaderData,
+  useNavigation,
+  useRouteError,
+} from "@remix-run/react";
+import type { ReactNode } from "react";
+import { ErrorWordsSection } from "../components/error-page";
+import { Mark } from "../components/mark";
+import { pageHeaders } from "../components/page-headers";
+import { useBrand } from "../components/render-context";
+import { requireAdmin } from "../http/require-admin.server";
+import { listRequests } from "../requests/handle-requests.server";
+import type { RouteHandle } from "../root";
+
+export const handle: RouteHandle = { hydrate: true };
+export const headers = pageHeaders;
+
+export async function loader(args: LoaderFunctionArgs) {
+  const admin = await requireAdmin(args);
+  const { total } = await listRequests(args.context.services, {
+    state: "open",
+    limit: 1,
+    offset: 0,
+  });
+  return {
+    admin: { userName: admin.userName, userDomainName: admin.userDomainName },
+    openRequests: total,
+  };
+}
+
+export default function Console() {
+  const { admin, openRequests } = useLoaderData<typeof loader>();
+  return (
+    <ConsoleFrame
+      nav={
+        <>
+          <ConsoleLink to="/admin" end>
+            Links
+          </ConsoleLink>
+          <ConsoleLink to="/admin/users">Users</ConsoleLink>
+          <ConsoleLink to="/admin/requests">
+            Requests
+            {openRequests > 0 ? (
+              <span className="ml-1.5 rounded-full bg-accent-soft px-2 py-0.5 text-xs text-accent tabular-nums">
+                {openRequests}
+                <span className="sr-only"> open</span>
+              </span>
+            ) : null}
+          </ConsoleLink>
+        </>
+      }
+      account={
+        <Form method="post" action="/admin/sign-out" className="flex items-center gap-3 text-sm">
+          <span className="min-w-0 truncate text-muted" title={`Domain ${admin.userDomainName}`}>
+            <span className="sr-only">Signed in as </span>
+            {admin.userName}
+          </span>
+          <button type="submit" className="link font-semibold whitespace-nowrap">
+            Sign out
+          </button>
+        </Form>
+      }
+    >
+      <Outlet />
+    </ConsoleFrame>
+  );
+}
+
+/** The frame of every console page, also of those that went wrong. */
+function ConsoleFrame(props: { nav?: ReactNode; account?: ReactNode; children: ReactNode }) {
+  const { appName } = useBrand();
+  const { state } = useNavigation();
+  return (
+    <>
+      <a
+        href="#main"
+        className="sr-only focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-20 focus:rounded-lg focus:bg-card focus:px-4 focus:py-2"
+      >
+        To the content
+      </a>
+      {state === "idle" ? null : <div className="progress" aria-hidden="true" />}
+      <header className="border-b border-line bg-card">
+        <div className="mx-auto flex max-w-6xl flex-wrap items-center gap-x-8 px-4 sm:px-6">
+          <a href="/admin" className="flex items-center gap-2.5 py-3.5">
+            <Mark className="size-5 text-accent" />
+            <span className="font-semibold tracking-tight">{appName}</span>
+          </a>
+          <nav aria-label="Console" className="order-last -mx-2 w-full sm:order-none sm:w-auto">
+            <ul className="flex">{props.nav}</ul>
+          </nav>
+          <div className="ml-auto min-w-0">{props.account}</div>
+        </div>
+      </header>
+      <main id="main" tabIndex={-1} className="mx-auto max-w-6xl px-4 py-8 sm:px-6 sm:py-10">
+        {props.children}
+      </main>
+    </>
+  );
+}
+
+function ConsoleLink(props: { to: string; end?: boolean; children: ReactNode }) {
+  return (
+    <li>
+      <NavLink
+        to={props.to}
+        end={props.end}
+        className="block border-b-2 border-transparent px-2 py-3 font-medium text-muted hover:text-ink aria-[current]:border-accent aria-[current]:text-ink sm:px-3 sm:py-4"
+      >
+        {props.children}
+      </NavLink>
+    </li>
+  );
+}
+
+export function ErrorBoundary() {
+  return (
+    <ConsoleFrame
+      nav={
+        <>
+          <ConsoleLink to="/admin" end>
+            Links
+          </ConsoleLink>
+          <ConsoleLink to="/admin/users">Users</ConsoleLink>
+          <ConsoleLink to="/admin/requests">Requests</ConsoleLink>
+        </>
+      }
+    >
+      <ErrorWordsSection error={useRouteError()} />
+    </ConsoleFrame>
+  );
+}

@@ -1,0 +1,358 @@
+import {
+  type ActionFunctionArgs,
+  data,
+  type LoaderFunctionArgs,
+  type MetaFunction,
+} from "@remix-run/node";
+import { Link, useActionData, useLoaderData } from "@remix-run/react";
+import type { AdminSession } from "../admins/session.server";
+import { Fact, Facts, PageHeading } from "../components/console-page";
+import { FreshLink } from "../components/fresh-link";
+import {
+  type IssueChoices,
+  type IssueErrors,
+  type IssueOffer,
+  readIssueForm,
+} from "../components/issue-choices";
+import { IssueForm } from "../components/issue-form";
+import { Notice } from "../components/notice";
+import { pageHeaders } from "../components/page-headers";
+import { pageTitle } from "../components/page-title";
+import { useRevalidateWhile } from "../components/revalidate-while";
+import { isRowId } from "../components/row-id";
+import { StatusBadge, UserBadge } from "../components/status-badge";
+import { When } from "../components/when";
+import { readForm } from "../http/form.server";
+import { withKeystone } from "../http/keystone-trouble.server";
+import { originOf } from "../http/origin.server";
+import { requireAdmin } from "../http/require-admin.server";
+import { type IssuedLinkAnswer, issueLink } from "../links/issue-link.server";
+import { getLink, getLinkOfUser, type LinkSummary } from "../links/list-links.server";
+import { readLinkUser } from "../links/look-up-user.server";
+import { setRandomPassword } from "../links/set-random-password.server";
+import {
+  closeRequest,
+  getRequest,
+  openRequestPin,
+  type ResetRequestSummary,
+} from "../requests/handle-requests.server";
+
+export const headers = pageHeaders;
+
+export const meta: MetaFunction<typeof loader> = ({ data, matches }) =>
+  pageTitle(data?.user ? `Link for ${data.user.name}` : "Issue a link", matches);
+
+type Args = LoaderFunctionArgs | ActionFunctionArgs;
+
+/** What both reading and sending the form start from. */
+async function lookUp(args: Args, admin: AdminSession) {
+  const { services, requestId } = args.context;
+  const userId = args.params.userId ?? "";
+  const asked = new URL(args.request.url).searchParams.get("request");
+  const [keystone, link, request] = await Promise.all([
+    withKeystone(args, () =>
+      readLinkUser(services.keystone, { token: admin.keystoneToken, userId, requestId }),
+    ),
+    getLinkOfUser(services, userId),
+    isRowId(asked) ? getRequest(services, asked) : undefined,
+  ]);
+  const open = request?.state === "open" ? request : undefined;
+  return { userId, keystone, link, request: open, offer: offerFor(args, link, open) };
+}
+
+function offerFor(
+  { context }: Args,
+  link: LinkSummary | undefined,
+  request: ResetRequestSummary | undefined,
+): IssueOffer {
+  const renewable = link?.renewable === true;
+  return {
+    pinLength: context.services.config.links.pinLength,
+    keepPin: renewable && !link.pinExhausted,
+    keepPassword: renewable,
+    requestPin: request?.hasPin === true,
+  };
+}
+
+export async function loader(args: LoaderFunctionArgs) {
+  const admin = await requireAdmin(args);
+  const { userId, keystone, link, request, offer } = await lookUp(args, admin);
+  const user = keystone.ok ? keystone.value : undefined;
+  const current = link && (await getLink(args.context.services, link.id))?.link;
+  const page = {
+    userId,
+    user: user ?? null,
+    trouble: keystone.ok ? null : keystone.message,
+    link: current ?? null,
+    request: request ?? null,
+    offer,
+  };
+  return data(page, { status: keystone.ok ? (user ? 200 : 404) : statusOf(keystone.reason) });
+}
+
+const statusOf = (reason: "unavailable" | "forbidden") => (reason === "forbidden" ? 403 : 503);
+
+type Answer =
+  | { ok: true; url: string; expiresAt: Date; mailTo: string | null }
+  | { ok: false; choices: IssueChoices; errors?: IssueErrors; message?: string };
+
+export async function action(args: ActionFunctionArgs) {
+  const admin = await requireAdmin(args);
+  const form = await readForm(args);
+  const { services } = args.context;
+  const origin = originOf(args.context);
+  const { userId, keystone, request, offer } = await lookUp(args, admin);
+  const { choices, pin, initialPassword, errors } = readIssueForm(form, offer);
+
+  const refuse = (status: number, words: { errors?: IssueErrors; message?: string }) =>
+    data<Answer>({ ok: false, choices, ...words }, { status });
+  if (!keystone.ok) return refuse(statusOf(keystone.reason), { message: keystone.message });
+  const user = keystone.value;
+  if (!user) return refuse(404, { message: "Keystone knows no such user any more." });
+  if (errors) return refuse(400, { errors });
+
+  const chosenPin = await pinFor(args, choices, { pin, requestId: request?.id });
+  if (chosenPin === "closed")
+    return refuse(409, { message: "The request was closed meanwhile. Type the PIN." });
+  const password = await passwordFor(args, admin, choices, { userId, initialPassword });
+  if (!password.ok) return refuse(password.status, { message: password.message });
+
+  const { enabled: _, ...described } = user;
+  const result = await issueLink(
+    services,
+    admin,
+    {
+      userId,
+      pin: chosenPin,
+      initialPassword: password.value,
+      via: "console",
+      user: described,
+      ...(choices.mailTo !== "" && { mailTo: choices.mailTo }),
+    },
+    origin,
+  );
+  if (!result.ok)
+    return result.reason === "pin-exhausted"
+      ? refuse(409, {
+          errors: { pin: "This PIN was guessed wrong too often. Ask the user for a new one." },
+        })
+      : refuse(409, {
+          message:
+            "The current link has ended meanwhile, so nothing of it can be kept. Type the PIN and choose a password.",
+        });
+  if (request) await closeRequest(services, admin, { id: request.id }, origin);
+  return data(issued(result.link, choices), { status: 200 });
+}
+
+const issued = (link: IssuedLinkAnswer, choices: IssueChoices): Answer => ({
+  ok: true,
+  url: link.url,
+  expiresAt: link.expiresAt,
+  mailTo: choices.mailTo === "" ? null : choices.mailTo,
+});
+
+/** @returns the PIN, undefined to keep the link's, or `closed` where the request's is gone */
+async function pinFor(
+  { context }: Args,
+  choices: IssueChoices,
+  given: { pin: string; requestId: string | undefined },
+): Promise<string | "closed" | undefined> {
+  if (choices.pin === "keep") return undefined;
+  if (choices.pin === "typed") return given.pin;
+  const pin = given.requestId && (await openRequestPin(context.services, { id: given.requestId }));
+  return pin || "closed";
+}
+
+type PasswordAnswer =
+  | { ok: true; value: string | undefined }
+  | { ok: false; status: number; message: string };
+
+/** @returns the initial password, undefined to keep the link's, or why there is none */
+async function passwordFor(
+  args: ActionFunctionArgs,
+  admin: AdminSession,
+  choices: IssueChoices,
+  { userId, initialPassword }: { userId: string; initialPassword: string },
+): Promise<PasswordAnswer> {
+  if (choices.password === "keep") return { ok: true, value: undefined };
+  if (choices.password === "typed") return { ok: true, value: initialPassword };
+  const { services } = args.context;
+  const answer = await withKeystone(args, () =>
+    setRandomPassword(
+      services,
+      admin,
+      { userId, adminToken: admin.keystoneToken },
+      originOf(args.context),
+    ),
+  );
+  if (!answer.ok) return { ok: false, status: statusOf(answer.reason), message: answer.message };
+  const outcome = answer.value;
+  if (outcome.ok) return { ok: true, value: outcome.password };
+  switch (outcome.reason) {
+    case "refused":
+      return {
+        ok: false,
+        status: 409,
+        message: `Keystone refused the random password: ${outcome.message} Set one that it takes, and type it here.`,
+      };
+    case "forbidden":
+      return {
+        ok: false,
+        status: 403,
+        message:
+          "Keystone does not let you set this user's password: your role does not allow it, or the user lives in a directory that cannot be written to.",
+      };
+    case "unknown-user":
+      return { ok: false, status: 404, message: "Keystone knows no such user any more." };
+  }
+}
+
+export default function UserPage() {
+  const page = useLoaderData<typeof loader>();
+  const answer = useActionData<typeof action>();
+  const { user, link, request, offer } = page;
+  useRevalidateWhile(answer?.ok === true && link?.mail?.state === "queued");
+  const renewing = offer.keepPassword;
+  const back = request
+    ? `/admin/users?q=${encodeURIComponent(request.name)}&request=${request.id}`
+    : "/admin/users";
+  return (
+    <div className="max-w-3xl">
+      <PageHeading
+        above={
+          <Link className="link" to={back}>
+            Users
+          </Link>
+        }
+        below={user?.domainName ? `Domain ${user.domainName}` : undefined}
+      >
+        {user?.name ?? page.userId}
+      </PageHeading>
+      <div className="mt-6 space-y-6">
+        {answer?.ok ? (
+          <>
+            <FreshLink
+              url={answer.url}
+              expiresAt={answer.expiresAt}
+              mailTo={answer.mailTo}
+              mail={link?.mail ?? null}
+            />
+            <p className="flex flex-wrap gap-3">
+              {link ? (
+                <Link className="button button-quiet" to={`/admin/links/${link.id}`}>
+                  Details of this link
+                </Link>
+              ) : null}
+              <Link className="button button-quiet" to="/admin/users">
+                Another user
+              </Link>
+            </p>
+          </>
+        ) : (
+          <>
+            {page.trouble ? (
+              <Notice tone="bad" heading="The user cannot be shown">
+                {page.trouble}{" "}
+                <Link className="link" to=".">
+                  Try again
+                </Link>
+              </Notice>
+            ) : null}
+            {!page.trouble && !user ? (
+              <Notice tone="bad" heading="Keystone knows no such user">
+                The account may have been deleted.{" "}
+                <Link className="link" to="/admin/users">
+                  Find another user
+                </Link>
+              </Notice>
+            ) : null}
+            {user ? <UserFacts user={user} userId={page.userId} link={link} /> : null}
+            {request ? (
+              <Notice tone="wait" heading={`This answers the request of ${request.name}`}>
+                They gave the address <span className="break-all">{request.email}</span>, which
+                nobody has checked: mail the link to Keystone's address unless you know better. The
+                request is closed when the link is issued.
+              </Notice>
+            ) : null}
+            {user && !user.enabled ? (
+              <Notice tone="wait" heading="This account is disabled">
+                A link can be issued, but it sets no password until the account is enabled.
+              </Notice>
+            ) : null}
+            {link?.pinExhausted ? (
+              <Notice tone="wait" heading="This PIN was guessed wrong too often">
+                Ask the user for a new PIN and type it below.
+              </Notice>
+            ) : null}
+            {user || answer ? (
+              <>
+                <h2 className="pt-2 text-xl font-semibold">
+                  {renewing ? "Renew the link" : "Issue a link"}
+                </h2>
+                {renewing ? (
+                  <p className="!mt-1 text-muted">
+                    The current link stops working, and a new one with a new lifetime takes its
+                    place.
+                  </p>
+                ) : null}
+                <IssueForm
+                  offer={offer}
+                  choices={answer?.choices ?? usual(page.offer, user?.email ?? null)}
+                  errors={answer?.errors}
+                  message={answer?.message}
+                  knownEmail={user?.email ?? null}
+                  renewing={renewing}
+                />
+              </>
+            ) : null}
+          </>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** What is chosen before anybody chose. */
+const usual = (offer: IssueOffer, email: string | null): IssueChoices => ({
+  mailTo: email ?? "",
+  pin: offer.requestPin ? "request" : offer.keepPin ? "keep" : "typed",
+  password: offer.keepPassword ? "keep" : "random",
+});
+
+function UserFacts(props: {
+  user: { email: string | null; enabled: boolean };
+  userId: string;
+  link: LinkSummary | null;
+}) {
+  const { user, userId, link } = props;
+  return (
+    <div className="card">
+      <Facts>
+        <Fact name="Account">
+          <UserBadge state={user.enabled ? "enabled" : "disabled"} />
+        </Fact>
+        <Fact name="E-mail">
+          {user.email ?? <span className="text-muted">None in Keystone</span>}
+        </Fact>
+        <Fact name="User id">
+          <span className="font-mono text-sm break-all">{userId}</span>
+        </Fact>
+        <Fact name="Current link">
+          {link ? (
+            <span className="flex flex-wrap items-center gap-x-3 gap-y-1">
+              <StatusBadge status={link.status} />
+              <span className="text-muted">
+                issued <When at={link.issuedAt} />
+              </span>
+              <Link className="link" to={`/admin/links/${link.id}`}>
+                Details
+              </Link>
+            </span>
+          ) : (
+            <span className="text-muted">None</span>
+          )}
+        </Fact>
+      </Facts>
+    </div>
+  );
+}

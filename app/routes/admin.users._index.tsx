@@ -1,0 +1,209 @@
+import type { LoaderFunctionArgs, MetaFunction } from "@remix-run/node";
+import { Form, Link, useLoaderData } from "@remix-run/react";
+import { Empty, PageHeading } from "../components/console-page";
+import { Notice } from "../components/notice";
+import { pageTitle } from "../components/page-title";
+import { isRowId } from "../components/row-id";
+import { StatusBadge, UserBadge } from "../components/status-badge";
+import { withKeystone } from "../http/keystone-trouble.server";
+import { requireAdmin } from "../http/require-admin.server";
+import { listDomains, listUsers } from "../keystone/identity.server";
+import type { LinkStatus } from "../links/link-status";
+import { getLinkOfUser } from "../links/list-links.server";
+import { getRequest } from "../requests/handle-requests.server";
+
+const MOST_USERS = 50;
+
+/** A user of Keystone's, with the link there is. */
+interface FoundUser {
+  id: string;
+  name: string;
+  domainName: string;
+  email: string | null;
+  enabled: boolean;
+  linkStatus: LinkStatus | null;
+}
+
+export const meta: MetaFunction = ({ matches }) => pageTitle("Users", matches);
+
+export async function loader(args: LoaderFunctionArgs) {
+  const admin = await requireAdmin(args);
+  const { services, requestId } = args.context;
+  const { searchParams } = new URL(args.request.url);
+  const search = (searchParams.get("q") ?? "").replace(/\p{C}/gu, " ").trim().slice(0, 255);
+  const domainId = (searchParams.get("domain") ?? "").slice(0, 64);
+  const asked = searchParams.get("request");
+  const call = { token: admin.keystoneToken, requestId };
+
+  const [request, domainsAnswer, usersAnswer] = await Promise.all([
+    isRowId(asked) ? getRequest(services, asked) : undefined,
+    withKeystone(args, () => listDomains(services.keystone, call)),
+    withKeystone(args, () =>
+      listUsers(services.keystone, {
+        ...call,
+        limit: MOST_USERS,
+        ...(search !== "" && { nameContains: search }),
+        ...(domainId !== "" && { domainId }),
+      }),
+    ),
+  ]);
+  // Without the right to list domains one can still work: they are known by their ids then.
+  const domains = domainsAnswer.ok ? domainsAnswer.value : [];
+  const openRequest = request?.state === "open" ? request : undefined;
+  const shared = { search, domainId, domains, request: openRequest ?? null };
+  if (!usersAnswer.ok) return { ...shared, trouble: usersAnswer.message };
+
+  const { users, truncated } = usersAnswer.value;
+  const domainNames = new Map(domains.map(({ id, name }) => [id, name]));
+  const found = await Promise.all(
+    users.map(async (user): Promise<FoundUser> => {
+      const link = await getLinkOfUser(services, user.id);
+      return {
+        id: user.id,
+        name: user.name,
+        domainName: domainNames.get(user.domainId) ?? user.domainId,
+        email: user.email ?? null,
+        enabled: user.enabled,
+        linkStatus: link?.status ?? null,
+      };
+    }),
+  );
+  found.sort((one, other) => one.name.localeCompare(other.name, "en"));
+  return { ...shared, users: found, truncated };
+}
+
+export default function Users() {
+  const page = useLoaderData<typeof loader>();
+  const { search, domainId, domains, request } = page;
+  return (
+    <>
+      <PageHeading below="Pick the user you want to hand an account to.">Users</PageHeading>
+      {request ? (
+        <div className="mt-5">
+          <Notice tone="info" heading={`For the request of ${request.name}`}>
+            They gave the address <span className="break-all">{request.email}</span>, which nobody
+            has checked. Make sure that you pick their account.
+          </Notice>
+        </div>
+      ) : null}
+      <Form
+        key={`${search} ${domainId}`}
+        method="get"
+        action="/admin/users"
+        role="search"
+        className="mt-6 flex flex-col gap-2 sm:flex-row"
+      >
+        {request ? <input type="hidden" name="request" value={request.id} /> : null}
+        <input
+          className="input sm:max-w-80"
+          type="search"
+          name="q"
+          aria-label="Part of the user name"
+          placeholder="Part of the user name"
+          defaultValue={search}
+          maxLength={255}
+        />
+        {domains.length > 1 ? (
+          <select
+            className="input sm:!w-auto"
+            name="domain"
+            aria-label="Domain"
+            defaultValue={domainId}
+          >
+            <option value="">All domains</option>
+            {domains.map(({ id, name }) => (
+              <option key={id} value={id}>
+                {name}
+              </option>
+            ))}
+          </select>
+        ) : null}
+        <button type="submit" className="button button-quiet">
+          Search
+        </button>
+      </Form>
+      <div className="mt-4">
+        {"trouble" in page ? (
+          <Notice tone="bad" heading="The users cannot be shown" announce>
+            {page.trouble}
+          </Notice>
+        ) : (
+          <UserList users={page.users} truncated={page.truncated} requestId={request?.id} />
+        )}
+      </div>
+    </>
+  );
+}
+
+function UserList(props: {
+  users: readonly FoundUser[];
+  truncated: boolean;
+  requestId: string | undefined;
+}) {
+  const { users, truncated, requestId } = props;
+  const hrefOf = (userId: string) =>
+    `/admin/users/${encodeURIComponent(userId)}${requestId ? `?request=${requestId}` : ""}`;
+  return (
+    <>
+      <div className="card overflow-hidden">
+        {users.length === 0 ? (
+          <Empty heading="Keystone knows no such user">
+            Try a shorter part of the name, or another domain.
+          </Empty>
+        ) : (
+          <table className="grid-table">
+            <thead>
+              <tr>
+                <th scope="col">User</th>
+                <th scope="col">Domain</th>
+                <th scope="col">E-mail</th>
+                <th scope="col">Account</th>
+                <th scope="col">Link</th>
+              </tr>
+            </thead>
+            <tbody>
+              {users.map((user) => (
+                <tr key={user.id}>
+                  <td data-label="">
+                    <Link className="link font-semibold break-words" to={hrefOf(user.id)}>
+                      {user.name}
+                    </Link>
+                  </td>
+                  <td data-label="Domain">
+                    <span className="break-words">{user.domainName}</span>
+                  </td>
+                  <td data-label="E-mail">
+                    {user.email ? (
+                      <span className="break-all">{user.email}</span>
+                    ) : (
+                      <span className="text-muted">None</span>
+                    )}
+                  </td>
+                  <td data-label="Account">
+                    <span>
+                      <UserBadge state={user.enabled ? "enabled" : "disabled"} />
+                    </span>
+                  </td>
+                  <td data-label="Link">
+                    {user.linkStatus ? (
+                      <span>
+                        <StatusBadge status={user.linkStatus} />
+                      </span>
+                    ) : (
+                      <span className="text-muted">None</span>
+                    )}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        )}
+      </div>
+      {truncated ? (
+        <p className="px-1 pt-4 text-sm text-muted">
+          There are more users than these {users.length}. Narrow the search to see the others.
+        </p>
+      ) : null}
+    </>
+  );
+}

@@ -1,0 +1,190 @@
+import type { ActionFunctionArgs, LoaderFunctionArgs, MetaFunction } from "@remix-run/node";
+import { data } from "@remix-run/node";
+import { useActionData, useLoaderData } from "@remix-run/react";
+import { ErrorSummary, type FieldErrors } from "../components/error-summary";
+import { Field } from "../components/field";
+import { looksLikeEmail, NOT_AN_EMAIL, readLine } from "../components/form-text";
+import { pageHeaders } from "../components/page-headers";
+import { pageTitle } from "../components/page-title";
+import { PublicPage } from "../components/public-page";
+import { useBrand } from "../components/render-context";
+import { readForm } from "../http/form.server";
+import { originOf } from "../http/origin.server";
+import { limitByAddress } from "../http/rate-limit.server";
+import { isPin } from "../links/pin.server";
+import { requestReset } from "../requests/request-reset.server";
+
+export const headers = pageHeaders;
+
+export const meta: MetaFunction = ({ matches }) => pageTitle("Ask for a new link", matches);
+
+export function loader({ context }: LoaderFunctionArgs) {
+  return { pinLength: context.services.config.links.pinLength };
+}
+
+type Errors = FieldErrors<"name" | "email" | "confirm_email" | "pin">;
+
+/** What was typed, to be shown again; never the PIN. */
+interface Typed {
+  name: string;
+  email: string;
+  confirmEmail: string;
+}
+
+type Answer =
+  | { sent: true; email: string }
+  | { sent: false; typed: Typed; errors?: Errors; message?: string };
+
+/** The answer is the same whoever asks: it does not tell whether there is such an account. */
+export async function action(args: ActionFunctionArgs) {
+  await limitByAddress(args);
+  const form = await readForm(args);
+  const { services } = args.context;
+  const typed: Typed = {
+    name: readLine(form, "name"),
+    email: readLine(form, "email"),
+    confirmEmail: readLine(form, "confirm_email"),
+  };
+  const pin = (form.get("pin") ?? "").trim();
+  const errors = findErrors(typed, pin, services.config.links.pinLength);
+  if (errors) return data<Answer>({ sent: false, typed, errors }, { status: 400 });
+
+  const { name, email } = typed;
+  const result = await requestReset(services, { name, email, pin }, originOf(args.context));
+  if (!result.ok)
+    return data<Answer>(
+      {
+        sent: false,
+        typed,
+        message:
+          "So many requests are waiting that no more are taken. Please try again tomorrow, or ask your administrator directly.",
+      },
+      { status: 503, headers: { "Retry-After": "3600" } },
+    );
+  return data<Answer>({ sent: true, email }, { status: 200 });
+}
+
+function findErrors(typed: Typed, pin: string, pinLength: number): Errors | undefined {
+  const errors: Errors = {};
+  if (typed.name === "") errors.name = "Type your user name, or your own name.";
+  if (typed.email === "") errors.email = "Type your e-mail address.";
+  else if (!looksLikeEmail(typed.email)) errors.email = NOT_AN_EMAIL;
+  else if (typed.confirmEmail.toLowerCase() !== typed.email.toLowerCase())
+    errors.confirm_email = "The two addresses are not the same. Type the same one twice.";
+  if (!isPin(pin, pinLength)) errors.pin = `Type a PIN of exactly ${pinLength} digits.`;
+  return Object.keys(errors).length > 0 ? errors : undefined;
+}
+
+export default function Reset() {
+  const { pinLength } = useLoaderData<typeof loader>();
+  const answer = useActionData<typeof action>();
+  return (
+    <PublicPage>
+      {answer?.sent ? (
+        <Sent email={answer.email} />
+      ) : (
+        <ResetForm pinLength={pinLength} answer={answer} />
+      )}
+    </PublicPage>
+  );
+}
+
+function Sent({ email }: { email: string }) {
+  const { appName } = useBrand();
+  return (
+    <section className="max-w-lg">
+      <h1 className="text-3xl font-semibold sm:text-4xl">Request sent</h1>
+      <p className="mt-3 text-lg text-muted">
+        The administrators of {appName} will look at it. This is what happens next:
+      </p>
+      <ol className="mt-6 list-decimal space-y-2 pl-5 marker:font-semibold marker:text-muted">
+        <li>An administrator checks that the account is yours, and may ask you about it.</li>
+        <li>
+          You get a mail with a new link, at the address your account has. You asked with{" "}
+          <strong className="break-all">{email}</strong>.
+        </li>
+        <li>You open it, type the PIN you have just given, and choose a new password.</li>
+      </ol>
+      <p className="mt-8">
+        Keep the PIN in mind: it is in no mail, and nobody will ask you for it by mail or telephone.
+      </p>
+    </section>
+  );
+}
+
+function ResetForm(props: {
+  pinLength: number;
+  answer: Extract<Answer, { sent: false }> | undefined;
+}) {
+  const { appName } = useBrand();
+  const { pinLength, answer } = props;
+  const { typed, errors = {}, message } = answer ?? {};
+  return (
+    <div className="grid gap-8 md:grid-cols-[minmax(0,1fr)_minmax(0,26rem)] md:gap-14">
+      <div className="max-w-md">
+        <h1 className="text-3xl font-semibold sm:text-4xl">Ask for a new link</h1>
+        <p className="mt-3 text-lg text-muted">
+          Your link has expired, or you have lost your password at {appName}? Say who you are; an
+          administrator sends you a new link.
+        </p>
+      </div>
+      <form method="post" action="/reset" className="card space-y-6 p-5 sm:p-7">
+        <ErrorSummary
+          errors={errors}
+          message={message}
+          heading={message ? "Your request was not taken" : undefined}
+        />
+        <Field
+          name="name"
+          label="User name"
+          hint="The one you sign in with. If you do not know it, your own name."
+          error={errors.name}
+          defaultValue={typed?.name}
+          type="text"
+          autoComplete="username"
+          autoCapitalize="none"
+          spellCheck={false}
+          maxLength={255}
+          required
+        />
+        <Field
+          name="email"
+          label="E-mail"
+          error={errors.email}
+          defaultValue={typed?.email}
+          type="email"
+          autoComplete="email"
+          maxLength={254}
+          required
+        />
+        <Field
+          name="confirm_email"
+          label="E-mail again"
+          error={errors.confirm_email}
+          defaultValue={typed?.confirmEmail}
+          type="email"
+          autoComplete="email"
+          maxLength={254}
+          required
+        />
+        <Field
+          name="pin"
+          label="PIN"
+          hint={`${pinLength} digits of your choice. You will need them to use the new link.`}
+          error={errors.pin}
+          type="text"
+          inputMode="numeric"
+          autoComplete="off"
+          pattern={`[0-9]{${pinLength}}`}
+          title={`${pinLength} digits`}
+          maxLength={pinLength}
+          required
+          className="!w-40 font-mono text-xl tracking-[0.35em]"
+        />
+        <button type="submit" className="button button-primary w-full text-lg">
+          Send request
+        </button>
+      </form>
+    </div>
+  );
+}

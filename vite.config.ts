@@ -1,0 +1,66 @@
+import { vitePlugin as remix } from "@remix-run/dev";
+import tailwindcss from "@tailwindcss/vite";
+import { defineConfig, type Plugin } from "vite";
+import remixOptions from "./remix.config.js";
+
+declare module "@remix-run/node" {
+  interface Future {
+    v3_singleFetch: true;
+  }
+}
+
+/**
+ * Builds the portal's small script beside Remix's own entry. The server finds its hashed name in
+ * `build/client/.vite/manifest.json`, under `app/portal/enhance.ts`.
+ */
+function portalEntry(): Plugin {
+  return {
+    name: "setpass:portal-entry",
+    apply: (_config, { command, isSsrBuild }) => command === "build" && !isSsrBuild,
+    buildStart() {
+      this.emitFile({ type: "chunk", id: "app/portal/enhance.ts", name: "portal" });
+    },
+  };
+}
+
+/** How many words of each list the strength hint knows. They stand by frequency, so the first count most. */
+const WORDS_KEPT: Record<string, number> = { passwords: 6000, commonWords: 4000 };
+
+/**
+ * Cuts zxcvbn-ts's word lists to their most frequent words: whole, they weigh many times as much as
+ * everything else on the page, for a hint.
+ */
+function shorterWordLists(): Plugin {
+  return {
+    name: "setpass:shorter-word-lists",
+    transform(code, id) {
+      const list = /@zxcvbn-ts\/language-\w+\/dist\/(\w+)\.json\.esm\.js/.exec(id)?.[1];
+      const kept = list === undefined ? undefined : WORDS_KEPT[list];
+      if (kept === undefined) return undefined;
+      const shorter = code.replace(
+        /"([^"]*)"\.split\((["']),\2\)/,
+        (_, words: string) =>
+          `${JSON.stringify(words.split(",").slice(0, kept).join(","))}.split(",")`,
+      );
+      if (shorter === code) this.error(`${id} is not written as expected: nothing was cut`);
+      return { code: shorter, map: null };
+    },
+  };
+}
+
+export default defineConfig({
+  plugins: [tailwindcss(), remix(remixOptions), portalEntry(), shorterWordLists()],
+  build: {
+    manifest: true,
+    // Everything is a file of ours: the Content-Security-Policy allows no data: URLs.
+    assetsInlineLimit: 0,
+    // Vite's polyfill would be an inline script.
+    modulePreload: { polyfill: false },
+    rollupOptions: {
+      onwarn(warning, warn) {
+        // A resource route (PUT /token/:userId) has nothing for the browser.
+        if (warning.code !== "EMPTY_BUNDLE") warn(warning);
+      },
+    },
+  },
+});
