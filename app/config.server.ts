@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { z } from "zod";
 import { readSmtpUrl } from "../emails/smtp-url";
 
@@ -116,6 +117,16 @@ const secretKeys = required(
   return keys;
 });
 
+/** As Express takes it: the range is 1 to 32, or to 128 for IPv6. */
+function isNetwork(text: string): boolean {
+  const [address = "", range, ...more] = text.split("/");
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  if (range === undefined) return true;
+  const bits = /^\d{1,3}$/.test(range) ? Number(range) : 0;
+  return bits >= 1 && bits <= (version === 4 ? 32 : 128);
+}
+
 const trustProxy = z
   .string()
   .optional()
@@ -124,8 +135,7 @@ const trustProxy = z
     if (/^[1-9]\d?$/.test(text)) return Number(text);
     const ranges = text.split(",").map((part) => part.trim());
     const named = ["loopback", "linklocal", "uniquelocal"];
-    if (ranges.every((range) => named.includes(range) || /^[\da-fA-F.:]+(\/\d{1,3})?$/.test(range)))
-      return ranges;
+    if (ranges.every((range) => named.includes(range) || isNetwork(range))) return ranges;
     context.addIssue({
       code: "custom",
       message: "must be a number of proxies (hops), or CIDRs such as 10.0.0.0/8,fd00::/8",
@@ -138,8 +148,9 @@ const environment = z.object({
   HOST: z.string().default("0.0.0.0"),
   PORT: wholeNumber(3000, { min: 0, max: 65535 }),
   PUBLIC_URL: webAddress
-    .refine((value) => !/[?#]/.test(value) && ["", "/"].includes(httpUrl(value)?.pathname ?? ""), {
-      error: "must be an origin alone, such as https://setpass.example.org, with no path behind it",
+    .refine((value) => !httpUrl(value) || /^[^/]+\/\/[^/?#@]+\/?$/.test(value), {
+      error:
+        "must be an origin alone, such as https://setpass.example.org, with no user and no path",
     })
     .optional(),
   DATABASE_URL: required(
@@ -154,7 +165,11 @@ const environment = z.object({
     .transform((value) => value === "1"),
   OS_AUTH_URL: required(
     "is required: the Keystone address, such as https://keystone.example.org:5000/v3",
-  ).pipe(webAddress),
+  ).pipe(
+    webAddress.refine((value) => !/[?#@]/.test(value), {
+      error: "must hold no user name, query or fragment",
+    }),
+  ),
   OS_CACERT: z
     .string()
     .optional()
