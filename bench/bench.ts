@@ -120,54 +120,6 @@ async function main(): Promise<void> {
     const put = (base: string, userId: string, body: string) =>
       call(`${base}/token/${userId}`, { method: "PUT", headers: auth, body, expect: 200, agent });
 
-    say("\nAuthorizing a script");
-    const rescope = await measure({ count: 120, concurrency: 4, warmUp: 4 }, () =>
-      call(`${keystone.url}/v3/auth/tokens?nocatalog`, {
-        method: "POST",
-        headers: json,
-        body: JSON.stringify({
-          auth: {
-            identity: { methods: ["token"], token: { id: token } },
-            scope: { project: { name: keystone.adminProjectName, domain: { id: "default" } } },
-          },
-        }),
-        expect: 201,
-      }),
-    );
-    say(`  bare Keystone rescope        ${rate(rescope)}`);
-    const users = (number: number) => `user-${number % 200}`;
-    const warmPut = await measure({ count: 6000, concurrency: LANES, warmUp: 400 }, (number) =>
-      put(warm, users(number), both),
-    );
-    say(`  PUT /token, warm, both       ${rate(warmPut)}`);
-    const warmRenew = await measure({ count: 6000, concurrency: LANES }, (number) =>
-      put(warm, users(number), "{}"),
-    );
-    say(`  PUT /token, warm, {}         ${rate(warmRenew)}`);
-    const cold = await startSetpass({
-      ...common,
-      DATABASE_URL: await postgres.createDatabase("setpass_cold"),
-      AUTH_CACHE_SECONDS: "0",
-    });
-    const coldPut = await measure({ count: 80, concurrency: 4, warmUp: 4 }, async (number) => {
-      // A token of its own for each call would measure Keystone's sign-in; the cache is off instead.
-      await put(cold, users(number), both);
-    });
-    say(`  PUT /token, cold             ${rate(coldPut)}`);
-
-    say("\nWriting the link");
-    const bare = await startBareUpsert(await postgres.createDatabase("bare"));
-    const upsert = await measure({ count: 6000, concurrency: LANES, warmUp: 400 }, (number) =>
-      call(`${bare}/token/${users(number)}`, {
-        method: "PUT",
-        headers: json,
-        body: both,
-        expect: 200,
-        agent,
-      }),
-    );
-    say(`  bare upsert behind node:http ${rate(upsert)}`);
-
     say("\nSetting the password (one after the other, taking turns)");
     const changes: number[] = [];
     const redemptions: number[] = [];
@@ -224,6 +176,54 @@ async function main(): Promise<void> {
       `  and the strength hint        ${kilobytes(page.plain + page.script + page.lazy)} (loaded on the first letter typed)`,
     );
     say(`  whole answer, one at a time  median ${firstByte.medianMs.toFixed(1)} ms`);
+
+    say("\nAuthorizing a script");
+    const rescope = await measure({ count: 120, concurrency: 4, warmUp: 4 }, () =>
+      call(`${keystone.url}/v3/auth/tokens?nocatalog`, {
+        method: "POST",
+        headers: json,
+        body: JSON.stringify({
+          auth: {
+            identity: { methods: ["token"], token: { id: token } },
+            scope: { project: { name: keystone.adminProjectName, domain: { id: "default" } } },
+          },
+        }),
+        expect: 201,
+      }),
+    );
+    say(`  bare Keystone rescope        ${rate(rescope)}`);
+    const users = (number: number) => `user-${number % 200}`;
+    const warmPut = await measure({ count: 6000, concurrency: LANES, warmUp: 400 }, (number) =>
+      put(warm, users(number), both),
+    );
+    say(`  PUT /token, warm, both       ${rate(warmPut)}`);
+    const warmRenew = await measure({ count: 6000, concurrency: LANES }, (number) =>
+      put(warm, users(number), "{}"),
+    );
+    say(`  PUT /token, warm, {}         ${rate(warmRenew)}`);
+    const cold = await startSetpass({
+      ...common,
+      DATABASE_URL: await postgres.createDatabase("setpass_cold"),
+      AUTH_CACHE_SECONDS: "0",
+    });
+    const coldPut = await measure({ count: 80, concurrency: 4, warmUp: 4 }, async (number) => {
+      // A token of its own for each call would measure Keystone's sign-in; the cache is off instead.
+      await put(cold, users(number), both);
+    });
+    say(`  PUT /token, cold             ${rate(coldPut)}`);
+
+    say("\nWriting the link");
+    const bare = await startBareUpsert(await postgres.createDatabase("bare"));
+    const upsert = await measure({ count: 6000, concurrency: LANES, warmUp: 400 }, (number) =>
+      call(`${bare}/token/${users(number)}`, {
+        method: "PUT",
+        headers: json,
+        body: both,
+        expect: 200,
+        agent,
+      }),
+    );
+    say(`  bare upsert behind node:http ${rate(upsert)}`);
 
     say("\nAims");
     const overRescope = warmPut.perSecond / rescope.perSecond;

@@ -1,43 +1,71 @@
+import { LRUCache } from "lru-cache";
 import type { LinkUser } from "../../db/links.store";
 import { describeLinkUser } from "../../db/links.store";
-import { getDomain, getPasswordPolicy, getUser } from "../keystone/identity.server";
+import {
+  getDomain,
+  getPasswordPolicy,
+  getUser,
+  type PasswordPolicy,
+} from "../keystone/identity.server";
 import type { KeystoneSession } from "../keystone/session.server";
 import { describeError } from "../log.server";
 import type { LinkContext } from "./link-context.server";
 
+/** What every user of a domain shares. */
+interface DomainFacts {
+  /** Null where the token may not read it. */
+  readonly name: string | null;
+  readonly policy: PasswordPolicy;
+}
+
+interface LookUp {
+  /** May read users and domains: the administrator's. */
+  token: string;
+  userId: string;
+  requestId?: string;
+}
+
 /**
  * Asks Keystone for what the portal, the mail and the console show of a user.
  *
- * @param options.token may read users and domains: the administrator's
- * @returns undefined where Keystone knows no such user. The domain's name is null where the token may
- *   not read it.
+ * @param readDomain asks about the user's domain; the default asks Keystone each time
+ * @returns undefined where Keystone knows no such user
  * @throws {KeystoneError}
  */
 export async function readLinkUser(
   keystone: KeystoneSession,
-  options: { token: string; userId: string; requestId?: string },
+  lookUp: LookUp,
+  readDomain: typeof readDomainFacts = readDomainFacts,
 ): Promise<(LinkUser & { enabled: boolean }) | undefined> {
-  const user = await getUser(keystone, options);
+  const user = await getUser(keystone, lookUp);
   if (!user) return undefined;
-  const { token, requestId } = options;
-  const { domainId } = user;
-  const [domain, policy] = await Promise.all([
-    getDomain(keystone, { token, domainId, requestId }).catch(() => undefined),
-    getPasswordPolicy(keystone, { token, domainId, requestId }),
-  ]);
+  const domain = await readDomain(keystone, { ...lookUp, domainId: user.domainId });
   return {
     name: user.name,
-    domainId,
-    domainName: domain?.name ?? null,
+    domainId: user.domainId,
+    domainName: domain.name,
     email: user.email ?? null,
-    policyRegex: policy.regex ?? null,
-    policyDescription: policy.description ?? null,
+    policyRegex: domain.policy.regex ?? null,
+    policyDescription: domain.policy.description ?? null,
     enabled: user.enabled,
   };
 }
 
+async function readDomainFacts(
+  keystone: KeystoneSession,
+  lookUp: { token: string; domainId: string; requestId?: string },
+): Promise<DomainFacts> {
+  const [domain, policy] = await Promise.all([
+    getDomain(keystone, lookUp).catch(() => undefined),
+    getPasswordPolicy(keystone, lookUp),
+  ]);
+  return { name: domain?.name ?? null, policy };
+}
+
 const FRESH_MS = 10 * 60_000;
 const MAX_WAITING = 1000;
+/** Three hundred users of one domain are one question about the domain, not three hundred. */
+const DOMAIN_FRESH_MS = 60_000;
 
 /** Looks users up behind the answer of PUT: in memory, best effort, never more than one at a time. */
 export interface UserLookup {
@@ -59,13 +87,22 @@ export function createUserLookup(
   context: Pick<LinkContext, "db" | "keystone" | "log">,
 ): UserLookup {
   const waiting = new Map<string, { token: string; requestId: string }>();
+  const domains = new LRUCache<string, DomainFacts>({ max: 100, ttl: DOMAIN_FRESH_MS });
   let running: Promise<void> | undefined;
+
+  const readDomain: typeof readDomainFacts = async (keystone, lookUp) => {
+    const known = domains.get(lookUp.domainId);
+    if (known) return known;
+    const facts = await readDomainFacts(keystone, lookUp);
+    domains.set(lookUp.domainId, facts);
+    return facts;
+  };
 
   async function drain(): Promise<void> {
     for (const [userId, { token, requestId }] of waiting) {
       waiting.delete(userId);
       try {
-        const user = await readLinkUser(context.keystone, { token, userId, requestId });
+        const user = await readLinkUser(context.keystone, { token, userId, requestId }, readDomain);
         await describeLinkUser(context.db, userId, user);
       } catch (error) {
         context.log.warn("user.look-up-failed", { userId, requestId, error: describeError(error) });
