@@ -14,9 +14,11 @@ import {
   cp,
   mkdir,
   mkdtemp,
+  readdir,
   readFile,
   rename,
   rm,
+  rmdir,
   stat,
   writeFile,
 } from "node:fs/promises";
@@ -30,7 +32,10 @@ import { endWithParent } from "./end-with-parent";
 import { getFreePort } from "./free-port";
 
 export interface EmbeddedPostgresOptions {
-  /** Where the data lives; a temporary folder unless told. Made where missing, reused where not. */
+  /**
+   * Where the data lives; a temporary folder unless told. Made where missing or empty, reused where
+   * setpass made it; removed by `stop()` unless `persistent`.
+   */
   dataDir?: string;
   /** On 127.0.0.1; a free one unless told. */
   port?: number;
@@ -85,7 +90,8 @@ const startTimeoutMs = 30_000;
  * A server that a killed process left behind on the same `dataDir` is ended first. When this process
  * ends, however it does, PostgreSQL ends with it.
  *
- * @throws Error with PostgreSQL's last words where it does not start
+ * @throws Error with PostgreSQL's last words where it does not start, and for a `dataDir` with
+ *   something else in it
  */
 export async function startEmbeddedPostgres(
   options: EmbeddedPostgresOptions = {},
@@ -106,9 +112,11 @@ export async function startEmbeddedPostgres(
       options.dataDir === undefined
         ? join(scratch, "data")
         : reachableDataDir(resolve(options.dataDir), runAs, temporaryRoot);
-    if (!persistent && options.dataDir !== undefined) removeAtEnd.push(dataDir);
     await reapOrphan(dataDir);
     const password = await ensureCluster({ dataDir, programs, runAs, scratch, options });
+    if (!persistent) removeAtEnd.push(dataDir); // ours for certain, and not before
+    const scratchIsUsed = [dataDir, programs.postgres].some((path) => path.startsWith(scratch));
+    if (!scratchIsUsed) await rm(scratch, { recursive: true, force: true });
 
     const server = new Server({ dataDir, programs, runAs, options, removeAtEnd });
     await server.start(options.port);
@@ -226,8 +234,8 @@ class Server {
       shared_buffers: "32MB",
       jit: "off",
       ...(options.fsync === false && {
+        // Commits still reach the operating system, so that a kill -9 of PostgreSQL loses nothing.
         fsync: "off",
-        synchronous_commit: "off",
         full_page_writes: "off",
       }),
       ...options.settings,
@@ -408,10 +416,14 @@ async function ensureCluster(task: {
 }): Promise<string> {
   const { dataDir, programs, runAs, options } = task;
   if (existsSync(join(dataDir, passwordFileName))) {
+    // In a shared temporary folder anybody could have put it there.
+    if (runAs !== undefined && (await stat(dataDir)).uid !== runAs.uid) {
+      throw new Error(`${dataDir} belongs to another user`);
+    }
     return (await readFile(join(dataDir, passwordFileName), "utf8")).trim();
   }
-  if (existsSync(join(dataDir, "PG_VERSION"))) {
-    throw new Error(`${dataDir} holds a PostgreSQL database that setpass did not make`);
+  if (existsSync(dataDir) && (await readdir(dataDir)).length > 0) {
+    throw new Error(`${dataDir} is not empty, and what is in it is no database that setpass made`);
   }
   const password = randomBytes(18).toString("base64url");
   const unfinished = `${dataDir}.unfinished`;
@@ -434,7 +446,7 @@ async function ensureCluster(task: {
       "--locale-provider=builtin",
       "--builtin-locale=C.UTF-8",
       "--locale=C",
-      ...(options.fsync === false ? ["--no-sync"] : []),
+      ...(options.fsync === false || !options.persistent ? ["--no-sync"] : []),
     ],
     runAs,
   );
@@ -443,7 +455,7 @@ async function ensureCluster(task: {
     await writeFile(join(unfinished, passwordFileName), `${password}\n`, { mode: 0o600 });
     await giveTo(join(unfinished, passwordFileName), runAs);
   });
-  await rm(dataDir, { recursive: true, force: true });
+  if (existsSync(dataDir)) await rmdir(dataDir);
   await rename(unfinished, dataDir);
   return password;
 }

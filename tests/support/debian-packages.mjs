@@ -26,7 +26,7 @@ export const keystonePackages = [
 export const browserPackages = ["chromium", "fonts-dejavu-core"];
 
 /** Everything the tests use from Debian. */
-export const testPackages = [...keystonePackages, ...browserPackages];
+export const testPackages = [...keystonePackages, ...browserPackages, "procps"];
 
 const policyFile = "/usr/sbin/policy-rc.d";
 // Debian asks this file before a package starts its service; 101 means "not allowed".
