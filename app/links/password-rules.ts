@@ -43,7 +43,8 @@ export function findPasswordProblem(
  *   Keystone checks in any case.
  */
 export function translatePolicy(pythonRegex: string): RegExp | undefined {
-  const pythonOnly = /\(\?[P#aiLmsux(-]|\{,|\[\[|[*+?}]\+/;
+  // `[]` and `[^]` are classes by themselves here; in Python the bracket is their first member.
+  const pythonOnly = /\(\?[P#aiLmsux(-]|\{,|\[\[|\[\^?\]|[*+?}]\+/;
   if (pythonOnly.test(pythonRegex)) return undefined;
   let insideClass = false;
   try {
@@ -52,17 +53,20 @@ export function translatePolicy(pythonRegex: string): RegExp | undefined {
       insideClass = whole === "[";
       return whole;
     });
-    return new RegExp(`^(?:${translated})`, "u");
+    // "s", because Python's dot takes the line separators of Unicode, which a password may hold.
+    return new RegExp(`^(?:${translated})`, "su");
   } catch {
     return undefined;
   }
 }
 
-/**
- * Python's `\d` and `\w` take every script's digits and letters, JavaScript's ASCII alone.
- *
- * @throws {RangeError} where JavaScript has no equal
- */
+/** Python's `\s`: JavaScript's has U+FEFF besides. */
+const SPACE =
+  " \\t-\\r\\x1c-\\x1f\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+/** Python's `\w` and `\d` take every script's letters and digits, JavaScript's ASCII alone. */
+const WORD = "\\p{L}\\p{N}_";
+
+/** @throws {RangeError} where JavaScript has no equal */
 function translateEscape(escaped: string, { insideClass }: { insideClass: boolean }): string {
   switch (escaped) {
     case "d":
@@ -70,14 +74,17 @@ function translateEscape(escaped: string, { insideClass }: { insideClass: boolea
     case "D":
       return "\\P{Nd}";
     case "w":
-      return insideClass ? "\\p{L}\\p{N}_" : "[\\p{L}\\p{N}_]";
+      return insideClass ? WORD : `[${WORD}]`;
+    case "s":
+      return insideClass ? SPACE : `[${SPACE}]`;
+    case "S":
+      return insideClass ? "\\S\\ufeff" : `[^${SPACE}]`;
     case "W":
-      if (insideClass) break;
-      return "[^\\p{L}\\p{N}_]";
-    case "-":
-      return insideClass ? "\\-" : "-";
+      if (!insideClass) return `[^${WORD}]`;
   }
-  if (/[sSbB^$\\.*+?()[\]{}|/]/.test(escaped)) return `\\${escaped}`;
-  if (/[^A-Za-z0-9]/.test(escaped)) return escaped;
-  throw new RangeError(`\\${escaped} means something else here`);
+  // Left over: what has another meaning in the other dialect, such as \Z, and \b, whose words are ASCII.
+  if (/[A-Za-z0-9]/.test(escaped)) throw new RangeError(`\\${escaped} means something else here`);
+  // By its number, so that it stays a character: `{1\,2}` is no count.
+  const code = escaped.charCodeAt(0);
+  return code < 128 ? `\\x${code.toString(16).padStart(2, "0")}` : escaped;
 }
