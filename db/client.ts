@@ -1,5 +1,7 @@
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
-import postgres from "postgres";
+import type postgres from "postgres";
+import type { TypeTables } from "./connection";
+import { Pool } from "./pool";
 import * as schema from "./schema";
 
 /** Drizzle over the pool, or over one transaction: what every store function takes. */
@@ -13,30 +15,17 @@ export interface DatabaseClient {
   close(options: { timeoutSeconds: number }): Promise<void>;
 }
 
-/**
- * Drizzle has only statements prepared that are named by hand; each of the others
- * would be parsed and planned anew, at two round trips. Prepared, they take less than half the time.
- * (PgBouncer in transaction mode needs version 1.21 or newer for this.)
- */
-function preparing<Client extends postgres.Sql>(client: Client): Client {
-  return new Proxy(client, {
-    get(target, property, receiver) {
-      if (property === "unsafe")
-        return (text: string, parameters?: never[], options?: postgres.UnsafeQueryOptions) =>
-          target.unsafe(text, parameters, { ...options, prepare: true });
-      if (property === "begin" || property === "savepoint")
-        return (...args: unknown[]) => {
-          const work = args.pop() as (scoped: postgres.Sql) => unknown;
-          const run = Reflect.get(target, property) as (...all: unknown[]) => unknown;
-          return run(...args, (scoped: postgres.Sql) => work(preparing(scoped)));
-        };
-      return Reflect.get(target, property, receiver);
-    },
-  });
-}
+const OPEN_TIMEOUT_MS = 5_000;
+const ACQUIRE_TIMEOUT_MS = 5_000;
+/** What PostgreSQL has left to say it in, once a statement's own time is over. */
+const GRACE_MS = 2_000;
 
 /**
  * Opens a pool of connections; the first query connects.
+ *
+ * No query waits for ever, whatever happens to PostgreSQL or the way there: five seconds for a
+ * connection, and two more than `statementTimeoutSeconds` for an answer. What fails for such a reason
+ * is known to `isDatabaseOutage`.
  *
  * @param options.url `postgres://…`
  * @param options.poolSize the most connections held
@@ -47,21 +36,50 @@ export function openDatabase(options: {
   poolSize: number;
   statementTimeoutSeconds?: number;
 }): DatabaseClient {
-  const client = postgres(options.url, {
-    max: options.poolSize,
-    connect_timeout: 5,
-    idle_timeout: 60,
-    max_lifetime: 30 * 60,
-    onnotice: () => {},
-    connection: {
+  const statementTimeoutMs = (options.statementTimeoutSeconds ?? 10) * 1000;
+  const types: TypeTables = { parsers: {}, serializers: {} };
+  const pool = new Pool({
+    url: options.url,
+    session: {
       application_name: "setpass",
-      statement_timeout: (options.statementTimeoutSeconds ?? 10) * 1000,
+      statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: 30_000,
       lock_timeout: 5_000,
     },
+    types,
+    size: options.poolSize,
+    openTimeoutMs: OPEN_TIMEOUT_MS,
+    acquireTimeoutMs: ACQUIRE_TIMEOUT_MS,
+    answerTimeoutMs: statementTimeoutMs + GRACE_MS,
+    idleMs: 60_000,
+    lifetimeMs: 30 * 60_000,
   });
   return {
-    db: drizzle(preparing(client), { schema }),
-    close: ({ timeoutSeconds }) => client.end({ timeout: timeoutSeconds }),
+    db: drizzle({ client: asPostgresJs(pool, types), schema }),
+    close: ({ timeoutSeconds }) => pool.close({ timeoutMs: timeoutSeconds * 1000 }),
   };
+}
+
+/** The part of postgres.js that Drizzle uses, over our pool. */
+function asPostgresJs(pool: Pool, types: TypeTables): postgres.Sql {
+  const running = (execute: Pool["execute"]) => ({
+    options: types,
+    unsafe(text: string, parameters: readonly unknown[] = []) {
+      let asArrays = false;
+      // Drizzle calls values() in the same breath, or not at all.
+      const rows = Promise.resolve().then(() => execute(text, parameters, { asArrays }));
+      return Object.assign(rows, {
+        values() {
+          asArrays = true;
+          return rows;
+        },
+      });
+    },
+  });
+  const client = {
+    ...running((...statement) => pool.execute(...statement)),
+    begin: (work: (scoped: unknown) => Promise<unknown>) =>
+      pool.transaction((execute) => work(running(execute))),
+  };
+  return client as unknown as postgres.Sql;
 }

@@ -1,5 +1,21 @@
-/** postgres.js's and Node's codes for a connection that could not be made or was lost. */
+/** The database cannot be asked just now. Says nothing of what becomes of a statement under way. */
+export class DatabaseUnavailableError extends Error {
+  override readonly name = "DatabaseUnavailableError";
+
+  constructor(
+    /** No connection to be had; no answer; a connection lost; the pool closed. */
+    readonly code: "POOL_TIMEOUT" | "ANSWER_TIMEOUT" | "CONNECTION_LOST" | "CONNECTION_ENDED",
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Ours, postgres.js's and Node's codes for a connection that could not be had or was lost. */
 const CONNECTION_CODES = new Set([
+  "POOL_TIMEOUT",
+  "ANSWER_TIMEOUT",
+  "CONNECTION_LOST",
   "CONNECTION_CLOSED",
   "CONNECTION_DESTROYED",
   "CONNECTION_ENDED",
@@ -17,10 +33,11 @@ const CONNECTION_CODES = new Set([
 
 /**
  * PostgreSQL's classes for "not now" (https://www.postgresql.org/docs/current/errcodes-appendix.html):
- * 08 connection, 25P03 idle in transaction, 40 rollback by conflict, 53 resources, 55P03 lock timeout,
+ * 08 connection, 25006 read only (what was the primary before a failover), 25P03 idle in transaction,
+ * 25P04 transaction timeout, 40 rollback by conflict, 53 resources, 55P03 lock timeout,
  * 57 operator intervention (shutdown, cancelled by the statement timeout), 58 system error.
  */
-const NOT_NOW = /^(08|25P03|40|53|55P03|57|58)/;
+const NOT_NOW = /^(08|25006|25P03|25P04|40|53|55P03|57|58)/;
 
 /** @returns whether the database, rather than our statement, is why this failed */
 export function isDatabaseOutage(error: unknown): boolean {
