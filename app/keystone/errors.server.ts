@@ -109,7 +109,8 @@ export function invalidResponse(answer: {
 }
 
 export function isKeystoneError(error: unknown): error is KeystoneError {
-  return error instanceof KeystoneError;
+  // By name, not by class: the process and Remix's build are two bundles, each with a class of its own.
+  return error instanceof Error && error.name === "KeystoneError";
 }
 
 const outages: ReadonlySet<KeystoneErrorKind> = new Set<KeystoneErrorKind>([
