@@ -29,12 +29,14 @@ const GRACE_MS = 2_000;
  *
  * @param options.url `postgres://…`
  * @param options.poolSize the most connections held
- * @param options.statementTimeoutSeconds PostgreSQL ends a statement that runs longer
+ * @param options.statementTimeoutSeconds PostgreSQL ends a statement that runs longer; 10 unless told
+ * @param options.lockTimeoutSeconds or waits longer for a lock; 5 unless told
  */
 export function openDatabase(options: {
   url: string;
   poolSize: number;
   statementTimeoutSeconds?: number;
+  lockTimeoutSeconds?: number;
 }): DatabaseClient {
   const statementTimeoutMs = (options.statementTimeoutSeconds ?? 10) * 1000;
   const types: TypeTables = { parsers: {}, serializers: {} };
@@ -44,7 +46,7 @@ export function openDatabase(options: {
       application_name: "setpass",
       statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: 30_000,
-      lock_timeout: 5_000,
+      lock_timeout: (options.lockTimeoutSeconds ?? 5) * 1000,
     },
     types,
     size: options.poolSize,

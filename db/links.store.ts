@@ -70,6 +70,7 @@ const noClaim = {
   claimId: null,
   sealedAttempts: null,
   attemptedAt: null,
+  settleAskedAt: null,
 } as const;
 
 /** What lets somebody in: gone when a link is done. `links_done_is_erased` holds it. */
@@ -156,7 +157,7 @@ export async function upsertLink(
     )
     on conflict (user_id) do update set
       state = 'pending', attempts = 0, problem = null, completed_at = null, revoked_at = null,
-      claim_id = null, claimed_until = null, sealed_attempts = null, attempted_at = null,
+      claim_id = null, claimed_until = null, sealed_attempts = null, attempted_at = null, settle_asked_at = null,
       token_hash = excluded.token_hash, sealed_pin_key = excluded.sealed_pin_key,
       pin_mac = excluded.pin_mac, sealed_password = excluded.sealed_password,
       expires_at = excluded.expires_at, mail_to = coalesce(excluded.mail_to, link.mail_to),
@@ -188,7 +189,7 @@ export async function renewLink(
     : sql``;
   const newPassword = link.sealedPassword
     ? sql`, sealed_password = ${link.sealedPassword}, claim_id = null, claimed_until = null,
-        sealed_attempts = null, attempted_at = null`
+        sealed_attempts = null, attempted_at = null, settle_asked_at = null`
     : sql``;
   const write = sql`
     update links as link set
@@ -313,6 +314,7 @@ export async function claimLink(
       ...(claim.sealedAttempts && {
         sealedAttempts: claim.sealedAttempts,
         attemptedAt: sql`clock_timestamp()`,
+        settleAskedAt: null,
       }),
     })
     .where(
@@ -335,7 +337,12 @@ export async function claimLink(
 export async function releaseClaim(
   db: Queryable,
   { id, claimId }: { id: string; claimId: string },
-  change: { sealedAttempts: Buffer | null; sealedPassword?: Buffer; problem?: string | null },
+  change: {
+    sealedAttempts: Buffer | null;
+    sealedPassword?: Buffer;
+    problem?: string | null;
+    settleAskedAt?: Date;
+  },
 ): Promise<LinkRow | undefined> {
   const [row] = await db
     .update(links)
@@ -434,11 +441,16 @@ export async function purgeExpiredSecrets(
     .returning({ id: links.id, userId: links.userId });
 }
 
-/** @returns pending links with an attempt whose outcome nobody learned, and nobody is asking after */
+/**
+ * @param options.olderThanSeconds since the attempt
+ * @param options.askAgainAfterSeconds since Keystone was last asked in vain
+ * @returns pending links with an attempt whose outcome nobody learned, and nobody is asking after
+ */
 export async function findUnsettledLinks(
   db: Queryable,
-  { olderThanSeconds, limit }: { olderThanSeconds: number; limit: number },
+  options: { olderThanSeconds: number; askAgainAfterSeconds: number; limit: number },
 ): Promise<{ id: string }[]> {
+  const ago = (seconds: number) => sql`clock_timestamp() - make_interval(secs => ${seconds})`;
   return db
     .select({ id: links.id })
     .from(links)
@@ -446,12 +458,16 @@ export async function findUnsettledLinks(
       and(
         eq(links.state, "pending"),
         isNotNull(links.sealedAttempts),
-        lte(links.attemptedAt, sql`clock_timestamp() - make_interval(secs => ${olderThanSeconds})`),
+        lte(links.attemptedAt, ago(options.olderThanSeconds)),
+        or(
+          sql`${links.settleAskedAt} is null`,
+          lte(links.settleAskedAt, ago(options.askAgainAfterSeconds)),
+        ),
         or(sql`${links.claimedUntil} is null`, lte(links.claimedUntil, sql`clock_timestamp()`)),
       ),
     )
     .orderBy(links.attemptedAt)
-    .limit(limit);
+    .limit(options.limit);
 }
 
 export type LinkFilter = "all" | "pending" | "completed" | "revoked" | "expired" | "locked";

@@ -48,6 +48,8 @@ export const links = pgTable(
     /** Passwords sent to Keystone whose answer may be lost: what to ask with. Sealed JSON. */
     sealedAttempts: bytea("sealed_attempts"),
     attemptedAt: instant("attempted_at"),
+    /** When Keystone was asked in vain which of them is in force. */
+    settleAskedAt: instant("settle_asked_at"),
     mailTo: text("mail_to"),
     userName: text("user_name"),
     userDomainId: text("user_domain_id"),

@@ -350,7 +350,7 @@ export function describeProblem(problem: LinkProblem): string {
 
 const problemSentences: Record<LinkProblem, string> = {
   "initial-password-stale":
-    "The initial password kept with the link no longer works in Keystone, or the user is gone. Issue a new link and let setpass set a random password.",
+    "Keystone does not take the initial password kept with the link: it was changed, the user is gone, or the account is locked for a while after too many failed sign-ins. Unless the lock passes, issue a new link and let setpass set a random password.",
   "account-disabled":
     "The account is disabled in Keystone. Enable it, then tell the user to open the same link again.",
   "account-locked":

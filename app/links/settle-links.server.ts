@@ -7,11 +7,17 @@ import { openAttempts, sealPassword } from "./sealed-fields.server";
 
 /** By then Keystone has carried a change out or never will. */
 const SETTLE_AFTER_SECONDS = 180;
+/**
+ * A locked account refuses the right password too, in the words of a wrong one (Keystone since
+ * CVE-2021-38155), so the first refusal is not believed. Its lock lasts half an hour by default.
+ */
+const ASK_AGAIN_AFTER_SECONDS = 35 * 60;
 
 /**
  * Finds out how redemptions ended whose answer was lost, by a crash of this server or of Keystone, and
  * whose user did not come back. A password that Keystone accepts completes its link; where it accepts
- * none, they are forgotten and the link lives on. Each link is asked about once.
+ * none, twice, they are forgotten and the link lives on. No more than twice, because each refusal counts
+ * towards Keystone's lockout.
  *
  * @returns how many links were looked at, and how many of them completed
  */
@@ -22,6 +28,7 @@ export async function settleLinks(
   const { db, config } = context;
   const unsettled = await findUnsettledLinks(db, {
     olderThanSeconds: options.olderThanSeconds ?? SETTLE_AFTER_SECONDS,
+    askAgainAfterSeconds: ASK_AGAIN_AFTER_SECONDS,
     limit: options.limit ?? 20,
   });
   let completed = 0;
@@ -66,6 +73,13 @@ async function settleLink(
     });
     return false;
   }
-  await releaseClaim(db, claim, { sealedAttempts: null });
+  const believed = row.settleAskedAt !== null;
+  await releaseClaim(
+    db,
+    claim,
+    believed
+      ? { sealedAttempts: null }
+      : { sealedAttempts: row.sealedAttempts, settleAskedAt: new Date() },
+  );
   return false;
 }

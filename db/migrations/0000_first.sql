@@ -39,6 +39,7 @@ CREATE TABLE "links" (
 	"claim_id" uuid,
 	"sealed_attempts" "bytea",
 	"attempted_at" timestamp with time zone,
+	"settle_asked_at" timestamp with time zone,
 	"mail_to" text,
 	"user_name" text,
 	"user_domain_id" text,
