@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { ServerBuild } from "@remix-run/node";
 import { type Config, loadConfig } from "./app/config.server";
@@ -12,6 +13,7 @@ import { findMissingKeys } from "./app/vault/rotate-keys.server";
 import { createVault } from "./app/vault/vault.server";
 import { openDatabase } from "./db/client";
 import { countPendingMigrations, migrateDatabase } from "./db/migrate";
+import { isDatabaseOutage } from "./db/outage";
 
 /** The process is built to build/process/, beside Remix's build/server/ and build/client/. */
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
@@ -19,6 +21,7 @@ const clientFolder = path.join(root, "build/client");
 const migrationsFolder = path.join(root, "db/migrations");
 
 const DRAIN_SECONDS = 60;
+const DATABASE_WAIT_SECONDS = 60;
 
 async function main(): Promise<void> {
   const result = loadConfig(process.env);
@@ -31,8 +34,8 @@ async function main(): Promise<void> {
   }
   const { config } = result;
   const log = createLog({ level: config.logLevel });
-  await prepareDatabase(config);
-  await checkKeys(config);
+  await prepareDatabase(config, log);
+  await checkKeys(config, log);
   const services = startServices(config, log);
   const build: ServerBuild = await import(
     pathToFileURL(path.join(root, "build/server/index.js")).href
@@ -56,29 +59,24 @@ async function main(): Promise<void> {
   drainOnSignal(server, services, log);
 }
 
-async function prepareDatabase(config: Config): Promise<void> {
+async function prepareDatabase(config: Config, log: Log): Promise<void> {
   const where = { url: config.databaseUrl, folder: migrationsFolder };
-  try {
+  const pending = await onceDatabaseAnswers(log, async () => {
     if (config.migrateOnStart) await migrateDatabase(where);
-    const pending = await countPendingMigrations(where);
-    if (pending > 0) {
-      process.stderr.write(
-        `setpass cannot start: the database lacks ${pending} migration${pending === 1 ? "" : "s"}. Run \`npm run migrate\`, or set MIGRATE_ON_START=1.\n`,
-      );
-      process.exit(78);
-    }
-  } catch (error) {
-    fail("the database of DATABASE_URL cannot be used", error);
-  }
+    return countPendingMigrations(where);
+  });
+  if (pending === 0) return;
+  process.stderr.write(
+    `setpass cannot start: the database lacks ${pending} migration${pending === 1 ? "" : "s"}. Run \`npm run migrate\`, or set MIGRATE_ON_START=1.\n`,
+  );
+  process.exit(78);
 }
 
 /** A missing key would show only when the first user opens a link: better now, and to the operator. */
-async function checkKeys(config: Config): Promise<void> {
+async function checkKeys(config: Config, log: Log): Promise<void> {
   const database = openDatabase({ url: config.databaseUrl, poolSize: 1 });
-  const missing = await findMissingKeys({
-    db: database.db,
-    vault: createVault(config.secretKeys),
-  }).catch((error) => fail("the database of DATABASE_URL cannot be used", error));
+  const vault = createVault(config.secretKeys);
+  const missing = await onceDatabaseAnswers(log, () => findMissingKeys({ db: database.db, vault }));
   await database.close({ timeoutSeconds: 5 });
   if (missing.length === 0) return;
   const keys = missing.map(({ keyId, values }) => `${keyId} (${values} values)`).join(", ");
@@ -86,6 +84,21 @@ async function checkKeys(config: Config): Promise<void> {
     `setpass cannot start: the database holds secrets sealed with keys that SECRET_KEYS lacks: ${keys}. Put the former keys back, behind the first; \`npm run rotate-keys\` then frees you of them.\n`,
   );
   process.exit(78);
+}
+
+/** After a power cut the database may be up later than we are: it is waited for, and that is logged. */
+async function onceDatabaseAnswers<Result>(log: Log, ask: () => Promise<Result>): Promise<Result> {
+  const giveUpAt = Date.now() + DATABASE_WAIT_SECONDS * 1000;
+  for (let tries = 1; ; tries++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isDatabaseOutage(error) || Date.now() > giveUpAt)
+        fail("the database of DATABASE_URL cannot be used", error);
+      if (tries === 1) log.warn("server.waiting-for-database", { error: describeError(error) });
+      await sleep(500);
+    }
+  }
 }
 
 /** Vite names the script by its content; its manifest knows the name. */
