@@ -1,4 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+/** Less than Prometheus has for a scrape. */
+const PATIENCE_MS = 2_000;
 
 /** What Prometheus may know: counts and times. Labels come from fixed lists, never from a request. */
 export interface Metrics {
@@ -36,8 +40,12 @@ export function createMetrics(readMailsByState: () => Promise<Record<string, num
     registers: [registry],
     async collect() {
       this.reset();
-      for (const [state, count] of Object.entries(await readMailsByState()))
-        this.set({ state }, count);
+      // Of all times, the metrics must be there when the database is not: then this one is missing.
+      const counts = await Promise.race([
+        readMailsByState().catch(() => ({})),
+        sleep(PATIENCE_MS, {}, { ref: false }),
+      ]);
+      for (const [state, count] of Object.entries(counts)) this.set({ state }, count);
     },
   });
   return {
