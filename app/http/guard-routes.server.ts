@@ -6,7 +6,9 @@ import { keystoneError } from "./respond.server";
 type Handler = (args: LoaderFunctionArgs & ActionFunctionArgs) => unknown;
 
 const RETRY_AFTER_SECONDS = 5;
-const WORDS = "The database does not answer. Nothing was changed; try again in a moment.";
+/** Where a COMMIT got no answer nobody knows whether it was carried out: promise nothing. */
+const WORDS =
+  "The database does not answer just now. Try again in a moment; doing the same twice does no harm.";
 
 /**
  * Wraps every loader and action of the build, so that none can forget it: a database that is down,

@@ -113,7 +113,7 @@ describe("a guarded route", () => {
     expect(page).toBeInstanceOf(Response);
     expect((page as Response).status).toBe(503);
     expect((page as Response).headers.get("Retry-After")).toBe("5");
-    expect(await (page as Response).text()).toContain("Nothing was changed");
+    expect(await (page as Response).text()).toContain("Try again in a moment");
 
     const api = (await guarded(() => Promise.reject(failed("57P01")), { api: true })) as Response;
     expect(api.status).toBe(503);
