@@ -6,6 +6,7 @@ import {
   gt,
   gte,
   ilike,
+  inArray,
   isNotNull,
   lt,
   lte,
@@ -246,6 +247,21 @@ export async function findLinkOfUser(
   const query = db.select().from(links).where(eq(links.userId, userId));
   const [row] = await (options.lock ? query.for("update") : query);
   return row;
+}
+
+/** @returns what decides the status of each user's link, for those who have one */
+export async function findLinksOfUsers(db: Queryable, userIds: readonly string[]) {
+  if (userIds.length === 0) return [];
+  return db
+    .select({
+      userId: links.userId,
+      state: links.state,
+      expiresAt: links.expiresAt,
+      attempts: links.attempts,
+      pinGuesses: links.pinGuesses,
+    })
+    .from(links)
+    .where(inArray(links.userId, [...userIds]));
 }
 
 /** @param options.lock holds the row until the transaction ends */

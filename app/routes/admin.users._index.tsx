@@ -7,22 +7,10 @@ import { isRowId } from "../components/row-id";
 import { StatusBadge, UserBadge } from "../components/status-badge";
 import { withKeystone } from "../http/keystone-trouble.server";
 import { requireAdmin } from "../http/require-admin.server";
-import { listDomains, listUsers } from "../keystone/identity.server";
-import type { LinkStatus } from "../links/link-status";
-import { getLinkOfUser } from "../links/list-links.server";
+import { type FoundUser, findUsers } from "../links/find-users.server";
 import { getRequest } from "../requests/handle-requests.server";
 
 const MOST_USERS = 50;
-
-/** A user of Keystone's, with the link there is. */
-interface FoundUser {
-  id: string;
-  name: string;
-  domainName: string;
-  email: string | null;
-  enabled: boolean;
-  linkStatus: LinkStatus | null;
-}
 
 export const meta: MetaFunction = ({ matches }) => pageTitle("Users", matches);
 
@@ -33,43 +21,23 @@ export async function loader(args: LoaderFunctionArgs) {
   const search = (searchParams.get("q") ?? "").replace(/\p{C}/gu, " ").trim().slice(0, 255);
   const domainId = (searchParams.get("domain") ?? "").slice(0, 64);
   const asked = searchParams.get("request");
-  const call = { token: admin.keystoneToken, requestId };
 
-  const [request, domainsAnswer, usersAnswer] = await Promise.all([
+  const [request, answer] = await Promise.all([
     isRowId(asked) ? getRequest(services, asked) : undefined,
-    withKeystone(args, () => listDomains(services.keystone, call)),
     withKeystone(args, () =>
-      listUsers(services.keystone, {
-        ...call,
+      findUsers(services, {
+        token: admin.keystoneToken,
+        nameContains: search,
+        domainId,
         limit: MOST_USERS,
-        ...(search !== "" && { nameContains: search }),
-        ...(domainId !== "" && { domainId }),
+        requestId,
       }),
     ),
   ]);
-  // Without the right to list domains one can still work: they are known by their ids then.
-  const domains = domainsAnswer.ok ? domainsAnswer.value : [];
-  const openRequest = request?.state === "open" ? request : undefined;
-  const shared = { search, domainId, domains, request: openRequest ?? null };
-  if (!usersAnswer.ok) return { ...shared, trouble: usersAnswer.message };
-
-  const { users, truncated } = usersAnswer.value;
-  const domainNames = new Map(domains.map(({ id, name }) => [id, name]));
-  const found = await Promise.all(
-    users.map(async (user): Promise<FoundUser> => {
-      const link = await getLinkOfUser(services, user.id);
-      return {
-        id: user.id,
-        name: user.name,
-        domainName: domainNames.get(user.domainId) ?? user.domainId,
-        email: user.email ?? null,
-        enabled: user.enabled,
-        linkStatus: link?.status ?? null,
-      };
-    }),
-  );
-  found.sort((one, other) => one.name.localeCompare(other.name, "en"));
-  return { ...shared, users: found, truncated };
+  const shared = { search, domainId, request: request?.state === "open" ? request : null };
+  return answer.ok
+    ? { ...shared, ...answer.value }
+    : { ...shared, domains: [], trouble: answer.message };
 }
 
 export default function Users() {
@@ -165,7 +133,7 @@ function UserList(props: {
               {users.map((user) => (
                 <tr key={user.id}>
                   <td data-label="">
-                    <Link className="link font-semibold break-words" to={hrefOf(user.id)}>
+                    <Link className="row-link break-words" to={hrefOf(user.id)}>
                       {user.name}
                     </Link>
                   </td>
