@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { KeystoneCall } from "./keystone/session.server";
+import type { RedeemResult } from "./links/redeem-link.server";
 
 /** Less than Prometheus has for a scrape. */
 const PATIENCE_MS = 2_000;
@@ -13,8 +15,11 @@ export interface Metrics {
     status: number;
     durationSeconds: number;
   }): void;
-  countRedemption(outcome: string): void;
+  observeKeystone(call: KeystoneCall): void;
+  countRedemption(outcome: RedemptionOutcome): void;
 }
+
+type RedemptionOutcome = "ok" | Exclude<RedeemResult, { ok: true }>["reason"];
 
 /** @param readMailsByState asked at each scrape */
 export function createMetrics(readMailsByState: () => Promise<Record<string, number>>): Metrics {
@@ -25,6 +30,13 @@ export function createMetrics(readMailsByState: () => Promise<Record<string, num
     help: "Time from the request's last header to the answer's last byte.",
     labelNames: ["route", "method", "status"],
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers: [registry],
+  });
+  const keystoneCalls = new Histogram({
+    name: "setpass_keystone_call_duration_seconds",
+    help: "Time a call to Keystone took, by call and by how it ended.",
+    labelNames: ["method", "path", "outcome"],
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers: [registry],
   });
   const redemptions = new Counter({
@@ -52,6 +64,14 @@ export function createMetrics(readMailsByState: () => Promise<Record<string, num
     registry,
     observeRequest: ({ durationSeconds, ...labels }) =>
       requests.observe({ ...labels, status: String(labels.status) }, durationSeconds),
+    observeKeystone: ({ method, path, durationMs, errorKind }) =>
+      keystoneCalls.observe(
+        { method, path: patternOf(path), outcome: errorKind ?? "ok" },
+        durationMs / 1000,
+      ),
     countRedemption: (outcome) => redemptions.inc({ outcome }),
   };
 }
+
+/** `/v3/users/{id}/password` for any user: an id for a label would make a series of each. */
+const patternOf = (path: string) => path.replace(/\/(users|domains)\/[^/]+/, "/$1/{id}");

@@ -45,11 +45,13 @@ export function startServices(
   const database = openDatabase({ url: config.databaseUrl, poolSize: config.databasePoolSize });
   const { db } = database;
   const vault = createVault(config.secretKeys);
+  const metrics = createMetrics(() => countMailsByState(db));
   const keystone = createKeystoneSession({
     authUrl: config.keystone.authUrl,
     caCertificate: config.keystone.caCertificate,
     timeoutSeconds: config.keystone.timeoutSeconds,
     userAgent: "setpass",
+    onCall: (call) => metrics.observeKeystone(call),
   });
   const transport = createMailTransport({
     smtpUrl: config.mail.smtpUrl,
@@ -66,7 +68,7 @@ export function startServices(
     ...base,
     tokenAuthorizer: createTokenAuthorizer({ config, keystone }),
     userLookup,
-    metrics: createMetrics(() => countMailsByState(db)),
+    metrics,
     limits: {
       address: createRateLimit(db, {
         name: "address",

@@ -77,6 +77,7 @@ async function redeem(args: ActionFunctionArgs): Promise<Answer> {
   if (errors) return { page: again({ errors }), status: 400 };
 
   const result = await redeemLink(services, { token, pin, password }, originOf(context));
+  services.metrics.countRedemption(result.ok ? "ok" : result.reason);
   if (result.ok)
     return {
       page: {
