@@ -68,7 +68,7 @@ setInterval(async () => {
 
 const sha256 = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
-export const PAGE_POLICY = `default-src 'none'; style-src ${sha256(STYLE)}; script-src ${sha256(RELOAD)}; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'`;
+export const PAGE_POLICY = `default-src 'none'; style-src ${sha256(STYLE)}; script-src ${sha256(RELOAD)}; connect-src 'self'; img-src data:; frame-src 'self'; base-uri 'none'; form-action 'none'`;
 
 /** A mail may style itself and open its links in a new tab; it runs nothing and loads nothing. */
 export const MAIL_POLICY =
