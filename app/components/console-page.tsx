@@ -11,7 +11,7 @@ export function PageHeading(props: {
     <div className="flex flex-wrap items-end justify-between gap-x-6 gap-y-3">
       <div className="min-w-0">
         {props.above ? <p className="mb-1 text-sm">{props.above}</p> : null}
-        <h1 className="text-2xl font-semibold break-words sm:text-3xl">{props.children}</h1>
+        <h1 className="text-2xl font-semibold wrap-anywhere sm:text-3xl">{props.children}</h1>
         {props.below ? <p className="mt-1 text-muted">{props.below}</p> : null}
       </div>
       {props.action}
@@ -28,7 +28,7 @@ export function Fact({ name, children }: { name: string; children: ReactNode }) 
   return (
     <div className="grid gap-x-4 px-4 py-2.5 sm:grid-cols-[9rem_minmax(0,1fr)] sm:px-5">
       <dt className="text-sm text-muted sm:leading-6">{name}</dt>
-      <dd className="min-w-0 break-words">{children}</dd>
+      <dd className="min-w-0 wrap-anywhere">{children}</dd>
     </div>
   );
 }

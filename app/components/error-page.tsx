@@ -93,13 +93,14 @@ export function ErrorWordsSection({ error }: { error: unknown }) {
   const requestId = useRequestId();
   const { status, words } = wordsForError(error);
   return (
-    <section className="max-w-lg">
+    <section className="max-w-xl">
       <p className="font-mono text-sm text-muted">{status}</p>
-      <h1 className="mt-1 text-3xl font-semibold">{words.heading}</h1>
+      <h1 className="mt-1 text-3xl font-semibold sm:text-4xl">{words.heading}</h1>
       <p className="mt-4 text-lg">{words.advice}</p>
-      {requestId ? (
+      {requestId && status >= 500 ? (
         <p className="mt-8 text-sm text-muted">
-          Reference for your administrator: <code className="font-mono break-all">{requestId}</code>
+          Reference for your administrator:
+          <code className="mt-0.5 block font-mono wrap-anywhere">{requestId}</code>
         </p>
       ) : null}
     </section>

@@ -25,8 +25,7 @@ export function ErrorSummary(props: {
     if (props.errors !== undefined || props.message !== undefined) box.current?.focus();
   }, [props.errors, props.message]);
   if (empty) return null;
-  const heading =
-    props.heading ?? (entries.length > 1 ? "Please mend these:" : "Please mend this:");
+  const heading = props.heading ?? (entries.length > 1 ? "Please mend these" : "Please mend this");
   return (
     <div
       ref={box}

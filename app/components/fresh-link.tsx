@@ -38,7 +38,7 @@ export function FreshLink(props: {
           </>
         ) : (
           <>
-            It is being mailed to <span className="break-all">{props.mailTo}</span>.
+            It is being mailed to <span className="wrap-anywhere">{props.mailTo}</span>.
           </>
         )}
       </p>

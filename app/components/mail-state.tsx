@@ -3,7 +3,7 @@ import { When } from "./when";
 
 /** How a link's mail stands, with the mail server's words where it did not get through. */
 export function MailState({ mail, verbose }: { mail: LinkMail | null; verbose?: boolean }) {
-  if (!mail) return <span className="text-muted">Not mailed</span>;
+  if (!mail) return <span className="whitespace-nowrap text-muted">Not mailed</span>;
   switch (mail.state) {
     case "sent":
       return (
@@ -45,13 +45,13 @@ function Recipient({ mail }: { mail: LinkMail }) {
   return (
     <>
       {" "}
-      to <span className="break-all">{mail.recipient}</span>
+      to <span className="wrap-anywhere">{mail.recipient}</span>
     </>
   );
 }
 
 function ServerWords({ mail }: { mail: LinkMail }) {
   return mail.lastError ? (
-    <span className="mt-0.5 block text-sm break-words text-muted">“{mail.lastError}”</span>
+    <span className="mt-0.5 block text-sm wrap-anywhere text-muted">“{mail.lastError}”</span>
   ) : null;
 }

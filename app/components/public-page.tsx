@@ -23,6 +23,26 @@ export function PublicPage({ children }: { children: ReactNode }) {
   );
 }
 
+/** What the page is for on the left, its form on the right; one below the other on a phone. */
+export function FormSplit({ intro, children }: { intro: ReactNode; children: ReactNode }) {
+  return (
+    <div className="grid gap-8 md:grid-cols-[minmax(0,1fr)_minmax(0,26rem)] md:gap-14">
+      <div>{intro}</div>
+      <div>{children}</div>
+    </div>
+  );
+}
+
+/** The heading of a page without a session, and the sentence below it. */
+export function Intro({ heading, children }: { heading: string; children: ReactNode }) {
+  return (
+    <>
+      <h1 className="text-3xl font-semibold sm:text-4xl">{heading}</h1>
+      <p className="mt-3 max-w-lg text-lg text-muted">{children}</p>
+    </>
+  );
+}
+
 /** Whom to ask: a link where it is a mail or web address, else its words. */
 export function SupportContact({ contact }: { contact: string }) {
   const href = /^[^\s@<>"]+@[^\s@<>"]+\.[^\s@<>"]+$/.test(contact)
@@ -31,7 +51,7 @@ export function SupportContact({ contact }: { contact: string }) {
       ? contact
       : undefined;
   return href ? (
-    <a className="link break-words" href={href}>
+    <a className="link wrap-anywhere" href={href}>
       {contact}
     </a>
   ) : (

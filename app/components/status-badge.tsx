@@ -15,7 +15,7 @@ export function StatusBadge({ status }: { status: LinkStatus }) {
 
 /** A user whom Keystone does not let sign in, or does not know. */
 export function UserBadge({ state }: { state: "enabled" | "disabled" | "unknown" }) {
-  if (state === "enabled") return <span className="badge bg-good-soft text-good">Enabled</span>;
+  if (state === "enabled") return <span className="text-muted">Enabled</span>;
   if (state === "disabled")
     return <span className="badge badge-hollow bg-wait-soft text-wait">Disabled</span>;
   return <span className="badge badge-hollow bg-bad-soft text-bad">Not in Keystone</span>;

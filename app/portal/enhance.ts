@@ -32,16 +32,19 @@ function enhance(form: HTMLFormElement): void {
       problem && problem !== "empty" ? describePasswordProblem(problem, policy.description) : "",
     );
     confirmation.setCustomValidity(differ && confirmation.value ? PASSWORDS_DIFFER : "");
-    mark("policy", typed && policyPattern ? policyPattern.test(typed) : undefined);
+    // Half typed is not wrong yet: that shows on leaving the field.
+    const follows = typed && policyPattern ? policyPattern.test(typed) : undefined;
+    const typing = document.activeElement === password;
+    mark("policy", follows || !typing ? follows : undefined);
     mark(
       "length",
       typed ? new TextEncoder().encode(typed).length <= MAX_PASSWORD_BYTES : undefined,
     );
-    // Half typed is not wrong yet.
     const begun = typed.startsWith(confirmation.value);
     mark("match", confirmation.value ? (differ ? (begun ? undefined : false) : true) : undefined);
   };
   password.addEventListener("input", check);
+  password.addEventListener("blur", check);
   confirmation.addEventListener("input", check);
   password.addEventListener("input", () => hintStrength(form, password));
   // Password managers and the browser's own memory fill fields in before this runs.

@@ -1,6 +1,7 @@
 import { ErrorSummary } from "../components/error-summary";
 import { Field } from "../components/field";
 import { Notice } from "../components/notice";
+import { FormSplit, Intro } from "../components/public-page";
 import { useBrand } from "../components/render-context";
 import { AccountTag } from "./account-tag";
 import type { PasswordRule, PortalPage } from "./portal-page";
@@ -14,18 +15,19 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
   const { pinLength, policy } = link;
   const userName = link.userName ?? link.userId;
   return (
-    <div className="grid gap-8 md:grid-cols-[minmax(0,1fr)_minmax(0,26rem)] md:gap-14">
-      <div>
-        <h1 className="text-3xl font-semibold sm:text-4xl">Choose your password</h1>
-        <p className="mt-3 max-w-md text-lg text-muted">
-          Your account at {appName} is ready. Prove that it is yours with your PIN, then give it a
-          password that only you know.
-        </p>
-        <div className="mt-6 max-w-md">
-          <AccountTag userName={userName} domainName={link.domainName} form={FORM_ID} />
-        </div>
-      </div>
-
+    <FormSplit
+      intro={
+        <>
+          <Intro heading="Choose your password">
+            Your account at {appName} is ready. Prove that it is yours with your PIN, then give it a
+            password that only you know.
+          </Intro>
+          <div className="mt-6 max-w-md">
+            <AccountTag userName={userName} domainName={link.domainName} form={FORM_ID} />
+          </div>
+        </>
+      }
+    >
       <form
         id={FORM_ID}
         method="post"
@@ -38,7 +40,11 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
         data-app-name={appName}
       >
         <input type="hidden" name="token" value={page.token} />
-        <ErrorSummary errors={errors} message={notice?.message} heading={notice?.heading} />
+        <ErrorSummary
+          errors={errors}
+          message={notice?.message}
+          heading={notice?.heading ?? "Your password is not set yet"}
+        />
 
         <Field
           name="pin"
@@ -74,7 +80,7 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
                 data-show-password
                 aria-pressed="false"
                 aria-label="Show the passwords"
-                className="button button-quiet show-toggle shrink-0"
+                className="button button-quiet shrink-0"
               >
                 Show
               </button>
@@ -106,7 +112,7 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
           Set password
         </button>
       </form>
-    </div>
+    </FormSplit>
   );
 }
 
@@ -142,12 +148,11 @@ function StrengthHint() {
 export function PasswordSet(props: { userName: string | null; domainName: string | null }) {
   const { appName, dashboardUrl } = useBrand();
   return (
-    <section className="max-w-lg">
-      <h1 className="text-3xl font-semibold sm:text-4xl">Password set</h1>
-      <p className="mt-3 text-lg text-muted">
-        Your account at {appName} is yours now. This link has done its work and opens nothing any
+    <section className="max-w-xl">
+      <Intro heading="Password set">
+        Your account at {appName} is yours now. The link has done its work and opens nothing any
         more.
-      </p>
+      </Intro>
       <h2 className="mt-8 font-semibold">Sign in with</h2>
       <div className="mt-2">
         {props.userName ? (
@@ -161,7 +166,7 @@ export function PasswordSet(props: { userName: string | null; domainName: string
           <a className="button button-primary text-lg" href={dashboardUrl}>
             Sign in to {appName}
           </a>
-          <span className="mt-3 block text-sm break-all text-muted">{dashboardUrl}</span>
+          <span className="mt-3 block text-sm wrap-anywhere text-muted">{dashboardUrl}</span>
         </p>
       ) : (
         <p className="mt-8">
@@ -175,9 +180,8 @@ export function PasswordSet(props: { userName: string | null; domainName: string
 /** A link that leads no further, and the ways on from here. */
 export function LinkEnd(props: { heading: string; message: string; offerReset: boolean }) {
   return (
-    <section className="max-w-lg">
-      <h1 className="text-3xl font-semibold sm:text-4xl">{props.heading}</h1>
-      <p className="mt-3 text-lg">{props.message}</p>
+    <section className="max-w-xl">
+      <Intro heading={props.heading}>{props.message}</Intro>
       {props.offerReset ? (
         <p className="mt-8">
           <a className="button button-primary" href="/reset">
@@ -193,18 +197,17 @@ export function LinkEnd(props: { heading: string; message: string; offerReset: b
 export function NoLink() {
   const { appName } = useBrand();
   return (
-    <section className="max-w-lg">
-      <h1 className="text-3xl font-semibold sm:text-4xl">Open the link in your mail</h1>
-      <p className="mt-3 text-lg">
+    <section className="max-w-xl">
+      <Intro heading="Open the link in your mail">
         This is where new users of {appName} choose their password. The page opens from the link you
         were sent, and only from there.
-      </p>
-      <Notice tone="info" heading="You were just on that page?">
-        <p>
+      </Intro>
+      <div className="mt-8">
+        <Notice tone="info" heading="You were just on that page?">
           Reloading it leads here, because the link is kept out of the address bar. Open it in your
-          mail once more: it still works until you have set your password.
-        </p>
-      </Notice>
+          mail once more: it works until you have set your password.
+        </Notice>
+      </div>
       <p className="mt-8">
         No mail, or its link does not work?{" "}
         <a className="link" href="/reset">

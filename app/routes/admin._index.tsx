@@ -138,10 +138,16 @@ export default function Links() {
 function Filter({ view }: { view: View }) {
   const submit = useSubmit();
   return (
-    <Form key={hrefOf(view)} method="get" action="/admin" role="search" className="flex gap-2">
+    <Form
+      key={hrefOf(view)}
+      method="get"
+      action="/admin"
+      role="search"
+      className="flex flex-wrap gap-2 sm:flex-nowrap"
+    >
       {view.status === "all" ? null : <input type="hidden" name="status" value={view.status} />}
       <input
-        className="input min-w-0 lg:w-60"
+        className="input lg:w-60"
         type="search"
         name="q"
         aria-label="Search links by user name, user id or address"
@@ -150,7 +156,7 @@ function Filter({ view }: { view: View }) {
         maxLength={200}
       />
       <select
-        className="input !w-auto shrink-0"
+        className="input !w-auto grow sm:grow-0"
         name="sort"
         aria-label="Order"
         defaultValue={view.sort}
@@ -194,12 +200,12 @@ function LinkRow({ link }: { link: LinkSummary }) {
   return (
     <tr>
       <td data-label="">
-        <Link className="link font-semibold break-words" to={`/admin/links/${link.id}`}>
+        <Link className="row-link wrap-anywhere" to={`/admin/links/${link.id}`}>
           {link.userName ?? link.userId}
         </Link>
         <span className="block text-sm text-muted">
-          {link.userDomainName ? <>{link.userDomainName} · </> : null}
-          <span className="font-mono text-xs break-all">{link.userId}</span>
+          {link.userDomainName}
+          <span className="block truncate font-mono text-xs">{link.userId}</span>
         </span>
         {link.userFound === false ? (
           <span className="mt-1 block">
@@ -222,8 +228,8 @@ function LinkRow({ link }: { link: LinkSummary }) {
         <span>
           <When at={link.issuedAt} />
           <span className="block text-sm text-muted">
-            {link.issuedByName ? `by ${link.issuedByName}, ` : null}
-            {link.issuedVia === "api" ? "by script" : "console"}
+            {link.issuedByName ? `by ${link.issuedByName}` : null}
+            {link.issuedVia === "api" ? " · API" : null}
           </span>
         </span>
       </td>

@@ -39,7 +39,8 @@ const nameOf = (link: Pick<LinkSummary, "userName" | "userId">) => link.userName
 /** The link of the address. @throws {Response} 404 */
 async function findLink({ params, context }: LoaderFunctionArgs | ActionFunctionArgs) {
   const found = isRowId(params.id) ? await getLink(context.services, params.id) : undefined;
-  if (!found) throw new Response("There is no such link.", { status: 404 });
+  if (!found)
+    throw new Response("This link is not in the list any more, or never was.", { status: 404 });
   return found;
 }
 
@@ -118,8 +119,8 @@ export default function LinkPage() {
       >
         {nameOf(link)}
       </PageHeading>
-      <div className="mt-6 grid items-start gap-6 lg:grid-cols-[minmax(0,1fr)_22rem]">
-        <div className="space-y-6">
+      <div className="mt-6 grid items-start gap-6 lg:grid-cols-[minmax(0,1fr)_22rem] lg:grid-rows-[auto_1fr]">
+        <div className="min-w-0 space-y-6">
           <Outcome answer={answer} link={link} />
           {problem && open ? (
             <Notice tone="bad" heading="The user could not set a password">
@@ -127,14 +128,14 @@ export default function LinkPage() {
             </Notice>
           ) : null}
           <LinkFacts link={link} />
-          <History events={events} link={link} />
         </div>
         {open ? (
-          <div className="space-y-6">
+          <div className="space-y-6 lg:col-start-2 lg:row-span-2 lg:row-start-1">
             <Resend link={link} answer={answer} />
             <Revoke link={link} />
           </div>
         ) : null}
+        <History events={events} link={link} />
       </div>
     </>
   );
@@ -200,11 +201,11 @@ function LinkFacts({ link }: { link: LinkSummary }) {
         </Fact>
         <Fact name="Issued">
           <When at={link.issuedAt} />
-          {link.issuedByName ? ` by ${link.issuedByName}` : ""},{" "}
-          {link.issuedVia === "api" ? "by a script" : "in the console"}
+          {link.issuedByName ? ` by ${link.issuedByName}` : ""}
+          {link.issuedVia === "api" ? ", through the API" : ", in the console"}
         </Fact>
         <Fact name="User id">
-          <span className="font-mono text-sm break-all">{link.userId}</span>
+          <span className="font-mono text-sm wrap-anywhere">{link.userId}</span>
         </Fact>
       </Facts>
     </section>

@@ -119,10 +119,10 @@ function RequestTable(props: { requests: readonly ResetRequestSummary[]; state: 
         {requests.map((request) => (
           <tr key={request.id}>
             <td data-label="">
-              <span className="font-semibold break-words">{request.name}</span>
+              <span className="font-semibold wrap-anywhere">{request.name}</span>
             </td>
             <td data-label="E-mail given">
-              <span className="break-all">{request.email}</span>
+              <span className="wrap-anywhere">{request.email}</span>
             </td>
             <td data-label="Asked">
               <When at={request.createdAt} />

@@ -1,9 +1,10 @@
 import type { LoaderFunctionArgs } from "@remix-run/node";
 import {
   Form,
-  NavLink,
+  Link,
   Outlet,
   useLoaderData,
+  useLocation,
   useNavigation,
   useRouteError,
 } from "@remix-run/react";
@@ -36,23 +37,7 @@ export default function Console() {
   const { admin, openRequests } = useLoaderData<typeof loader>();
   return (
     <ConsoleFrame
-      nav={
-        <>
-          <ConsoleLink to="/admin" end>
-            Links
-          </ConsoleLink>
-          <ConsoleLink to="/admin/users">Users</ConsoleLink>
-          <ConsoleLink to="/admin/requests">
-            Requests
-            {openRequests > 0 ? (
-              <span className="ml-1.5 rounded-full bg-accent-soft px-2 py-0.5 text-xs text-accent tabular-nums">
-                {openRequests}
-                <span className="sr-only"> open</span>
-              </span>
-            ) : null}
-          </ConsoleLink>
-        </>
-      }
+      openRequests={openRequests}
       account={
         <Form method="post" action="/admin/sign-out" className="flex items-center gap-3 text-sm">
           <span className="min-w-0 truncate text-muted" title={`Domain ${admin.userDomainName}`}>
@@ -71,7 +56,8 @@ export default function Console() {
 }
 
 /** The frame of every console page, also of those that went wrong. */
-function ConsoleFrame(props: { nav?: ReactNode; account?: ReactNode; children: ReactNode }) {
+function ConsoleFrame(props: { openRequests?: number; account?: ReactNode; children: ReactNode }) {
+  const { openRequests = 0 } = props;
   const { appName } = useBrand();
   const { state } = useNavigation();
   return (
@@ -90,7 +76,23 @@ function ConsoleFrame(props: { nav?: ReactNode; account?: ReactNode; children: R
             <span className="font-semibold tracking-tight">{appName}</span>
           </a>
           <nav aria-label="Console" className="order-last -mx-2 w-full sm:order-none sm:w-auto">
-            <ul className="flex">{props.nav}</ul>
+            <ul className="flex">
+              <ConsoleLink to="/admin" below="/admin/links">
+                Links
+              </ConsoleLink>
+              <ConsoleLink to="/admin/users" below="/admin/users">
+                Users
+              </ConsoleLink>
+              <ConsoleLink to="/admin/requests" below="/admin/requests">
+                Requests
+                {openRequests > 0 ? (
+                  <span className="ml-1.5 rounded-full bg-accent-soft px-2 py-0.5 text-xs text-accent tabular-nums">
+                    {openRequests}
+                    <span className="sr-only"> open</span>
+                  </span>
+                ) : null}
+              </ConsoleLink>
+            </ul>
           </nav>
           <div className="ml-auto min-w-0">{props.account}</div>
         </div>
@@ -102,33 +104,26 @@ function ConsoleFrame(props: { nav?: ReactNode; account?: ReactNode; children: R
   );
 }
 
-function ConsoleLink(props: { to: string; end?: boolean; children: ReactNode }) {
+/** @param props.below the addresses that belong to this entry as well */
+function ConsoleLink(props: { to: string; below: string; children: ReactNode }) {
+  const { pathname } = useLocation();
+  const here = pathname === props.to || `${pathname}/`.startsWith(`${props.below}/`);
   return (
     <li>
-      <NavLink
+      <Link
         to={props.to}
-        end={props.end}
+        aria-current={here ? "page" : undefined}
         className="block border-b-2 border-transparent px-2 py-3 font-medium text-muted hover:text-ink aria-[current]:border-accent aria-[current]:text-ink sm:px-3 sm:py-4"
       >
         {props.children}
-      </NavLink>
+      </Link>
     </li>
   );
 }
 
 export function ErrorBoundary() {
   return (
-    <ConsoleFrame
-      nav={
-        <>
-          <ConsoleLink to="/admin" end>
-            Links
-          </ConsoleLink>
-          <ConsoleLink to="/admin/users">Users</ConsoleLink>
-          <ConsoleLink to="/admin/requests">Requests</ConsoleLink>
-        </>
-      }
-    >
+    <ConsoleFrame>
       <ErrorWordsSection error={useRouteError()} />
     </ConsoleFrame>
   );

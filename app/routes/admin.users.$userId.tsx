@@ -269,7 +269,7 @@ export default function UserPage() {
             {user ? <UserFacts user={user} userId={page.userId} link={link} /> : null}
             {request ? (
               <Notice tone="wait" heading={`This answers the request of ${request.name}`}>
-                They gave the address <span className="break-all">{request.email}</span>, which
+                They gave the address <span className="wrap-anywhere">{request.email}</span>, which
                 nobody has checked: mail the link to Keystone's address unless you know better. The
                 request is closed when the link is issued.
               </Notice>
@@ -335,7 +335,7 @@ function UserFacts(props: {
           {user.email ?? <span className="text-muted">None in Keystone</span>}
         </Fact>
         <Fact name="User id">
-          <span className="font-mono text-sm break-all">{userId}</span>
+          <span className="font-mono text-sm wrap-anywhere">{userId}</span>
         </Fact>
         <Fact name="Current link">
           {link ? (

@@ -49,8 +49,8 @@ export default function Users() {
       {request ? (
         <div className="mt-5">
           <Notice tone="info" heading={`For the request of ${request.name}`}>
-            They gave the address <span className="break-all">{request.email}</span>, which nobody
-            has checked. Make sure that you pick their account.
+            They gave the address <span className="wrap-anywhere">{request.email}</span>, which
+            nobody has checked. Make sure that you pick their account.
           </Notice>
         </div>
       ) : null}
@@ -133,26 +133,26 @@ function UserList(props: {
               {users.map((user) => (
                 <tr key={user.id}>
                   <td data-label="">
-                    <Link className="row-link break-words" to={hrefOf(user.id)}>
+                    <Link className="row-link wrap-anywhere" to={hrefOf(user.id)}>
                       {user.name}
                     </Link>
                   </td>
                   <td data-label="Domain">
-                    <span className="break-words">{user.domainName}</span>
+                    <span className="wrap-anywhere">{user.domainName}</span>
                   </td>
-                  <td data-label="E-mail">
+                  <td data-label="E-mail" className={user.email ? "" : "max-md:hidden"}>
                     {user.email ? (
-                      <span className="break-all">{user.email}</span>
+                      <span className="wrap-anywhere">{user.email}</span>
                     ) : (
                       <span className="text-muted">None</span>
                     )}
                   </td>
-                  <td data-label="Account">
+                  <td data-label="Account" className={user.enabled ? "max-md:hidden" : ""}>
                     <span>
                       <UserBadge state={user.enabled ? "enabled" : "disabled"} />
                     </span>
                   </td>
-                  <td data-label="Link">
+                  <td data-label="Link" className={user.linkStatus ? "" : "max-md:hidden"}>
                     {user.linkStatus ? (
                       <span>
                         <StatusBadge status={user.linkStatus} />

@@ -14,7 +14,7 @@ import { readLine } from "../components/form-text";
 import { Notice } from "../components/notice";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
-import { PublicPage } from "../components/public-page";
+import { FormSplit, Intro, PublicPage } from "../components/public-page";
 import { useBrand } from "../components/render-context";
 import { SubmitButton } from "../components/submit-button";
 import { readForm } from "../http/form.server";
@@ -120,23 +120,24 @@ export default function SignIn() {
   const { errors = {}, typed, message } = answer ?? {};
   return (
     <PublicPage>
-      <div className="mx-auto max-w-md">
-        <h1 className="text-3xl font-semibold">Sign in</h1>
-        <p className="mt-2 text-muted">
-          The console of {appName} is for administrators of the cloud. Use your OpenStack account.
-        </p>
-        {ended && !answer ? (
-          <div className="mt-5">
-            <Notice tone="info">Your session has ended. Sign in again to go on.</Notice>
-          </div>
-        ) : null}
-        <Form method="post" action="/admin/sign-in" className="card mt-6 space-y-5 p-5 sm:p-7">
+      <FormSplit
+        intro={
+          <>
+            <Intro heading="Sign in">
+              The console of {appName} is for administrators of the cloud. Use your OpenStack
+              account.
+            </Intro>
+            {ended && !answer ? (
+              <div className="mt-6 max-w-md">
+                <Notice tone="info">Your session has ended. Sign in again to go on.</Notice>
+              </div>
+            ) : null}
+          </>
+        }
+      >
+        <Form method="post" action="/admin/sign-in" className="card space-y-5 p-5 sm:p-7">
           <input type="hidden" name="next" value={next} />
-          <ErrorSummary
-            errors={answer?.errors}
-            message={message}
-            heading={message ? "You are not signed in" : undefined}
-          />
+          <ErrorSummary errors={answer?.errors} message={message} heading="You are not signed in" />
           <Field
             name="user_name"
             label="User name"
@@ -189,7 +190,7 @@ export default function SignIn() {
             Sign in
           </SubmitButton>
         </Form>
-      </div>
+      </FormSplit>
     </PublicPage>
   );
 }

@@ -6,7 +6,7 @@ import { Field } from "../components/field";
 import { looksLikeEmail, NOT_AN_EMAIL, readLine } from "../components/form-text";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
-import { PublicPage } from "../components/public-page";
+import { FormSplit, Intro, PublicPage } from "../components/public-page";
 import { useBrand } from "../components/render-context";
 import { readForm } from "../http/form.server";
 import { originOf } from "../http/origin.server";
@@ -92,16 +92,15 @@ export default function Reset() {
 function Sent({ email }: { email: string }) {
   const { appName } = useBrand();
   return (
-    <section className="max-w-lg">
-      <h1 className="text-3xl font-semibold sm:text-4xl">Request sent</h1>
-      <p className="mt-3 text-lg text-muted">
+    <section className="max-w-xl">
+      <Intro heading="Request sent">
         The administrators of {appName} will look at it. This is what happens next:
-      </p>
+      </Intro>
       <ol className="mt-6 list-decimal space-y-2 pl-5 marker:font-semibold marker:text-muted">
         <li>An administrator checks that the account is yours, and may ask you about it.</li>
         <li>
           You get a mail with a new link, at the address your account has. You asked with{" "}
-          <strong className="break-all">{email}</strong>.
+          <strong className="wrap-anywhere">{email}</strong>.
         </li>
         <li>You open it, type the PIN you have just given, and choose a new password.</li>
       </ol>
@@ -120,20 +119,16 @@ function ResetForm(props: {
   const { pinLength, answer } = props;
   const { typed, errors = {}, message } = answer ?? {};
   return (
-    <div className="grid gap-8 md:grid-cols-[minmax(0,1fr)_minmax(0,26rem)] md:gap-14">
-      <div className="max-w-md">
-        <h1 className="text-3xl font-semibold sm:text-4xl">Ask for a new link</h1>
-        <p className="mt-3 text-lg text-muted">
+    <FormSplit
+      intro={
+        <Intro heading="Ask for a new link">
           Your link has expired, or you have lost your password at {appName}? Say who you are; an
           administrator sends you a new link.
-        </p>
-      </div>
+        </Intro>
+      }
+    >
       <form method="post" action="/reset" className="card space-y-6 p-5 sm:p-7">
-        <ErrorSummary
-          errors={errors}
-          message={message}
-          heading={message ? "Your request was not taken" : undefined}
-        />
+        <ErrorSummary errors={errors} message={message} heading="Your request is not sent yet" />
         <Field
           name="name"
           label="User name"
@@ -185,6 +180,6 @@ function ResetForm(props: {
           Send request
         </button>
       </form>
-    </div>
+    </FormSplit>
   );
 }
