@@ -11,6 +11,7 @@ import { guardRoutes } from "./guard-routes.server";
 import { nonceOf, pageHeaders, securityHeaders } from "./headers.server";
 import { healthz, metricsPage, readyz } from "./health.server";
 import { observeRequests } from "./observe-requests.server";
+import { ownAddress } from "./own-address.server";
 
 const API_ROUTES = ["routes/token.$userId"];
 const RETRY_AFTER_SECONDS = "10";
@@ -66,6 +67,7 @@ export function createApp(
         services,
         requestId: response.locals.requestId as string,
         clientAddress: request.ip ?? "unknown",
+        origin: response.locals.origin as string | null,
         nonce: nonceOf(response),
         assets: { portalScript: options.portalScript },
       }),
@@ -73,25 +75,6 @@ export function createApp(
   );
   app.use(lastResort(services));
   return app;
-}
-
-/**
- * Remix takes its own address from the request's headers; here it is PUBLIC_URL, whatever they say.
- * A POST to `/` is the index route's: without `index` Remix would take it for the root's.
- */
-function ownAddress(publicUrl: URL): RequestHandler {
-  return (request, _response, next) => {
-    request.headers.host = publicUrl.host;
-    delete request.headers["x-forwarded-host"];
-    delete request.headers["x-forwarded-proto"];
-    if (request.method === "POST" && request.path === "/") {
-      const at = request.originalUrl.indexOf("?");
-      const query = at === -1 ? "" : request.originalUrl.slice(at + 1);
-      if (!new URLSearchParams(query).has("index"))
-        request.originalUrl = query === "" ? "/?index" : `/?index&${query}`;
-    }
-    next();
-  };
 }
 
 /** Every 503 says when to come back, whichever page it comes from. */

@@ -8,6 +8,8 @@ declare module "@remix-run/node" {
     requestId: string;
     /** Behind TRUST_PROXY alone taken from a header. */
     clientAddress: string;
+    /** The request's Origin header, which Remix is not shown. */
+    origin: string | null;
     /** Of this answer's Content-Security-Policy. */
     nonce: string;
     assets: { portalScript: string };
