@@ -4,20 +4,24 @@ import { resetRequests } from "./schema";
 
 export type ResetRequestRow = typeof resetRequests.$inferSelect;
 
-/** Writes a request; an open one of the same address is replaced. @returns its id */
+/**
+ * Writes a request; an open one of the same address is replaced. One statement, because people press
+ * buttons twice: two at the same time must not refuse each other.
+ *
+ * @returns whether this address had none open
+ */
 export async function saveResetRequest(
   db: Queryable,
   request: { id: string; name: string; email: string; sealedPin: Buffer },
-): Promise<void> {
-  await db
-    .delete(resetRequests)
-    .where(
-      and(
-        eq(resetRequests.state, "open"),
-        sql`lower(${resetRequests.email}) = lower(${request.email})`,
-      ),
-    );
-  await db.insert(resetRequests).values(request);
+): Promise<{ isNew: boolean }> {
+  const [row] = await db.execute<{ is_new: boolean }>(sql`
+    insert into reset_requests (id, name, email, sealed_pin)
+    values (${request.id}, ${request.name}, ${request.email}, ${request.sealedPin})
+    on conflict (lower(email)) where state = 'open' do update set
+      id = excluded.id, name = excluded.name, email = excluded.email,
+      sealed_pin = excluded.sealed_pin, created_at = clock_timestamp()
+    returning xmax = 0 as is_new`);
+  return { isNew: row?.is_new === true };
 }
 
 export async function countOpenRequests(db: Queryable): Promise<number> {

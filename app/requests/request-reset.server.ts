@@ -16,7 +16,8 @@ export const requestPinOf = (requestId: string): SealedFor => ({
 /**
  * Takes a user's "I need a new link" for the administrators to act on, and tells the helpdesk. The PIN
  * is kept sealed for the new link and goes into no mail. Asking again replaces the open request of the
- * same address. Nothing is looked up in Keystone, so the answer cannot tell whether an account exists.
+ * same address, and the helpdesk, who know of it, are not mailed again: nobody anonymous may fill their
+ * mailbox. Nothing is looked up in Keystone, so the answer cannot tell whether an account exists.
  *
  * @param request.pin well-formed: see `isPin`
  */
@@ -32,7 +33,7 @@ export async function requestReset(
   }
   const id = randomUUID();
   await db.transaction(async (tx) => {
-    await saveResetRequest(tx, {
+    const { isNew } = await saveResetRequest(tx, {
       id,
       name: request.name,
       email: request.email,
@@ -45,7 +46,7 @@ export async function requestReset(
       clientAddress: origin.clientAddress,
       requestId: origin.requestId,
     });
-    if (config.mail.helpdesk)
+    if (config.mail.helpdesk && isNew)
       await enqueueMail(tx, vault, {
         template: "reset-request",
         recipient: config.mail.helpdesk,
