@@ -7,6 +7,7 @@ import { leaseSecondsFor } from "../links/redeem-link.server";
 import { describeError } from "../log.server";
 import type { Services } from "../services.server";
 import { refuseOtherMethods } from "./allowed-methods.server";
+import { drainUnread } from "./drain-unread.server";
 import { guardRoutes } from "./guard-routes.server";
 import { nonceOf, pageHeaders, securityHeaders } from "./headers.server";
 import { healthz, metricsPage, readyz } from "./health.server";
@@ -35,6 +36,7 @@ export function createApp(
   app.set("query parser", "simple");
 
   app.use(observeRequests(services));
+  app.use(drainUnread);
   app.use(securityHeaders({ https: config.publicUrl.protocol === "https:" }));
   app.use(compression({ threshold: 1024 }));
   app.use(

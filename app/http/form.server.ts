@@ -22,7 +22,6 @@ export async function readForm({ request, context }: ActionFunctionArgs): Promis
     throw new Response("This form is larger than 64 KiB. Send less.", {
       status: 413,
       statusText: "Content Too Large",
-      headers: { Connection: "close" },
     });
   throw new Response("This form is not UTF-8 text.", { status: 400, statusText: "Bad Request" });
 }

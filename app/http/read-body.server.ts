@@ -21,8 +21,8 @@ export async function readBody(request: Request): Promise<BodyResult> {
     if (done) break;
     bytes += value.byteLength;
     if (bytes > MAX_BODY_BYTES) {
-      // Not awaited: a client that never ends its body must not keep us.
-      reader.cancel().catch(() => {});
+      // Not cancelled: that would cut the connection before the answer. `drainUnread` reads the rest.
+      reader.releaseLock();
       return { ok: false, reason: "too-large" };
     }
     chunks.push(value);

@@ -91,7 +91,7 @@ async function readRequest(
   const read = await readBody(request);
   if (!read.ok)
     return read.reason === "too-large"
-      ? keystoneError(413, "The body may hold at most 64 KiB.", { Connection: "close" })
+      ? keystoneError(413, "The body may hold at most 64 KiB.")
       : keystoneError(400, "The body is not UTF-8 text.");
   let json: unknown = {};
   try {
