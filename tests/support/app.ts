@@ -22,7 +22,9 @@ type RouteModule = NonNullable<ServerBuild["routes"][string]>["module"];
 const tokenBuild: ServerBuild = {
   entry: {
     module: {
-      default: () => new Response("this build has no pages", { status: 500 }),
+      default: (_request, status) => new Response("This build has no pages.\n", { status }),
+      // Else Remix writes them to standard error.
+      handleError: () => {},
     },
   },
   routes: {
