@@ -111,12 +111,20 @@ export async function ensureBuild(say) {
   const made = fingerprint();
   if (isBuilt(made)) return true;
   say("Building (a quarter of a minute)");
-  rmSync(path.join(root, stampFile), { force: true });
+  try {
+    mkdirSync(path.join(root, "build"), { recursive: true });
+    rmSync(path.join(root, stampFile), { force: true });
+  } catch (error) {
+    // Such as the checkout of another user.
+    say(
+      `The folder build/ cannot be written to: ${error instanceof Error ? error.message : error}`,
+    );
+    return false;
+  }
   const node = process.execPath;
   const remix = path.join(root, "node_modules/@remix-run/dev/dist/cli.js");
   if ((await run(node, [], [remix, "vite:build", "--logLevel", "warn"])) !== 0) return false;
   if ((await run(node, [], [path.join(root, "build.mjs")])) !== 0) return false;
-  mkdirSync(path.join(root, "build"), { recursive: true });
   const stamp = { made, outputs: agesOfOutputs() };
   writeFileSync(path.join(root, stampFile), JSON.stringify(stamp));
   return outputs.every((file) => existsSync(path.join(root, file)));

@@ -17,6 +17,7 @@ import {
   type SandboxKeystoneOptions,
   startSandboxKeystone,
 } from "../../demo/keystone/sandbox-keystone";
+import { dumpDatabase } from "./dump-database";
 import { type KeystoneAccess, type KeystoneAdmin, keystoneAdmin } from "./keystone-admin";
 import { startTestPostgres } from "./postgres";
 import { type RealKeystone, type RealKeystoneOptions, startRealKeystone } from "./real-keystone";
@@ -250,23 +251,4 @@ export async function waitUntilReady(url: string, timeoutMs = 30_000): Promise<v
     await sleep(100);
   }
   throw new Error(`${url} is not ready after ${timeoutMs} ms: ${last}`);
-}
-
-async function dumpDatabase(url: string): Promise<string> {
-  const sql = postgres(url, { max: 1, onnotice: () => {} });
-  try {
-    const tables = await sql<{ schema: string; name: string }[]>`
-      select schemaname as schema, tablename as name from pg_tables
-      where schemaname not in ('pg_catalog', 'information_schema')
-      order by 1, 2`;
-    let dump = "";
-    for (const { schema, name } of tables) {
-      dump += `-- ${schema}.${name}\n`;
-      const rows = await sql`copy ${sql(schema)}.${sql(name)} to stdout (header)`.readable();
-      for await (const chunk of rows) dump += chunk;
-    }
-    return dump;
-  } finally {
-    await sql.end({ timeout: 5 });
-  }
 }

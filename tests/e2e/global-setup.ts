@@ -1,0 +1,28 @@
+import { appendFile, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { shareStack } from "../support/browser-stack";
+import { startStack } from "../support/stack";
+
+/** Starts the whole stack once for all browser tests. @returns what ends it */
+export default async function globalSetup(): Promise<() => Promise<void>> {
+  const folder = await mkdtemp(path.join(tmpdir(), "setpass-browser-"));
+  const stack = await startStack({
+    logFile: path.join(folder, "server.log"),
+    env: { LOG_LEVEL: "debug" },
+  });
+  const shared = await shareStack(stack, folder);
+  const known = {
+    "administrator's password": stack.keystone.adminPassword,
+    "key of SECRET_KEYS": stack.env.SECRET_KEYS ?? "",
+    "database password": new URL(stack.databaseUrl).password,
+    "SMTP password": decodeURIComponent(new URL(stack.smtp.url).password),
+  };
+  const lines = Object.entries(known).map(([kind, value]) => JSON.stringify({ kind, value }));
+  await appendFile(path.join(folder, "secrets.jsonl"), `${lines.join("\n")}\n`);
+  return async () => {
+    shared.stop();
+    await stack.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+}
