@@ -6,6 +6,7 @@ import type { RequestHandler } from "express";
  *
  * - The whole address as target (`GET http://…/reset`, RFC 9112 section 3.2.2) is read as its path.
  * - A POST to `/` is the index route's: without `index` Remix would take it for the root's.
+ * - A path with a broken percent code is refused: Remix writes it to standard error and takes it raw.
  * - A user id may end in `.data`, which Remix would take off, and serve another user's.
  * - `?_data=` is how the Remix of old asked for data. This one would answer, and log each as a failure.
  * - Origin is kept for `requireSameOrigin`: what Remix finds wrong with it, it answers with a 500.
@@ -15,7 +16,7 @@ export function ownAddress(publicUrl: URL): RequestHandler {
     const path = pathOf(request.originalUrl);
     const address = `${publicUrl.origin}${path}`;
     const url = path !== undefined && URL.canParse(address) ? new URL(address) : undefined;
-    if (!url || url.searchParams.has("_data")) {
+    if (!url || !isDecodable(url.pathname) || url.searchParams.has("_data")) {
       response.status(400).json({
         error: { code: 400, title: "Bad Request", message: "This address is malformed." },
       });
@@ -40,4 +41,13 @@ function pathOf(target: string): string | undefined {
   if (!/^https?:\/\//i.test(target) || !URL.canParse(target)) return undefined;
   const { pathname, search } = new URL(target);
   return `${pathname}${search}`;
+}
+
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
