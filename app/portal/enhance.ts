@@ -8,7 +8,11 @@ import { describePasswordProblem, PASSWORDS_DIFFER } from "./password-words";
 // First of all: the token leaves the address bar and the history. The form holds it from here on.
 if (location.search) history.replaceState(null, "", "/");
 
-document.querySelector<HTMLElement>("[data-error-summary]")?.focus();
+// Browsers that know `autofocus` on a form's fields alone.
+addEventListener("load", () => {
+  if (document.activeElement === document.body)
+    document.querySelector<HTMLElement>("[data-error-summary]")?.focus();
+});
 
 const form = document.querySelector<HTMLFormElement>("form[data-portal]");
 if (form) enhance(form);

@@ -15,6 +15,7 @@ import {
   readIssueForm,
 } from "../components/issue-choices";
 import { IssueForm } from "../components/issue-form";
+import { useLastAnswer } from "../components/last-answer";
 import { Notice } from "../components/notice";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
@@ -209,7 +210,7 @@ async function passwordFor(
 
 export default function UserPage() {
   const page = useLoaderData<typeof loader>();
-  const answer = useActionData<typeof action>();
+  const answer = useLastAnswer(useActionData<typeof action>());
   const { user, link, request, offer } = page;
   useRevalidateWhile(answer?.ok === true && link?.mail?.state === "queued");
   const renewing = offer.keepPassword;
@@ -286,15 +287,17 @@ export default function UserPage() {
             ) : null}
             {user || answer ? (
               <>
-                <h2 className="pt-2 text-xl font-semibold">
-                  {renewing ? "Renew the link" : "Issue a link"}
-                </h2>
-                {renewing ? (
-                  <p className="!mt-1 text-muted">
-                    The current link stops working, and a new one with a new lifetime takes its
-                    place.
-                  </p>
-                ) : null}
+                <div className="pt-2">
+                  <h2 className="text-xl font-semibold">
+                    {renewing ? "Renew the link" : "Issue a link"}
+                  </h2>
+                  {renewing ? (
+                    <p className="mt-1 text-muted">
+                      The current link stops working, and a new one with a new lifetime takes its
+                      place.
+                    </p>
+                  ) : null}
+                </div>
                 <IssueForm
                   offer={offer}
                   choices={answer?.choices ?? usual(page.offer, user?.email ?? null)}
