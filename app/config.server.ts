@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { z } from "zod";
-import { readSmtpUrl } from "../emails/smtp-url";
+import { readSmtpUrl } from "./smtp-url.server";
 
 /** What the operator decided, checked. `.env.example` explains every name. */
 export interface Config {

@@ -12,16 +12,9 @@ import type { ReactNode } from "react";
 import { ErrorPage } from "./components/error-page";
 import mark from "./components/mark.svg?url";
 import { pageHeaders } from "./components/page-headers";
-import { useNonce } from "./components/render-context";
+import { type RootData, useNonce } from "./components/render-context";
+import type { RouteHandle } from "./components/route-handle";
 import stylesheet from "./styles.css?url";
-
-/**
- * What a route may say of itself. Pages are not hydrated unless they ask for it: what anonymous people
- * see is HTML, and no React is sent to them.
- */
-export interface RouteHandle {
-  hydrate?: boolean;
-}
 
 export const headers = pageHeaders;
 
@@ -30,7 +23,7 @@ export const links: LinksFunction = () => [
   { rel: "icon", type: "image/svg+xml", href: mark },
 ];
 
-export function loader({ context }: LoaderFunctionArgs) {
+export function loader({ context }: LoaderFunctionArgs): RootData {
   return {
     brand: context.services.config.brand,
     requestId: context.requestId,

@@ -1,6 +1,6 @@
 import nodemailer, { type NodemailerError } from "nodemailer";
+import { readSmtpUrl } from "../app/smtp-url.server";
 import type { RenderedMail } from "./render-mail";
-import { readSmtpUrl } from "./smtp-url";
 
 /** A mail on its way to the server. */
 export interface OutgoingMail extends RenderedMail {

@@ -1,4 +1,4 @@
-import type { AuditEvent } from "../../db/audit-events.store";
+import type { AuditEvent } from "../links/list-links.server";
 
 /** Why a redemption was refused, by the outcome the audit trail holds. */
 const REFUSALS: Record<string, string> = {

@@ -1,4 +1,4 @@
-import type { LinkMail } from "../../db/mails.store";
+import type { LinkMail } from "../links/list-links.server";
 import { CopyButton } from "./copy-button";
 import { MailState } from "./mail-state";
 import { When } from "./when";

@@ -1,4 +1,4 @@
-import type { LinkMail } from "../../db/mails.store";
+import type { LinkMail } from "../links/list-links.server";
 import { When } from "./when";
 
 /** How a link's mail stands, with the mail server's words where it did not get through. */

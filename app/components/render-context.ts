@@ -1,7 +1,6 @@
 import { useRouteLoaderData } from "@remix-run/react";
 import { createContext, useContext } from "react";
 import type { Brand } from "../config.server";
-import type { loader } from "../root";
 
 /** What one rendering on the server knows, whether or not any loader could run. */
 export interface RenderFacts {
@@ -9,6 +8,14 @@ export interface RenderFacts {
   readonly nonce: string;
   readonly brand: Brand;
   readonly requestId: string;
+}
+
+/** What the root route's loader tells every page. */
+export interface RootData {
+  readonly brand: Brand;
+  readonly requestId: string;
+  /** The server's clock, in ms. */
+  readonly renderedAt: number;
 }
 
 /** Given by entry.server alone: in the browser there is none, and the root loader's data stand in. */
@@ -22,19 +29,19 @@ const NAMELESS: Brand = { appName: "", dashboardUrl: undefined, supportContact: 
 /** @returns how the service names itself; also on pages whose loaders failed or never ran */
 export function useBrand(): Brand {
   const facts = useContext(RenderContext);
-  const root = useRouteLoaderData<typeof loader>("root");
+  const root = useRouteLoaderData<RootData>("root");
   return facts?.brand ?? root?.brand ?? NAMELESS;
 }
 
 /** @returns the id under which the server's log knows this page */
 export function useRequestId(): string | undefined {
   const facts = useContext(RenderContext);
-  const root = useRouteLoaderData<typeof loader>("root");
+  const root = useRouteLoaderData<RootData>("root");
   return facts?.requestId ?? root?.requestId;
 }
 
 /** @returns the server's clock when the page was made, in ms; the same when React hydrates */
 export function useRenderedAt(): number {
-  const root = useRouteLoaderData<typeof loader>("root");
+  const root = useRouteLoaderData<RootData>("root");
   return root?.renderedAt ?? Date.now();
 }

@@ -10,6 +10,9 @@ import { type LinkMail, latestMailOfLinks } from "../../db/mails.store";
 import type { LinkContext } from "./link-context.server";
 import { attemptsLeft, type LinkStatus, linkStatus } from "./link-status";
 
+export type { LinkFilter, LinkQuery } from "../../db/links.store";
+export type { AuditEvent, LinkMail };
+
 /** A link as the console shows it: no hash, nothing sealed. */
 export interface LinkSummary {
   id: string;

@@ -4,7 +4,8 @@ import { Notice } from "../components/notice";
 import { FormSplit, Intro } from "../components/public-page";
 import { useBrand } from "../components/render-context";
 import { AccountTag } from "./account-tag";
-import type { PasswordRule, PortalPage } from "./portal-page";
+import type { PasswordRule } from "./password-words";
+import type { PortalPage } from "./portal-page";
 
 const FORM_ID = "set-password";
 

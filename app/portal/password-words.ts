@@ -3,7 +3,12 @@ import {
   type PasswordPolicyText,
   type PasswordProblem,
 } from "../links/password-rules";
-import type { PasswordRule } from "./portal-page";
+
+export interface PasswordRule {
+  /** By which the script finds it, to tick it off. */
+  name: "policy" | "length" | "match";
+  text: string;
+}
 
 /** Shared by the server and the portal's script, so that both say the same. */
 export const PASSWORDS_DIFFER = "The two passwords are not the same. Type the same one twice.";

@@ -1,4 +1,5 @@
 import type { LinkView } from "../links/view-link.server";
+import type { PasswordRule } from "./password-words";
 import type { RefusalWords } from "./refusal-words";
 
 /** What the portal shows, in one value: the loader makes it for a GET, the action for a POST. */
@@ -18,9 +19,3 @@ export type PortalPage =
   | ({ view: "end" } & Extract<RefusalWords, { form: false }>);
 
 export type PortalErrors = Partial<Record<"pin" | "password" | "confirm_password", string>>;
-
-export interface PasswordRule {
-  /** By which the script finds it, to tick it off. */
-  name: "policy" | "length" | "match";
-  text: string;
-}

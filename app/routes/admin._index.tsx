@@ -1,6 +1,5 @@
 import type { LoaderFunctionArgs, MetaFunction } from "@remix-run/node";
 import { Form, Link, useLoaderData, useSubmit } from "@remix-run/react";
-import type { LinkFilter, LinkQuery } from "../../db/links.store";
 import { Empty, PageHeading } from "../components/console-page";
 import { MailState } from "../components/mail-state";
 import { pageTitle } from "../components/page-title";
@@ -10,6 +9,7 @@ import { StatusBadge, UserBadge } from "../components/status-badge";
 import { Tabs } from "../components/tabs";
 import { When } from "../components/when";
 import { requireAdmin } from "../http/require-admin.server";
+import type { LinkFilter, LinkQuery } from "../links/list-links.server";
 import { type LinkSummary, listLinks } from "../links/list-links.server";
 
 const PAGE_SIZE = 25;

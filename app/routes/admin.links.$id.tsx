@@ -5,13 +5,13 @@ import {
   type MetaFunction,
 } from "@remix-run/node";
 import { Form, Link, useActionData, useLoaderData } from "@remix-run/react";
-import type { AuditEvent } from "../../db/audit-events.store";
 import { Fact, Facts, PageHeading } from "../components/console-page";
 import { ErrorSummary } from "../components/error-summary";
 import { describeEvent } from "../components/event-words";
 import { Field } from "../components/field";
 import { looksLikeEmail, NOT_AN_EMAIL, readLine } from "../components/form-text";
 import { FreshLink } from "../components/fresh-link";
+import { useLastAnswer } from "../components/last-answer";
 import { MailState } from "../components/mail-state";
 import { Notice } from "../components/notice";
 import { pageHeaders } from "../components/page-headers";
@@ -24,6 +24,7 @@ import { When } from "../components/when";
 import { readForm } from "../http/form.server";
 import { originOf } from "../http/origin.server";
 import { requireAdmin } from "../http/require-admin.server";
+import type { AuditEvent } from "../links/list-links.server";
 import { getLink, type LinkSummary } from "../links/list-links.server";
 import { describeProblem, type LinkProblem } from "../links/redeem-link.server";
 import { resendLink } from "../links/resend-link.server";
@@ -96,7 +97,7 @@ export async function action(args: ActionFunctionArgs) {
 
 export default function LinkPage() {
   const { link, events, problem } = useLoaderData<typeof loader>();
-  const answer = useActionData<typeof action>();
+  const answer = useLastAnswer(useActionData<typeof action>());
   useRevalidateWhile(link.mail?.state === "queued");
   const open = link.status === "pending" || link.status === "expired" || link.status === "locked";
   return (

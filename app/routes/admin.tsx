@@ -13,9 +13,9 @@ import { ErrorWordsSection } from "../components/error-page";
 import { Mark } from "../components/mark";
 import { pageHeaders } from "../components/page-headers";
 import { useBrand } from "../components/render-context";
+import type { RouteHandle } from "../components/route-handle";
 import { requireAdmin } from "../http/require-admin.server";
 import { listRequests } from "../requests/handle-requests.server";
-import type { RouteHandle } from "../root";
 
 export const handle: RouteHandle = { hydrate: true };
 export const headers = pageHeaders;

@@ -16,13 +16,13 @@ import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
 import { FormSplit, Intro, PublicPage } from "../components/public-page";
 import { useBrand } from "../components/render-context";
+import type { RouteHandle } from "../components/route-handle";
 import { SubmitButton } from "../components/submit-button";
 import { readForm } from "../http/form.server";
 import { originOf } from "../http/origin.server";
 import { forgiveSignIn, limitByAddress, limitSignIn } from "../http/rate-limit.server";
 import { safePath } from "../http/safe-redirect";
 import { readSessionId, sessionCookieHeader } from "../http/session-cookie.server";
-import type { RouteHandle } from "../root";
 
 export const handle: RouteHandle = { hydrate: true };
 export const headers = pageHeaders;

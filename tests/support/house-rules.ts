@@ -126,7 +126,7 @@ export const layers: readonly Layer[] = [
   },
   {
     name: "wiring",
-    files: /^app\/(services|maintenance)\.server\.ts$/,
+    files: /^app\/(services|maintenance|metrics)\.server\.ts$/,
     imports: ["wiring", "use case", "keystone", "db", "emails", "base"],
   },
   {
@@ -165,7 +165,7 @@ export const layers: readonly Layer[] = [
   { name: "db", files: /^db\//, imports: ["db"] },
   {
     name: "base",
-    files: /^app\/(config|log|metrics)\.server\.ts$|^app\/vault\//,
+    files: /^app\/(config|smtp-url|log)\.server\.ts$|^app\/vault\//,
     imports: ["base"],
   },
   { name: "asset", files: /^app\/.*\.(css|svg)$/, imports: [] },
