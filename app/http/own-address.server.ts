@@ -13,10 +13,8 @@ import type { RequestHandler } from "express";
  */
 export function ownAddress(publicUrl: URL): RequestHandler {
   return (request, response, next) => {
-    const path = pathOf(request.originalUrl);
-    const address = `${publicUrl.origin}${path}`;
-    const url = path !== undefined && URL.canParse(address) ? new URL(address) : undefined;
-    if (!url || !isDecodable(url.pathname) || url.searchParams.has("_data")) {
+    const url = addressOf(request.originalUrl, publicUrl);
+    if (!url || !isReadable(url.pathname) || url.searchParams.has("_data")) {
       response.status(400).json({
         error: { code: 400, title: "Bad Request", message: "This address is malformed." },
       });
@@ -36,17 +34,21 @@ export function ownAddress(publicUrl: URL): RequestHandler {
   };
 }
 
-function pathOf(target: string): string | undefined {
-  if (target.startsWith("/")) return target;
-  if (!/^https?:\/\//i.test(target) || !URL.canParse(target)) return undefined;
-  const { pathname, search } = new URL(target);
-  return `${pathname}${search}`;
+/** @returns where the request goes on this very site, or undefined where its target is no path */
+function addressOf(target: string, publicUrl: URL): URL | undefined {
+  let path = target;
+  if (/^https?:\/\//i.test(target) && URL.canParse(target)) {
+    const { pathname, search } = new URL(target);
+    path = `${pathname}${search}`;
+  }
+  const address = `${publicUrl.origin}${path}`;
+  return path.startsWith("/") && URL.canParse(address) ? new URL(address) : undefined;
 }
 
-function isDecodable(path: string): boolean {
+/** What cannot be decoded, Remix writes to standard error; control characters, no database takes. */
+function isReadable(path: string): boolean {
   try {
-    decodeURIComponent(path);
-    return true;
+    return !/\p{Cc}/u.test(decodeURIComponent(path));
   } catch {
     return false;
   }
