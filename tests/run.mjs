@@ -2,7 +2,7 @@
  * `npm test`: everything that has to hold, on a machine with nothing but Node and npm.
  *
  *   npm test                        all of it
- *   npm test -- unit                only these suites: unit, integration, e2e
+ *   npm test -- unit                only these suites: unit, integration, faults, e2e
  *   npm test -- integration redeem  only the files with "redeem" in their path
  *   npm run test:long               the long forms of the fault, crash and fuzz tests
  *
@@ -20,7 +20,10 @@ import process from "node:process";
 import { ensurePackages, findNodeProblem, root } from "../demo/install-and-build.mjs";
 import { ensureDebianPackages, isDebian, testPackages } from "./support/debian-packages.mjs";
 
-const suites = ["unit", "integration", "e2e"];
+const vitestSuites = ["unit", "integration", "faults"];
+const suites = [...vitestSuites, "e2e"];
+/** These need the build, and what Debian has. */
+const wholeSuites = ["integration", "faults", "e2e"];
 const ci = process.env.CI === "true" || process.env.CI === "1";
 const long = process.argv.includes("--long");
 const words = process.argv.slice(2).filter((word) => word !== "--long");
@@ -69,7 +72,8 @@ async function main() {
     process.exitCode = 1;
     return;
   }
-  const debian = wants("integration") || wants("e2e") ? installFromDebian() : undefined;
+  const needsMore = wholeSuites.some(wants);
+  const debian = needsMore ? installFromDebian() : undefined;
   await step("npm packages", async () => {
     if (!(await ensurePackages(say))) return { end: "failed", why: "npm ci failed" };
     return { end: "ok" };
@@ -81,14 +85,14 @@ async function main() {
 
   // Two cores: the type check runs beside the build, the formatter takes a second anyway.
   const checks = [];
-  if (wants("integration") || wants("e2e")) checks.push(check("build", buildCommand(), 5));
+  if (needsMore) checks.push(check("build", buildCommand(), 5));
   if (whole) {
     checks.push(check("types", [bin("typescript", "bin/tsc"), "--noEmit"], 5));
     checks.push(check("lint", [bin("@biomejs/biome", "bin/biome"), "ci", "."], 5));
   }
   await Promise.all([...checks, debian]);
 
-  if (!stopping && (wants("unit") || wants("integration"))) await runVitest();
+  if (!stopping && vitestSuites.some(wants)) await runVitest();
   if (!stopping && wants("e2e")) await runPlaywright();
   summarize();
 }
@@ -123,9 +127,9 @@ async function check(name, command, minutes) {
 }
 
 async function runVitest() {
-  const projects = ["unit", "integration"].filter(wants);
+  const projects = vitestSuites.filter(wants);
   const report = path.join(scratch, "vitest.json");
-  say(`\n--- ${projects.join(" and ")} tests ---`);
+  say(`\n--- ${projects.join(", ")} tests ---`);
   const startedAt = performance.now();
   const { code } = await run(
     [
@@ -148,8 +152,8 @@ async function runVitest() {
   if (code !== 0 && !failed && counted.size > 0) {
     steps.push({ name: "vitest", end: "failed", seconds: 0, why: "an error outside of any test" });
   }
-  if (wants("integration") && !existsSync("/usr/bin/keystone-manage")) {
-    leaveOut("integration, on a real Keystone", "no Keystone is installed");
+  if (projects.some((one) => one !== "unit") && !existsSync("/usr/bin/keystone-manage")) {
+    leaveOut("all on a real Keystone", "no Keystone is installed");
   }
 }
 
