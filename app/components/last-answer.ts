@@ -11,7 +11,8 @@ import { useState } from "react";
 export function useLastAnswer<Answer>(answer: Answer | undefined): Answer | undefined {
   const { key } = useLocation();
   const [kept, keep] = useState({ key, answer });
-  const stale = answer === undefined ? kept.key !== key : kept.answer !== answer;
+  // The answer comes first, then the location it belongs to.
+  const stale = kept.key !== key || (answer !== undefined && kept.answer !== answer);
   if (stale) keep({ key, answer });
   return stale ? answer : kept.answer;
 }
