@@ -12,7 +12,10 @@ export interface UpstreamAnswer {
   body: string;
 }
 
-/** When Keystone gets the request. `on-release`: when the test says so, whoever has given up by then. */
+/**
+ * When Keystone gets the request. `on-release`: when the test says so, whoever has given up by then;
+ * who has not gets the answer.
+ */
 export type CarryOut = "never" | "first" | "on-release";
 
 export type Answer =
@@ -68,7 +71,7 @@ export interface ProxiedCall {
 
 export interface FaultRule {
   readonly hits: number;
-  /** Resolves when the rule has caught that many calls. */
+  /** Resolves when that many calls were caught; with `first`, when Keystone has carried them out. */
   waitForHits(count: number): Promise<void>;
   /** Gives Keystone what `on-release` holds. @returns Keystone's statuses, in the calls' order */
   release(): Promise<number[]>;
@@ -125,6 +128,8 @@ export const faults = {
   "hang-after": { carryOut: "first", answer: { kind: "silence" } },
   /** Carried out after we gave up. */
   late: { carryOut: "on-release", answer: { kind: "silence" } },
+  /** Slow: nothing is lost, only held back. */
+  paused: { carryOut: "on-release", answer: { kind: "pass" } },
   "500-before": reply(500, keystoneFailed, { headers: json }),
   "500-after": reply(500, keystoneFailed, { headers: json, carryOut: "first" }),
   "502-before": reply(502, HTML, { headers: html }),
@@ -287,15 +292,19 @@ export async function startFaultProxy(options: { target: string }): Promise<Faul
       call.carriedOut = answer.status;
       return answer;
     };
-    if (rule) {
-      call.faulty = true;
-      if (fault.carryOut === "on-release") rule.held.push(async () => (await carryOut()).status);
-      // Hung up before it is told: whoever waits for the hit may count on it.
-      if (fault.carryOut !== "first") rule.hit();
+    if (rule) call.faulty = true;
+    if (fault.carryOut === "on-release") {
+      rule?.held.push(async () => {
+        const answer = await carryOut();
+        if (!socket.destroyed) give(fault.answer, answer, { socket, response });
+        return answer.status;
+      });
+      rule?.hit();
+      return;
     }
     if (fault.delayMs) await wait(fault.delayMs);
     const answer = fault.carryOut === "first" ? await carryOut() : undefined;
-    if (rule && fault.carryOut === "first") rule.hit();
+    rule?.hit();
     give(fault.answer, answer, { socket, response });
   }
 
