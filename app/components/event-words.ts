@@ -36,8 +36,8 @@ export function describeEvent(event: AuditEvent): string {
       return "The expired link's secrets were erased";
     case "user.initial-password-set":
       return ok
-        ? `A random initial password was set for ${who}`
-        : `Keystone refused ${who} to set a random initial password`;
+        ? `A random initial password was set by ${who}`
+        : `Keystone did not let ${who} set a random initial password`;
     case "reset.requested":
       return "A new link was asked for";
     case "reset.closed":

@@ -29,19 +29,16 @@ export function FreshLink(props: {
         />
         <CopyButton text={props.url}>Copy link</CopyButton>
       </div>
-      <p className="mt-3">
+      <div className="mt-3">
         {props.mailTo === null ? (
           "It is not mailed: hand it over yourself, and not on the way the PIN went."
-        ) : props.mail ? (
-          <>
-            Mail: <MailState mail={props.mail} verbose />
-          </>
         ) : (
           <>
-            It is being mailed to <span className="wrap-anywhere">{props.mailTo}</span>.
+            Mail to <span className="wrap-anywhere">{props.mailTo}</span>:{" "}
+            {props.mail ? <MailState mail={props.mail} /> : "being sent"}
           </>
         )}
-      </p>
+      </div>
     </div>
   );
 }

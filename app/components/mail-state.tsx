@@ -2,16 +2,11 @@ import type { LinkMail } from "../links/list-links.server";
 import { When } from "./when";
 
 /** How a link's mail stands, with the mail server's words where it did not get through. */
-export function MailState({ mail, verbose }: { mail: LinkMail | null; verbose?: boolean }) {
+export function MailState({ mail }: { mail: LinkMail | null }) {
   if (!mail) return <span className="whitespace-nowrap text-muted">Not mailed</span>;
   switch (mail.state) {
     case "sent":
-      return (
-        <span>
-          Sent {mail.sentAt ? <When at={mail.sentAt} /> : null}
-          {verbose ? <Recipient mail={mail} /> : null}
-        </span>
-      );
+      return <span>Sent {mail.sentAt ? <When at={mail.sentAt} /> : null}</span>;
     case "queued":
       return (
         <span>
@@ -23,31 +18,20 @@ export function MailState({ mail, verbose }: { mail: LinkMail | null; verbose?: 
           ) : (
             "Being sent"
           )}
-          {verbose ? <Recipient mail={mail} /> : null}
           <ServerWords mail={mail} />
         </span>
       );
     case "failed":
       return (
         <span>
-          <span className="font-medium text-bad">Failed</span>{" "}
-          {mail.attempts > 1 ? `after ${mail.attempts} tries` : null}
-          {verbose ? <Recipient mail={mail} /> : null}
+          <span className="font-medium text-bad">Failed</span>
+          {mail.attempts > 1 ? ` after ${mail.attempts} tries` : null}
           <ServerWords mail={mail} />
         </span>
       );
     case "cancelled":
       return <span className="text-muted">Not sent: the link was replaced or ended first</span>;
   }
-}
-
-function Recipient({ mail }: { mail: LinkMail }) {
-  return (
-    <>
-      {" "}
-      to <span className="wrap-anywhere">{mail.recipient}</span>
-    </>
-  );
 }
 
 function ServerWords({ mail }: { mail: LinkMail }) {

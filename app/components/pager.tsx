@@ -21,7 +21,7 @@ export function Pager(props: {
       className="flex flex-wrap items-center justify-between gap-3 px-1 pt-4 text-sm"
     >
       <p className="text-muted tabular-nums">
-        {total === 0 ? "None" : first > total ? `${total} in all` : `${first}–${last} of ${total}`}
+        {total === 0 ? null : first > total ? `${total} in all` : `${first}–${last} of ${total}`}
       </p>
       {pages > 1 || page > 1 ? (
         <ul className="flex items-center gap-2">

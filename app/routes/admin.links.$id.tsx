@@ -198,7 +198,8 @@ function LinkFacts({ link }: { link: LinkSummary }) {
           </Fact>
         ) : null}
         <Fact name="Mail">
-          <MailState mail={link.mail} verbose />
+          {link.mail ? <span className="block wrap-anywhere">{link.mail.recipient}</span> : null}
+          <MailState mail={link.mail} />
         </Fact>
         <Fact name="Issued">
           <When at={link.issuedAt} />

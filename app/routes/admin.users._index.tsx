@@ -1,7 +1,8 @@
-import type { LoaderFunctionArgs, MetaFunction } from "@remix-run/node";
-import { Form, Link, useLoaderData } from "@remix-run/react";
+import { data, type LoaderFunctionArgs, type MetaFunction } from "@remix-run/node";
+import { Form, Link, useLoaderData, useSearchParams } from "@remix-run/react";
 import { Empty, PageHeading } from "../components/console-page";
 import { Notice } from "../components/notice";
+import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
 import { isRowId } from "../components/row-id";
 import { StatusBadge, UserBadge } from "../components/status-badge";
@@ -11,6 +12,8 @@ import { type FoundUser, findUsers } from "../links/find-users.server";
 import { getRequest } from "../requests/handle-requests.server";
 
 const MOST_USERS = 50;
+
+export const headers = pageHeaders;
 
 export const meta: MetaFunction = ({ matches }) => pageTitle("Users", matches);
 
@@ -35,14 +38,15 @@ export async function loader(args: LoaderFunctionArgs) {
     ),
   ]);
   const shared = { search, domainId, request: request?.state === "open" ? request : null };
-  return answer.ok
-    ? { ...shared, ...answer.value }
-    : { ...shared, domains: [], trouble: answer.message };
+  if (answer.ok) return data({ ...shared, ...answer.value }, { status: 200 });
+  const status = answer.reason === "forbidden" ? 403 : 503;
+  return data({ ...shared, domains: [], trouble: answer.message }, { status });
 }
 
 export default function Users() {
   const page = useLoaderData<typeof loader>();
   const { search, domainId, domains, request } = page;
+  const [params] = useSearchParams();
   return (
     <>
       <PageHeading below="Pick the user you want to hand an account to.">Users</PageHeading>
@@ -93,7 +97,10 @@ export default function Users() {
       <div className="mt-4">
         {"trouble" in page ? (
           <Notice tone="bad" heading="The users cannot be shown" announce>
-            {page.trouble}
+            {page.trouble}{" "}
+            <Link className="link" to={`?${params}`}>
+              Try again
+            </Link>
           </Notice>
         ) : (
           <UserList users={page.users} truncated={page.truncated} requestId={request?.id} />
