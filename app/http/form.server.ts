@@ -6,7 +6,8 @@ import { requireSameOrigin } from "./same-origin.server";
  * What every action of a page begins with: the origin is checked, the form is read, no more than
  * 64 KiB of it.
  *
- * @throws {Response} 403 from another site, 413 too large, 415 not a form, 400 not UTF-8
+ * @throws {Response} 403 from another site, 413 too large, 415 not a form, 400 not UTF-8 or cut
+ *   short
  */
 export async function readForm({ request, context }: ActionFunctionArgs): Promise<URLSearchParams> {
   await requireSameOrigin(request, context);
@@ -23,5 +24,7 @@ export async function readForm({ request, context }: ActionFunctionArgs): Promis
       status: 413,
       statusText: "Content Too Large",
     });
-  throw new Response("This form is not UTF-8 text.", { status: 400, statusText: "Bad Request" });
+  const words =
+    body.reason === "not-utf8" ? "This form is not UTF-8 text." : "This form did not come whole.";
+  throw new Response(words, { status: 400, statusText: "Bad Request" });
 }

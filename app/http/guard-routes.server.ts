@@ -27,8 +27,6 @@ export function guardRoutes(
       try {
         return await withinDeadline(handler, args, options.deadlineSeconds);
       } catch (error) {
-        // A client that goes away in the middle of its body is a lost connection too, but not ours.
-        if (args.request.signal.aborted) throw error;
         if (!isDatabaseOutage(error) && !(error instanceof DeadlineError)) throw error;
         const { services, requestId } = args.context;
         services.log.error("request.failed", {

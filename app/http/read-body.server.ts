@@ -3,10 +3,12 @@ export const MAX_BODY_BYTES = 64 * 1024;
 
 export type BodyResult =
   | { ok: true; text: string }
-  | { ok: false; reason: "too-large" | "not-utf8" };
+  | { ok: false; reason: "too-large" | "not-utf8" | "cut-short" };
 
 /**
- * Reads a body, whatever its Content-Length claims, and stops at the limit.
+ * Reads a body, whatever its Content-Length claims, and stops at the limit. A client that goes away in
+ * the middle, or is hung up on for being slow, is an outcome like others: its error is Node's
+ * ECONNRESET, and would pass for a database's.
  *
  * @returns the body as text; empty where there is none
  */
@@ -17,7 +19,9 @@ export async function readBody(request: Request): Promise<BodyResult> {
   let bytes = 0;
   const reader = request.body?.getReader();
   while (reader) {
-    const { done, value } = await reader.read();
+    const read = await reader.read().catch(() => undefined);
+    if (!read) return { ok: false, reason: "cut-short" };
+    const { done, value } = read;
     if (done) break;
     bytes += value.byteLength;
     if (bytes > MAX_BODY_BYTES) {

@@ -89,10 +89,11 @@ async function readRequest(
   context: AppLoadContext,
 ): Promise<{ pin?: string; password?: string } | Response> {
   const read = await readBody(request);
-  if (!read.ok)
-    return read.reason === "too-large"
-      ? keystoneError(413, "The body may hold at most 64 KiB.")
-      : keystoneError(400, "The body is not UTF-8 text.");
+  if (!read.ok) {
+    if (read.reason === "too-large") return keystoneError(413, "The body may hold at most 64 KiB.");
+    const isCut = read.reason === "cut-short";
+    return keystoneError(400, `The body ${isCut ? "did not come whole" : "is not UTF-8 text"}.`);
+  }
   let json: unknown = {};
   try {
     if (read.text.trim() !== "") json = JSON.parse(read.text);

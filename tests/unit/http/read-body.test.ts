@@ -109,6 +109,14 @@ describe("a body", () => {
     expect(sent.request.body?.locked).toBe(false);
   });
 
+  it("that breaks off is no failure of ours", async () => {
+    function* brokenOff() {
+      yield filler(10);
+      throw Object.assign(new Error("aborted"), { code: "ECONNRESET" });
+    }
+    expect(await readBody(send(brokenOff()).request)).toEqual({ ok: false, reason: "cut-short" });
+  });
+
   it("is refused where it is not UTF-8", async () => {
     for (const bytes of [[0xff], [0xc3], [0xed, 0xa0, 0x80], [0x61, 0xfe, 0x61], [0xc0, 0x80]])
       expect(await readBody(send([Uint8Array.from(bytes)]).request)).toEqual({
