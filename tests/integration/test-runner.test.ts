@@ -1,0 +1,28 @@
+import { spawnSync } from "node:child_process";
+import path from "node:path";
+import process from "node:process";
+import { describe, expect, it } from "vitest";
+
+/** `npm test`, as it is called in CI: without standard input. */
+function runTests(...words: string[]): { code: number | null; lines: string[] } {
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [path.resolve(import.meta.dirname, "../run.mjs"), ...words],
+    { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, CI: "true" } },
+  );
+  return { code: status, lines: stdout.trimEnd().split("\n") };
+}
+
+describe("npm test", () => {
+  it("closes on the numbers of tests", () => {
+    const { code, lines } = runTests("unit", "find-secrets");
+    expect(lines.at(-1)).toMatch(/^\d+ passed, 0 failed$/);
+    expect(code).toBe(0);
+  });
+
+  it("takes a run without any test for a failure", () => {
+    const { code, lines } = runTests("unit", "no-file-has-this-in-its-path");
+    expect(lines.at(-1)).toBe("0 passed, 1 failed");
+    expect(code).toBe(1);
+  });
+});
