@@ -396,15 +396,28 @@ export async function revokeLink(db: Queryable, id: string): Promise<LinkRow | u
   return row;
 }
 
-/** Before an administrator's new random password is set: the pending link must survive a crash. */
+/**
+ * Before a password is sent that may come into force: the pending link must survive a crash.
+ *
+ * @param note.claimId only as long as this claim holds; any time when left out
+ * @returns whether it was written
+ */
 export async function noteAttempts(
   db: Queryable,
-  { id, sealedAttempts }: { id: string; sealedAttempts: Buffer },
-): Promise<void> {
-  await db
+  note: { id: string; claimId?: string; sealedAttempts: Buffer | null },
+): Promise<boolean> {
+  const rows = await db
     .update(links)
-    .set({ sealedAttempts, attemptedAt: sql`clock_timestamp()` })
-    .where(and(eq(links.id, id), eq(links.state, "pending")));
+    .set({ sealedAttempts: note.sealedAttempts, attemptedAt: sql`clock_timestamp()` })
+    .where(
+      and(
+        eq(links.id, note.id),
+        eq(links.state, "pending"),
+        note.claimId === undefined ? undefined : eq(links.claimId, note.claimId),
+      ),
+    )
+    .returning({ id: links.id });
+  return rows.length === 1;
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   findLink,
   findLinkByToken,
   giveAttemptBack,
+  noteAttempts,
   releaseClaim,
 } from "../../db/links.store";
 import { cancelQueuedMails } from "../../db/mails.store";
@@ -23,6 +24,7 @@ import type { LinkToken } from "./link-token.server";
 import { findPasswordProblem, type PasswordProblem } from "./password-rules";
 import { isPin, matchesPin } from "./pin.server";
 import {
+  KEPT_ATTEMPTS,
   openAttempts,
   openPassword,
   type PasswordAttempt,
@@ -62,9 +64,12 @@ export type RedeemResult =
   | { ok: false; reason: "needs-administrator"; problem: LinkProblem }
   | { ok: false; reason: "keystone-unavailable"; retryAfterSeconds: number };
 
-/** Four calls can follow one another (set, ask, set, ask); after that this process is taken for dead. */
+/**
+ * Six calls can follow one another: set, ask about each of three earlier passwords, set, ask. After that
+ * this process is taken for dead.
+ */
 export const leaseSecondsFor = (keystoneTimeoutSeconds: number) =>
-  Math.max(60, 4 * keystoneTimeoutSeconds + 20);
+  Math.max(60, 6 * keystoneTimeoutSeconds + 10);
 
 const RETRY_AFTER_SECONDS = 10;
 
@@ -148,7 +153,6 @@ async function openWithPin(
       return { ok: false, reason: "expired" };
     }
     const unsettled = openAttempts(vault, row.userId, row.sealedAttempts);
-    const attempts = [...unsettled, { by: "user", password: request.password } as const];
     const claim: Claim = {
       id: row.id,
       claimId: randomUUID(),
@@ -160,7 +164,10 @@ async function openWithPin(
       id: claim.id,
       claimId: claim.claimId,
       leaseSeconds: leaseSecondsFor(config.keystone.timeoutSeconds),
-      sealedAttempts: sealAttempts(vault, row.userId, attempts),
+      // Where there is no room for it, it is not sent before there is: see `settle`.
+      sealedAttempts: hasRoomFor(unsettled, request.password)
+        ? sealAttempts(vault, row.userId, withAttempt(unsettled, request.password))
+        : row.sealedAttempts,
     });
     return claimed ? { ok: true, claim } : { ok: false, reason: "in-progress" };
   });
@@ -170,7 +177,18 @@ async function openWithPin(
 type Settled =
   | { is: "set" }
   | { is: "refused"; outcome: Exclude<ChangePasswordOutcome, { ok: true }>; current: string }
-  | { is: "unknown"; retryAfterSeconds: number };
+  /** `unsettled`: the passwords that may be in force, or come into force. */
+  | { is: "unknown"; retryAfterSeconds: number; unsettled: readonly PasswordAttempt[] }
+  /** The claim was lost before anything was sent. */
+  | { is: "superseded" };
+
+const hasRoomFor = (unsettled: readonly PasswordAttempt[], password: string) =>
+  unsettled.length < KEPT_ATTEMPTS || unsettled.some((one) => one.password === password);
+
+const withAttempt = (unsettled: readonly PasswordAttempt[], password: string) => [
+  ...unsettled.filter((one) => one.password !== password),
+  { by: "user", password } as const,
+];
 
 async function setPassword(
   context: LinkContext,
@@ -181,12 +199,14 @@ async function setPassword(
   const settled = await settle(context, claim, password, origin);
   if (settled.is === "set") return completeRedemption(context, claim, origin);
 
+  if (settled.is === "superseded") return { ok: false, reason: "superseded" };
+
   const { vault, db } = context;
   if (settled.is === "unknown") {
     // The claim goes back, so that the user can try again at once; the typed password stays, sealed,
     // because Keystone may still carry the change out.
-    const attempts = [...claim.unsettled, { by: "user", password } as const];
-    await releaseClaim(db, claim, { sealedAttempts: sealAttempts(vault, claim.userId, attempts) });
+    const sealedAttempts = sealAttempts(vault, claim.userId, settled.unsettled);
+    await releaseClaim(db, claim, { sealedAttempts });
     return unavailable(context, claim, settled.retryAfterSeconds, origin);
   }
 
@@ -222,7 +242,8 @@ const problemOf = {
 /**
  * One call where all is well. A lost answer is followed by one question: is the typed password in
  * force? And where the initial password is refused while an earlier answer was lost, the earlier
- * passwords are asked about, because one of them may be in force, however late it got there.
+ * passwords are asked about, because one of them may be in force, however late it got there. Where one
+ * more lost answer would push out the oldest of them, they are asked about first.
  */
 async function settle(
   context: LinkContext,
@@ -230,36 +251,45 @@ async function settle(
   password: string,
   origin: Origin,
 ): Promise<Settled> {
-  const { keystone } = context;
+  const { db, vault, keystone } = context;
   const { userId } = claim;
   const requestId = origin.requestId;
   const change = (originalPassword: string) =>
     changePassword(keystone, { userId, originalPassword, password, requestId });
+  const ask = (typed: string) =>
+    isPasswordAccepted(keystone, { userId, password: typed, requestId });
 
+  let { unsettled } = claim;
   let current = claim.initialPassword;
-  let outcome = await change(current);
-  if (!outcome.ok && outcome.reason === "wrong-original") {
+  let outcome = hasRoomFor(unsettled, password) ? await change(current) : undefined;
+  if (!outcome || (!outcome.ok && outcome.reason === "wrong-original")) {
     for (const earlier of [...claim.unsettled].reverse()) {
-      const answer = await isPasswordAccepted(keystone, {
-        userId,
-        password: earlier.password,
-        requestId,
-      });
-      if (answer === "unknown") return { is: "unknown", retryAfterSeconds: RETRY_AFTER_SECONDS };
+      const answer = await ask(earlier.password);
+      if (answer === "unknown")
+        return { is: "unknown", retryAfterSeconds: RETRY_AFTER_SECONDS, unsettled };
       if (answer === "refused") continue;
       if (earlier.password === password) return { is: "set" };
       current = earlier.password;
-      outcome = await change(current);
+      unsettled = [earlier];
+      outcome = undefined;
       break;
+    }
+    if (!outcome) {
+      // Not in force, the oldest cannot be on its way any more.
+      if (!hasRoomFor(unsettled, password)) unsettled = unsettled.slice(1);
+      const sealedAttempts = sealAttempts(vault, userId, withAttempt(unsettled, password));
+      if (!(await noteAttempts(db, { ...claim, sealedAttempts }))) return { is: "superseded" };
+      outcome = await change(current);
     }
   }
   if (outcome.ok) return { is: "set" };
   if (outcome.reason !== "unavailable" || !outcome.mayHaveHappened)
     return { is: "refused", outcome, current };
 
+  const answer = await ask(password);
+  if (answer === "accepted") return { is: "set" };
   const retryAfterSeconds = outcome.retryAfterSeconds ?? RETRY_AFTER_SECONDS;
-  const answer = await isPasswordAccepted(keystone, { userId, password, requestId });
-  return answer === "accepted" ? { is: "set" } : { is: "unknown", retryAfterSeconds };
+  return { is: "unknown", retryAfterSeconds, unsettled: withAttempt(unsettled, password) };
 }
 
 /** Completes the row, erases its secrets and tells the user by mail, all or nothing. */
@@ -275,9 +305,10 @@ export async function completeRedemption(
       tx,
       userEvent(about, origin, "link.redeemed", completed ? "ok" : "superseded"),
     );
+    if (!completed) return undefined;
     // A link still in the outbox opens nothing any more.
     await cancelQueuedMails(tx, { linkId: claim.id, template: "link" });
-    if (completed?.mailTo)
+    if (completed.mailTo)
       await enqueueMail(tx, context.vault, {
         template: "password-set",
         recipient: completed.mailTo,

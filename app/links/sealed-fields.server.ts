@@ -10,7 +10,7 @@ export interface PasswordAttempt {
 }
 
 /** Each costs a failed sign-in to ask about; older ones cannot be on their way any more. */
-const KEPT_ATTEMPTS = 3;
+export const KEPT_ATTEMPTS = 3;
 
 const passwordOf = (userId: string): SealedFor => ({
   column: "links.sealed_password",
