@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { claimLink, findLink, findUnsettledLinks, releaseClaim } from "../../db/links.store";
 import { isPasswordAccepted } from "../keystone/identity.server";
+import { describeError } from "../log.server";
+import { VaultError } from "../vault/vault.server";
 import type { LinkContext } from "./link-context.server";
 import { completeRedemption, leaseSecondsFor } from "./redeem-link.server";
 import { openAttempts, sealPassword } from "./sealed-fields.server";
@@ -36,7 +38,13 @@ export async function settleLinks(
     const claimId = randomUUID();
     const leaseSeconds = leaseSecondsFor(config.keystone.timeoutSeconds);
     if (!(await claimLink(db, { id, claimId, leaseSeconds }))) continue;
-    if (await settleLink(context, { id, claimId })) completed++;
+    try {
+      if (await settleLink(context, { id, claimId })) completed++;
+    } catch (error) {
+      if (!(error instanceof VaultError)) throw error;
+      // Sealed with a key that is missing: no reason to leave the others waiting.
+      context.log.error("link.settle-failed", { linkId: id, error: describeError(error) });
+    }
   }
   return { asked: unsettled.length, completed };
 }
