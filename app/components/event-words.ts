@@ -35,6 +35,8 @@ export function describeEvent(event: AuditEvent): string {
     case "link.secrets-purged":
       return "The expired link's secrets were erased";
     case "user.initial-password-set":
+      if (event.outcome === "unknown")
+        return `A random initial password may have been set by ${who}: Keystone's answer was lost`;
       return ok
         ? `A random initial password was set by ${who}`
         : `Keystone did not let ${who} set a random initial password`;

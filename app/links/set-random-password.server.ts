@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import { recordEvent } from "../../db/audit-events.store";
 import { findLinkOfUser, noteAttempts } from "../../db/links.store";
+import { isKeystoneError } from "../keystone/errors.server";
 import { type SetUserPasswordOutcome, setUserPassword } from "../keystone/identity.server";
 import type { Admin, LinkContext, Origin } from "./link-context.server";
 import { openAttempts, sealAttempts } from "./sealed-fields.server";
@@ -43,22 +44,30 @@ export async function setRandomPassword(
 ): Promise<SetRandomPasswordResult> {
   const password = createRandomPassword();
   await keepPendingLinkUsable(context, userId, password);
-  const outcome = await setUserPassword(context.keystone, {
-    token: adminToken,
-    userId,
-    password,
-    requestId: origin.requestId,
-  });
-  await recordEvent(context.db, {
-    action: "user.initial-password-set",
-    actorKind: "admin",
-    actorId: admin.userId,
-    actorName: admin.userName,
-    userId,
-    outcome: outcome.ok ? "ok" : outcome.reason,
-    clientAddress: origin.clientAddress,
-    requestId: origin.requestId,
-  });
+  const record = (outcome: string) =>
+    recordEvent(context.db, {
+      action: "user.initial-password-set",
+      actorKind: "admin",
+      actorId: admin.userId,
+      actorName: admin.userName,
+      userId,
+      outcome,
+      clientAddress: origin.clientAddress,
+      requestId: origin.requestId,
+    });
+  let outcome: SetUserPasswordOutcome;
+  try {
+    outcome = await setUserPassword(context.keystone, {
+      token: adminToken,
+      userId,
+      password,
+      requestId: origin.requestId,
+    });
+  } catch (error) {
+    if (isKeystoneError(error) && error.mayHaveHappened) await record("unknown");
+    throw error;
+  }
+  await record(outcome.ok ? "ok" : outcome.reason);
   return outcome.ok ? { ok: true, password } : outcome;
 }
 
