@@ -421,12 +421,16 @@ describe.runIf(provided)("redeeming a link", () => {
     it("is superseded by a renewal with another password, and the new link stays pending", async () => {
       const link = await stage.issue();
       const { userId, pin } = link;
+      const mailTo = `${newPassword()}@example.org`;
       let renewed: Awaited<ReturnType<typeof stage.issue>> | undefined;
       const { result, password } = await redeemWhile(link, async () => {
-        renewed = await stage.issue({ userId, pin, initialPassword: newPassword() });
+        renewed = await stage.issue({ userId, pin, initialPassword: newPassword(), mailTo });
       });
       expect(result).toEqual({ ok: false, reason: "superseded" });
       expect(await stage.row(link)).toMatchObject({ state: "pending", claim_id: null });
+      expect(await mailsTo(mailTo)).toEqual([
+        expect.objectContaining({ template: "link", state: "queued" }),
+      ]);
       // The administrator said which password is in force; here it is not, so they are asked again.
       if (!renewed) throw new Error("not renewed");
       expect(await stage.redeem(renewed, newPassword())).toMatchObject({
