@@ -70,8 +70,11 @@ export async function forgiveSignIn(
 /** Hashed, because people type passwords into the name field, and to bound its length. */
 const accountKey = ({ userName, domainName }: { userName: string; domainName: string }) =>
   createHash("sha256")
-    .update(JSON.stringify([domainName.toLowerCase(), userName.toLowerCase()]))
+    .update(JSON.stringify([foldName(domainName), foldName(userName)]))
     .digest("base64url");
+
+/** To a Keystone on MySQL, whose names know no case and no accents, all these are one account. */
+const foldName = (name: string) => name.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
 function refuseBeyond(result: RateLimitResult): void {
   if (result.ok) return;
