@@ -170,7 +170,7 @@ function Outcome({ answer, link }: { answer: Answer | undefined; link: LinkSumma
 function LinkFacts({ link }: { link: LinkSummary }) {
   const ended = link.completedAt ?? link.revokedAt;
   return (
-    <section className="card" aria-label="The link">
+    <section className="card" aria-label="State of the link">
       <Facts>
         <Fact name="Status">
           <span className="flex flex-wrap items-center gap-2">

@@ -1,0 +1,176 @@
+import { randomBytes } from "node:crypto";
+import type { BrowserStack } from "../support/browser-stack";
+import { expect, test } from "../support/browser-test";
+import { testPasswordRegexDescription } from "../support/real-keystone";
+
+/** @returns the path of a link issued by a script */
+async function linkOf(stack: BrowserStack, pin: string): Promise<string> {
+  const name = `portal-${randomBytes(5).toString("hex")}`;
+  const password = `Created1-${randomBytes(9).toString("base64url")}`;
+  const { id } = await stack.admin.createUser({ name, password, email: `${name}@example.org` });
+  await stack.noteSecret("password of creation", password);
+  const answer = await fetch(`${stack.url}/token/${id}`, {
+    method: "PUT",
+    headers: { "X-Auth-Token": await stack.admin.token(), "Content-Type": "application/json" },
+    body: JSON.stringify({ pin, password }),
+  });
+  expect(answer.status).toBe(200);
+  const token = await answer.text();
+  await stack.noteSecret("link token", token);
+  await stack.noteSecret("PIN", pin);
+  const path = `/?token=${token}`;
+  // The password rules are fetched behind the answer of PUT.
+  await expect
+    .poll(async () => (await fetch(stack.url + path)).text())
+    .toContain(testPasswordRegexDescription);
+  return path;
+}
+
+async function ownPassword(stack: BrowserStack): Promise<string> {
+  const password = `Own portal pass 1 ${randomBytes(6).toString("hex")}`;
+  await stack.noteSecret("user's own password", password);
+  return password;
+}
+
+test("the portal loads no React, and the strength hint only when somebody types", async ({
+  page,
+  stack,
+}) => {
+  const path = await linkOf(stack, "4826");
+  const scripts: string[] = [];
+  page.on("request", (request) => {
+    if (request.resourceType() === "script") scripts.push(new URL(request.url()).pathname);
+  });
+  await page.goto(path);
+  await expect(page.getByRole("button", { name: "Show the passwords" })).toBeVisible();
+  expect(scripts).toEqual([expect.stringMatching(/^\/assets\/portal-/)]);
+  await page.getByLabel("New password", { exact: true }).fill("password");
+  await expect(
+    page.getByText("Easy to guess: it is one of the most used passwords."),
+  ).toBeVisible();
+  expect(scripts.at(-1)).toMatch(/^\/assets\/strength-/);
+  for (const other of ["/reset", "/", "/nowhere"]) {
+    scripts.length = 0;
+    await page.goto(other);
+    expect(scripts, other).toEqual([]);
+  }
+});
+
+test("rules are ticked off while typing, and the browser sends no password that breaks them", {
+  tag: "@phone",
+}, async ({ page, stack }) => {
+  const path = await linkOf(stack, "5937");
+  const own = await ownPassword(stack);
+  await page.goto(path);
+  const posted: string[] = [];
+  page.on("request", (request) => {
+    if (request.method() === "POST") posted.push(request.url());
+  });
+  const password = page.getByLabel("New password", { exact: true });
+  const again = page.getByLabel("New password again");
+  const policy = page.locator("[data-rule=policy]");
+
+  await page.getByLabel("PIN").fill("5937");
+  await password.fill("short");
+  // Half typed is not wrong yet; left, it is.
+  await expect(policy).not.toHaveAttribute("data-met");
+  await again.fill("shor");
+  await expect(policy).toHaveAttribute("data-met", "no");
+  await expect(policy).toContainText("(not yet)");
+  await password.fill(own);
+  await expect(policy).toHaveAttribute("data-met", "yes");
+  await password.fill("é".repeat(37));
+  await expect(page.locator("[data-rule=length]")).toHaveAttribute("data-met", "no");
+
+  await password.fill(own);
+  await again.fill(`${own}!`);
+  await expect(page.locator("[data-rule=match]")).toHaveAttribute("data-met", "no");
+  await page.getByRole("button", { name: "Set password" }).click();
+  expect(posted).toEqual([]);
+  await again.fill(own);
+  await expect(page.locator("[data-rule=match]")).toHaveAttribute("data-met", "yes");
+  await page.getByRole("button", { name: "Set password" }).click();
+  await expect(page.getByRole("heading", { name: "Password set" })).toBeVisible();
+  // Nothing but the origin: the token went in the form.
+  expect(posted).toEqual([`${stack.url}/`]);
+});
+
+test("what is shown can be hidden, and is hidden before it is sent", async ({ page, stack }) => {
+  const path = await linkOf(stack, "6048");
+  const own = await ownPassword(stack);
+  await page.goto(path);
+  const password = page.getByLabel("New password", { exact: true });
+  const again = page.getByLabel("New password again");
+  const show = page.getByRole("button", { name: "Show the passwords" });
+  await page.getByLabel("PIN").fill("6048");
+  await password.fill(own);
+  await again.fill(own);
+  await show.click();
+  await expect(show).toHaveAttribute("aria-pressed", "true");
+  await expect(password).toHaveAttribute("type", "text");
+  await expect(again).toHaveAttribute("type", "text");
+  await show.click();
+  await expect(password).toHaveAttribute("type", "password");
+  await show.click();
+
+  const sent: unknown[] = [];
+  await page.exposeFunction("tell", (what: unknown) => sent.push(what));
+  // Added last, so it sees what the page's own script has made of the form.
+  await page.locator("form").evaluate((form: HTMLFormElement) => {
+    form.addEventListener("submit", () => {
+      const button = form.querySelector<HTMLButtonElement>("button[type=submit]");
+      const types = [...form.querySelectorAll("input[name*=password]")].map(
+        (input) => (input as HTMLInputElement).type,
+      );
+      const { tell } = window as unknown as { tell(what: unknown): void };
+      tell({ words: button?.textContent, disabled: button?.disabled, types });
+    });
+  });
+  await page.getByRole("button", { name: "Set password" }).click();
+  await expect(page.getByRole("heading", { name: "Password set" })).toBeVisible();
+  expect(sent).toEqual([
+    { words: "Setting your password…", disabled: true, types: ["password", "password"] },
+  ]);
+});
+
+test("whoever reloads the page learns how to get back to it", { tag: "@phone" }, async ({
+  page,
+  stack,
+}) => {
+  const path = await linkOf(stack, "7159");
+  await page.goto(path);
+  await expect(page).toHaveURL(`${stack.url}/`);
+  const answer = await page.reload();
+  expect(answer?.status()).toBe(404);
+  await expect(page.getByRole("heading", { name: "Open the link in your mail" })).toBeVisible();
+  await page.goto(path);
+  await expect(page.getByLabel("PIN")).toBeVisible();
+});
+
+test.describe("without JavaScript", () => {
+  test.use({ javaScriptEnabled: false });
+
+  test("no control stands on the portal that would do nothing", { tag: "@phone" }, async ({
+    page,
+    stack,
+  }) => {
+    await page.goto(await linkOf(stack, "8260"));
+    await expect(page.getByRole("button")).toHaveText(["Set password"]);
+  });
+
+  test("a request for a new link keeps what was typed, save the PIN", async ({ page, stack }) => {
+    await stack.noteSecret("PIN", "9371");
+    await page.goto("/reset");
+    await page.getByLabel("User name").fill("newcomer");
+    await page.getByLabel("E-mail", { exact: true }).fill("newcomer@example.org");
+    await page.getByLabel("E-mail again").fill("other@example.org");
+    await page.getByLabel("PIN").fill("9371");
+    await page.getByRole("button", { name: "Send request" }).click();
+    await expect(page.getByRole("alert")).toBeFocused();
+    await expect(page.locator("#confirm_email-error")).toContainText("not the same");
+    await expect(page.getByLabel("User name")).toHaveValue("newcomer");
+    await expect(page.getByLabel("E-mail", { exact: true })).toHaveValue("newcomer@example.org");
+    await expect(page.getByLabel("E-mail again")).toHaveValue("other@example.org");
+    await expect(page.getByLabel("PIN")).toHaveValue("");
+  });
+});
