@@ -45,10 +45,13 @@ function addressOf(target: string, publicUrl: URL): URL | undefined {
   return path.startsWith("/") && URL.canParse(address) ? new URL(address) : undefined;
 }
 
-/** What cannot be decoded, Remix writes to standard error; control characters, no database takes. */
+/**
+ * What cannot be decoded, Remix writes to standard error; control characters, no database takes; and
+ * with a backslash in front, React Router takes the rest for a host, and fails on most.
+ */
 function isReadable(path: string): boolean {
   try {
-    return !/\p{Cc}/u.test(decodeURIComponent(path));
+    return !/\p{Cc}|^\/\\/u.test(decodeURIComponent(path));
   } catch {
     return false;
   }
