@@ -1,0 +1,587 @@
+import { randomUUID } from "node:crypto";
+import process from "node:process";
+import postgres from "postgres";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { type PostgresProxy, startPostgresProxy } from "../support/postgres-proxy";
+import { ask, type RawAnswer, type RawRequest } from "../support/raw-http";
+import { type Stack, startStack } from "../support/stack";
+
+const isLong = process.env.SETPASS_LONG === "1";
+const FORM: [string, string] = ["Content-Type", "application/x-www-form-urlencoded"];
+const LIMIT_PER_MINUTE = 5;
+
+/** Somebody at an address of 127.0.0.0/8, or at whichever the system picks. */
+interface Sender {
+  from?: string;
+  headers?: [string, string][];
+}
+
+/** A stack with what these tests ask of it. */
+class Site {
+  readonly sql: postgres.Sql;
+  #users = 0;
+  #adminToken: Promise<string> | undefined;
+
+  constructor(readonly stack: Stack) {
+    this.sql = postgres(stack.databaseUrl, { max: 2, onnotice: () => {} });
+  }
+
+  send(request: RawRequest, { from, headers = [] }: Sender = {}): Promise<RawAnswer> {
+    const { port } = this.stack.server;
+    const all = [...(request.headers ?? []), ...headers];
+    return ask({ ...request, headers: all }, { port, from, timeoutMs: 30_000 });
+  }
+
+  get = (target: string, sender?: Sender) => this.send({ target }, sender);
+
+  post(target: string, fields: Record<string, string>, sender?: Sender): Promise<RawAnswer> {
+    const body = new URLSearchParams(fields).toString();
+    return this.send({ method: "POST", target, headers: [FORM], body }, sender);
+  }
+
+  signIn(userName: string, password: string, sender?: Sender, domain = "Default") {
+    const fields = { user_name: userName, password, domain };
+    return this.post("/admin/sign-in", fields, sender);
+  }
+
+  signInAsAdmin(sender?: Sender): Promise<RawAnswer> {
+    const { adminUserName, adminPassword } = this.stack.keystone;
+    return this.signIn(adminUserName, adminPassword, sender);
+  }
+
+  /** @param json what PUT gets; the answer is asked for as JSON where `sender` says so */
+  async put(userId: string, json: unknown, { from, headers = [] }: Sender = {}) {
+    this.#adminToken ??= this.stack.keystone.token();
+    const token: [string, string] = ["X-Auth-Token", await this.#adminToken];
+    const body = JSON.stringify(json);
+    const target = `/token/${userId}`;
+    return this.send({ method: "PUT", target, body, headers: [token] }, { from, headers });
+  }
+
+  /** A user of Keystone's with a link. */
+  async issue(pin = "4071"): Promise<{ userId: string; name: string; token: string; pin: string }> {
+    this.#users += 1;
+    const name = `user-${this.#users}`;
+    const { id } = await this.stack.keystone.createUser({ name, password: "Initial-1" });
+    const answer = await this.put(id, { pin, password: "Initial-1" });
+    expect(answer.status).toBe(200);
+    return { userId: id, name, token: answer.body, pin };
+  }
+
+  redeem(token: string, pin: string, password: string, sender?: Sender): Promise<RawAnswer> {
+    return this.post(`/?token=${token}`, { pin, password, confirm_password: password }, sender);
+  }
+
+  /** Every table's rows, counted. */
+  async countRows(): Promise<Record<string, number>> {
+    const tables = await this.sql<{ name: string }[]>`
+      select tablename as name from pg_tables where schemaname = 'public' order by 1`;
+    const counts: Record<string, number> = {};
+    for (const { name } of tables) {
+      const [row] = await this.sql<[{ rows: number }]>`
+        select count(*)::int as rows from ${this.sql(name)}`;
+      counts[name] = row.rows;
+    }
+    return counts;
+  }
+
+  /** Time goes by for the limits. */
+  async endWindows(): Promise<void> {
+    await this.sql`update rate_limits set expire = now() - interval '1 second'`;
+  }
+
+  async stop(): Promise<void> {
+    await this.sql.end({ timeout: 5 });
+    await this.stack.stop();
+  }
+}
+
+async function startSite(env: Record<string, string> = {}): Promise<Site> {
+  return new Site(
+    await startStack({ keystone: "sandbox", postgresUrl: inject("postgresUrl"), env }),
+  );
+}
+
+/** Prints what a test tried and how much of it held. */
+function tell(what: string, tried: number, held: number): void {
+  process.stdout.write(`abuse: ${what}: ${tried} tried, ${held} held\n`);
+  expect(held).toBe(tried);
+}
+
+const setsCookie = ({ headers }: RawAnswer) => headers["set-cookie"] !== undefined;
+const cookieOf = ({ headers }: RawAnswer) => headers["set-cookie"]?.[0]?.split(";")[0] ?? "";
+const retryAfter = ({ headers }: RawAnswer) => Number(headers["retry-after"]?.[0]);
+
+describe("a limit by address", () => {
+  let site: Site;
+  let proxy: PostgresProxy;
+
+  beforeAll(async () => {
+    site = await startSite({ RATE_LIMIT_PER_MINUTE: String(LIMIT_PER_MINUTE) });
+    proxy = await startPostgresProxy({ target: site.stack.databaseUrl });
+  });
+
+  afterAll(async () => {
+    await proxy?.stop();
+    await site?.stop();
+  });
+
+  const forms: ((sender: Sender) => Promise<RawAnswer>)[] = [
+    (sender) => site.redeem(randomUUID(), "0000", "Own-password-1", sender),
+    (sender) => site.post("/reset", { name: "x" }, sender),
+    (sender) => site.signIn("nobody", "wrong", sender),
+    (sender) => site.post("/reset.data", { name: "x" }, sender),
+    (sender) => site.post("/admin/sign-in.data", {}, sender),
+  ];
+
+  it("counts every anonymous form together, outlives a restart, and ends with its minute", async () => {
+    const held: boolean[] = [];
+    const flooder = { from: "127.0.0.21" };
+    for (const send of forms.slice(0, LIMIT_PER_MINUTE))
+      held.push((await send(flooder)).status !== 429);
+    for (const send of forms) {
+      const answer = await send(flooder);
+      held.push(answer.status === 429 && retryAfter(answer) >= 1 && retryAfter(answer) <= 60);
+    }
+    await site.stack.server.restart();
+    for (const send of forms) held.push((await send(flooder)).status === 429);
+    const link = await site.issue();
+    // Refused before anything is looked at: also with the right PIN and the right password.
+    held.push((await site.redeem(link.token, link.pin, "Own-password-1", flooder)).status === 429);
+    const signIn = await site.signInAsAdmin(flooder);
+    held.push(signIn.status === 429 && !setsCookie(signIn));
+    for (const send of forms) held.push((await send({ from: "127.0.0.22" })).status !== 429);
+    await site.endWindows();
+    held.push((await site.redeem(link.token, link.pin, "Own-password-1", flooder)).status === 200);
+    tell("the limit by address", held.length, held.filter(Boolean).length);
+  });
+
+  it("cannot be dodged by saying that one is somebody else", async () => {
+    const held: boolean[] = [];
+    const from = "127.0.0.23";
+    const names = [
+      "X-Forwarded-For",
+      "X-Real-IP",
+      "Forwarded",
+      "CF-Connecting-IP",
+      "True-Client-IP",
+    ];
+    for (let index = 0; index < 5 * LIMIT_PER_MINUTE; index++) {
+      const headers = names.map((name): [string, string] => [
+        name,
+        name === "Forwarded" ? `for=192.0.2.${index}` : `192.0.2.${index}`,
+      ]);
+      const answer = await site.post("/reset", { name: "x" }, { from, headers });
+      held.push((answer.status === 429) === index >= LIMIT_PER_MINUTE);
+    }
+    tell("forged addresses against the limit", held.length, held.filter(Boolean).length);
+  });
+
+  it("fails closed: without its database nobody is let in, and afterwards everybody", async () => {
+    const held: boolean[] = [];
+    const link = await site.issue();
+    const cookie = cookieOf(await site.signInAsAdmin({ from: "127.0.0.24" }));
+    await site.stack.server.restart({ DATABASE_URL: proxy.through(site.stack.databaseUrl) });
+    const origin: [string, string] = ["Origin", site.stack.url];
+    const signedIn = { headers: [["Cookie", cookie], origin] as [string, string][] };
+    const acts: (() => Promise<RawAnswer>)[] = [
+      () => site.redeem(link.token, link.pin, "Own-password-1", { from: "127.0.0.25" }),
+      () => site.signInAsAdmin({ from: "127.0.0.25" }),
+      () => site.post("/reset", resetFields("a@example.org"), { from: "127.0.0.25" }),
+      () => site.get("/admin", signedIn),
+      () => site.post(`/admin/users/${link.userId}`, { password: "random" }, signedIn),
+      () => site.put(link.userId, {}),
+    ];
+    await proxy.goAway();
+    for (const answer of await Promise.all(acts.map((act) => act()))) {
+      held.push(answer.status === 503 && retryAfter(answer) > 0 && !setsCookie(answer));
+    }
+    const changed = site.stack.sandboxKeystone?.cloud.user(link.userId).passwords.length;
+    held.push(changed === 1);
+    await proxy.comeBack();
+    const [redeem, signIn, ask] = acts;
+    held.push((await redeem?.())?.status === 200);
+    held.push((await signIn?.())?.status === 302);
+    held.push((await ask?.())?.status === 200);
+    await site.stack.server.restart({ DATABASE_URL: site.stack.databaseUrl });
+    tell("limits without a database", held.length, held.filter(Boolean).length);
+  });
+
+  it("fails closed too where its table alone is gone", async () => {
+    const link = await site.issue();
+    await site.sql`alter table rate_limits rename to lost`;
+    const answers = [
+      await site.redeem(link.token, link.pin, "Own-password-1", { from: "127.0.0.26" }),
+      await site.signInAsAdmin({ from: "127.0.0.26" }),
+    ];
+    await site.sql`alter table lost rename to rate_limits`;
+    const held = answers.filter((answer) => answer.status >= 500 && !setsCookie(answer));
+    const changed = site.stack.sandboxKeystone?.cloud.user(link.userId).passwords.length;
+    tell("limits without their table", answers.length + 1, held.length + (changed === 1 ? 1 : 0));
+  });
+});
+
+const resetFields = (email: string) => ({
+  name: "Jane",
+  email,
+  confirm_email: email,
+  pin: "4071",
+});
+
+describe("a limit by account", () => {
+  let site: Site;
+
+  beforeAll(async () => {
+    site = await startSite();
+  });
+
+  afterAll(() => site?.stop());
+
+  it("holds from one address and from many, outlives a restart, and asks not whether there is one", async () => {
+    const held: boolean[] = [];
+    const { adminUserName, adminPassword } = site.stack.keystone;
+    for (const [round, userName] of [adminUserName, "no-such-account"].entries()) {
+      const at = (host: number) => ({ from: `127.0.${round + 1}.${host}` });
+      const wrong = (host: number, spelling = userName) =>
+        site.signIn(spelling, "Wrong-password-1", at(host));
+      for (let index = 0; index < 10; index++) held.push((await wrong(1)).status === 403);
+      held.push((await wrong(1)).status === 429);
+      // The same account to Keystone on MySQL, whose names know no case and no accents.
+      for (const spelling of [userName.toUpperCase(), ` ${userName}\t`, accented(userName)])
+        held.push((await wrong(1, spelling)).status === 429);
+      if (round === 0 || isLong) await site.stack.server.restart();
+      held.push((await wrong(1)).status === 429);
+      const others = await Promise.all(
+        Array.from({ length: 40 }, (_, index) => wrong(2 + (index % 4))),
+      );
+      for (const { status } of others) held.push(status === 403);
+      const refused = await site.signIn(userName, adminPassword, at(9));
+      held.push(refused.status === 429 && retryAfter(refused) <= 900 && !setsCookie(refused));
+      held.push((await site.signIn(`${userName}-2`, "x", at(9))).status === 403);
+    }
+    await site.endWindows();
+    held.push((await site.signInAsAdmin()).status === 302);
+    tell("the limits by account", held.length, held.filter(Boolean).length);
+  });
+
+  it("is forgotten by whoever signs in: typing a password wrong is no crime", async () => {
+    const held: boolean[] = [];
+    const { adminUserName } = site.stack.keystone;
+    const here = { from: "127.0.3.1" };
+    for (let round = 0; round < 3; round++) {
+      for (let index = 0; index < 9; index++)
+        held.push((await site.signIn(adminUserName, "wrong", here)).status === 403);
+      held.push((await site.signInAsAdmin(here)).status === 302);
+    }
+    tell("sign-ins after slips", held.length, held.filter(Boolean).length);
+  });
+
+  it("and the answer to a refused sign-in tell nothing of the account", async () => {
+    const { keystone } = site.stack;
+    const password = "Right-password-1";
+    const member = await keystone.createUser({ name: "member", password });
+    const project = await keystone.createProject({ name: "elsewhere" });
+    await keystone.assignRole({ userId: member.id, role: "member", projectId: project.id });
+    await keystone.createUser({ name: "disabled", password, enabled: false });
+    const admin = await keystone.createUser({ name: "overseer", password });
+    const adminProject = await keystone.projectId(keystone.adminProjectName);
+    await keystone.assignRole({ userId: admin.id, role: "admin", projectId: adminProject });
+    const kinds: Record<string, [user: string, password: string, domain: string]> = {
+      "an administrator's, wrong password": ["overseer", "Wrong-password-1", "Default"],
+      "a member's, wrong password": ["member", "Wrong-password-1", "Default"],
+      "a member's, right password": ["member", password, "Default"],
+      "a disabled one, right password": ["disabled", password, "Default"],
+      "no such account": ["no-such-account", password, "Default"],
+      "no such domain": ["member", password, "Nowhere"],
+    };
+    const rounds = isLong ? 60 : 12;
+    const times = new Map<string, number[]>();
+    const bodies = new Map<string, string>();
+    let same = 0;
+    for (let round = 0; round < rounds; round++) {
+      await site.endWindows();
+      for (const [kind, [userName, typed, domain]] of Object.entries(kinds)) {
+        const startedAt = performance.now();
+        const answer = await site.signIn(userName, typed, { from: "127.0.4.1" }, domain);
+        times.set(kind, [...(times.get(kind) ?? []), performance.now() - startedAt]);
+        bodies.set(kind, plainBody(answer, [userName, domain]));
+        if (answer.status === 403 && !setsCookie(answer)) same += 1;
+      }
+    }
+    const middle = [...times].map(([kind, all]) => [kind, median(all)] as const);
+    const all = middle.map(([, ms]) => ms);
+    const spread = Math.max(...all) - Math.min(...all);
+    process.stdout.write(
+      `abuse: refused sign-ins take ${Math.round(Math.min(...all))} to ${Math.round(Math.max(...all))} ms (medians of ${rounds}), whichever the account\n`,
+    );
+    expect(new Set(bodies.values()).size).toBe(1);
+    expect(spread).toBeLessThan(Math.max(25, Math.min(...all)));
+    tell("refused sign-ins", rounds * Object.keys(kinds).length, same);
+  });
+
+  it("does not tell either by the request for a new link", async () => {
+    const { keystone } = site.stack;
+    await keystone.createUser({ name: "jane", password: "x", email: "jane@example.org" });
+    const known = await site.post("/reset", resetFields("jane@example.org"));
+    const unknown = await site.post("/reset", resetFields("nobody@example.org"));
+    expect([known.status, unknown.status]).toEqual([200, 200]);
+    expect(plainBody(known, ["jane@example.org"])).toBe(plainBody(unknown, ["nobody@example.org"]));
+  });
+});
+
+const accented = (text: string) => text.replace(/a/i, "\u00e0").replace(/o/i, "\uff4f");
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
+
+/** A page without what is every answer's own: its number, its nonce, its moment, what was typed. */
+function plainBody({ body }: RawAnswer, typed: readonly string[]): string {
+  let text = body
+    .replace(/req-[0-9a-f-]{36}/g, "req")
+    .replace(/nonce="[^"]*"/g, "")
+    .replace(/\b1\d{12}\b/g, "now");
+  for (const value of typed) text = text.replaceAll(value, "typed");
+  return text;
+}
+
+describe("what a request says of itself", () => {
+  let site: Site;
+
+  beforeAll(async () => {
+    site = await startSite({ PUBLIC_URL: "https://setpass.example.org" });
+  });
+
+  afterAll(() => site?.stop());
+
+  const forged: [string, string][] = [
+    ["X-Forwarded-For", "203.0.113.66"],
+    ["X-Forwarded-Host", "evil.example"],
+    ["X-Forwarded-Proto", "http"],
+    ["X-Forwarded-Port", "81"],
+    ["X-Real-IP", "203.0.113.66"],
+    ["Forwarded", "for=203.0.113.66;host=evil.example;proto=http"],
+    ["X-Original-Host", "evil.example"],
+    ["Host", "evil.example"],
+  ];
+
+  /** Everything that can be seen of a request's address: links, mails, the trail, the limits. */
+  async function lookAround(headers: [string, string][]) {
+    const { userId } = await site.issue();
+    const put = await site.put(
+      userId,
+      {},
+      { headers: [...headers, ["Accept", "application/json"]] },
+    );
+    const link = JSON.parse(put.body) as { url: string; token: string };
+    await site.post("/reset", resetFields(`${randomUUID()}@example.org`), { headers });
+    const mail = await site.stack.smtp.waitForMessage(({ subject }) =>
+      /request|link/i.test(subject),
+    );
+    site.stack.smtp.clear();
+    await site.redeem(link.token, "0000", "Own-password-1", { headers });
+    await site.signIn("nobody", "wrong", { headers });
+    const events = await site.sql<{ action: string; client_address: string }[]>`
+      select action, client_address from audit_events order by id desc limit 4`;
+    const signIn = await site.signInAsAdmin({ headers });
+    const limits = await site.sql<{ key: string }[]>`select key from rate_limits`;
+    await site.sql`delete from rate_limits`;
+    return {
+      linkUrl: link.url,
+      mailText: mail.text,
+      actions: events.map(({ action }) => action).reverse(),
+      addresses: new Set(events.map((event) => event.client_address)),
+      cookie: signIn.headers["set-cookie"]?.[0] ?? "",
+      location: signIn.headers.location?.[0],
+      limitKeys: limits.map(({ key }) => key),
+    };
+  }
+
+  const everyAct = ["link.renewed", "reset.requested", "link.pin-refused", "admin.sign-in-refused"];
+
+  it("changes nothing: links, mails, cookies and the trail know PUBLIC_URL and the socket alone", async () => {
+    const seen = await lookAround(forged);
+    expect(seen.linkUrl).toMatch(/^https:\/\/setpass\.example\.org\/\?token=[0-9a-f-]{36}$/);
+    expect(seen.mailText).toContain("https://setpass.example.org/admin/requests");
+    expect(seen.mailText).not.toContain("evil.example");
+    expect(seen.actions).toEqual(everyAct);
+    expect(seen.addresses).toEqual(new Set(["127.0.0.1"]));
+    expect(seen.cookie).toMatch(/^__Host-setpass=.*; Secure/);
+    expect(seen.location).toBe("/admin");
+    expect(seen.limitKeys).toContain("address:127.0.0.1");
+    expect(seen.limitKeys.join()).not.toContain("203.0.113");
+    tell("forged headers without TRUST_PROXY", forged.length, forged.length);
+  });
+
+  it("is believed of the proxies that TRUST_PROXY names, and of the address before them alone", async () => {
+    const cases: [trust: string, forwardedFor: string, expected: string][] = [
+      ["1", "203.0.113.66", "203.0.113.66"],
+      ["1", "198.51.100.1, 203.0.113.66", "203.0.113.66"],
+      ["2", "198.51.100.1, 203.0.113.66, 10.0.0.1", "203.0.113.66"],
+      ["127.0.0.0/8", "198.51.100.1, 203.0.113.66", "203.0.113.66"],
+      ["loopback,10.0.0.0/8", "198.51.100.1, 203.0.113.66, 10.0.0.1", "203.0.113.66"],
+      ["10.0.0.0/8", "203.0.113.66", "127.0.0.1"],
+      ["none", "203.0.113.66", "127.0.0.1"],
+    ];
+    const tried = isLong ? cases : cases.slice(1, 4);
+    for (const [trust, forwardedFor, expected] of tried) {
+      await site.stack.server.restart({ TRUST_PROXY: trust });
+      const others = forged.filter(([name]) => name !== "X-Forwarded-For");
+      const seen = await lookAround([...others, ["X-Forwarded-For", forwardedFor]]);
+      expect([trust, forwardedFor, ...seen.addresses]).toEqual([trust, forwardedFor, expected]);
+      expect(seen.limitKeys).toContain(`address:${expected}`);
+      // The address is all that is taken from a proxy.
+      expect(seen.linkUrl).toMatch(/^https:\/\/setpass\.example\.org\//);
+      expect(seen.mailText).not.toContain("evil.example");
+      expect(seen.cookie).toMatch(/^__Host-setpass=/);
+    }
+    tell("forwarded addresses", tried.length, tried.length);
+    await site.stack.server.restart({ TRUST_PROXY: "none" });
+  });
+});
+
+describe("the holder of a link", () => {
+  let site: Site;
+
+  beforeAll(async () => {
+    site = await startSite();
+  });
+
+  afterAll(() => site?.stop());
+
+  it("locks that link and nothing else", async () => {
+    const held: boolean[] = [];
+    const attacked = await site.issue();
+    const neighbour = await site.issue();
+    const calls = site.stack.sandboxKeystone?.cloud.user(attacked.userId);
+    for (let index = 0; index < 6; index++) {
+      const { status } = await site.redeem(attacked.token, "9999", "Own-password-1");
+      held.push(status === 403);
+    }
+    held.push((await site.redeem(attacked.token, attacked.pin, "Own-password-1")).status === 403);
+    // A wrong PIN never reached Keystone, so the account is not locked there either.
+    held.push(calls?.failedSignIns === 0);
+    held.push((await site.redeem(neighbour.token, neighbour.pin, "Own-password-1")).status === 200);
+    held.push((await site.signInAsAdmin()).status === 302);
+    held.push((await site.post("/reset", resetFields("other@example.org"))).status === 200);
+    const renewed = await site.put(attacked.userId, {});
+    held.push((await site.redeem(renewed.body, attacked.pin, "Own-password-1")).status === 200);
+    // What is left of an old token does nothing to the newer link.
+    for (const token of [attacked.token, renewed.body, randomUUID()])
+      held.push((await site.redeem(token, "9999", "Own-password-1")).status === 404);
+    tell("locking others out", held.length, held.filter(Boolean).length);
+  });
+
+  it("gets no more than three guesses, however many at once, and ten of one PIN over all renewals", async () => {
+    const racers = 16;
+    const { userId, pin, token } = await site.issue();
+    let guesses = 0;
+    let current = token;
+    const exhausted = async () => (await site.put(userId, {})).status === 409;
+    for (let round = 0; round < 8; round++) {
+      const answers = await Promise.all(
+        Array.from({ length: racers }, () => site.redeem(current, "9999", "Own-password-1")),
+      );
+      expect(answers.every(({ status }) => status === 403)).toBe(true);
+      const [row] = await site.sql<[{ attempts: number; pin_guesses: number }]>`
+        select attempts, pin_guesses from links where user_id = ${userId}`;
+      expect(row.attempts).toBeLessThanOrEqual(3);
+      guesses = row.pin_guesses;
+      const renewed = await site.put(userId, {});
+      if (renewed.status !== 200) break;
+      current = renewed.body;
+    }
+    expect(guesses).toBe(10);
+    const [{ compared }] = await site.sql<[{ compared: number }]>`
+      select count(*)::int as compared from audit_events
+      where user_id = ${userId} and action = 'link.pin-refused'`;
+    expect(compared).toBe(10);
+    expect(await exhausted()).toBe(true);
+    expect((await site.put(userId, { pin })).status).toBe(409);
+    expect((await site.put(userId, { pin, password: "Initial-1" })).status).toBe(409);
+    expect((await site.put(userId, { password: "Initial-1" })).status).toBe(409);
+    expect((await site.redeem(current, pin, "Own-password-1")).status).toBe(403);
+    const afresh = await site.put(userId, { pin: "8266" });
+    expect(afresh.status).toBe(200);
+    expect((await site.redeem(afresh.body, "8266", "Own-password-1")).status).toBe(200);
+    process.stdout.write(
+      `abuse: guesses of one PIN over renewals: ${4 * racers} tried or more, ${guesses} compared, the rest held\n`,
+    );
+  });
+});
+
+describe("a flood of anonymous requests", () => {
+  const perMinute = 30;
+  let site: Site;
+
+  beforeAll(async () => {
+    site = await startSite({ RATE_LIMIT_PER_MINUTE: String(perMinute) });
+  });
+
+  afterAll(() => site?.stop());
+
+  it("makes no session, and fills no table beyond what the limits let through", async () => {
+    const { token } = await site.issue();
+    const before = await site.countRows();
+    const addresses = Array.from({ length: isLong ? 40 : 8 }, (_, index) => `127.0.9.${index + 1}`);
+    const statuses: number[] = [];
+    const cookies: string[] = [];
+    const each = async (from: string) => {
+      for (let index = 0; index < (isLong ? 60 : 15); index++) {
+        const bait: [string, string][] = [["Cookie", `setpass=${randomUUID()}`]];
+        const email = `${randomUUID()}@example.org`;
+        const answers = [
+          await site.signIn(randomUUID(), "wrong", { from }),
+          await site.signIn("admin", "", { from }),
+          await site.post("/reset", resetFields(email), { from }),
+          await site.post("/reset", resetFields("same@example.org"), { from }),
+          await site.post("/", { token, pin: "", password: "" }, { from }),
+          await site.redeem(randomUUID(), "1234", "Own-password-1", { from }),
+          await site.get("/admin", { from, headers: bait }),
+          await site.send(
+            { method: "PUT", target: `/token/${randomUUID()}`, body: "{}" },
+            { from },
+          ),
+        ];
+        statuses.push(...answers.map(({ status }) => status));
+        cookies.push(...answers.map(cookieOf).filter((cookie) => /=./.test(cookie)));
+      }
+    };
+    await Promise.all(addresses.map(each));
+    const after = await site.countRows();
+    const grown = Object.fromEntries(
+      Object.entries(after).map(([table, rows]) => [table, rows - (before[table] ?? 0)]),
+    );
+    const admitted = addresses.length * perMinute;
+    expect(statuses.filter((status) => status >= 500)).toEqual([]);
+    expect(cookies).toEqual([]);
+    expect(grown).toMatchObject({ admin_sessions: 0, links: 0 });
+    expect(grown.reset_requests).toBeLessThanOrEqual(admitted);
+    // The helpdesk is told of each once, the requests that replace another are not told again.
+    expect(grown.mails).toBe(grown.reset_requests);
+    expect(grown.audit_events).toBeLessThanOrEqual(admitted);
+    // One an address; and two for each account that was named, for fifteen minutes at most.
+    expect(grown.rate_limits).toBeLessThanOrEqual(addresses.length + 2 * admitted);
+    const [{ longest }] = await site.sql<[{ longest: number }]>`
+      select max(extract(epoch from expire - now()))::int as longest from rate_limits`;
+    expect(longest).toBeLessThanOrEqual(900);
+    process.stdout.write(
+      `abuse: a flood of ${statuses.length} requests from ${addresses.length} addresses: ${statuses.filter((status) => status === 429).length} were held off; rows grew by ${JSON.stringify(grown)}\n`,
+    );
+  });
+
+  it("leaves room for no more than a thousand open requests for a link", async () => {
+    const [{ open }] = await site.sql<[{ open: number }]>`
+      select count(*)::int as open from reset_requests where state = 'open'`;
+    await site.sql`
+      insert into reset_requests (name, email, sealed_pin)
+      select 'x', 'filler-' || n || '@example.org', ''::bytea from generate_series(1, ${1000 - open}) n`;
+    const refused = await site.post("/reset", resetFields("late@example.org"), {
+      from: "127.0.8.1",
+    });
+    const { reset_requests: rows } = await site.countRows();
+    expect([refused.status, rows]).toEqual([503, 1000]);
+    tell("requests beyond a thousand", 1, 1);
+  });
+});
