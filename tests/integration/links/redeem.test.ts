@@ -4,6 +4,7 @@ import { createLinkToken } from "../../../app/links/link-token.server";
 import { resendLink } from "../../../app/links/resend-link.server";
 import { revokeLink } from "../../../app/links/revoke-link.server";
 import { viewLink } from "../../../app/links/view-link.server";
+import { describeWhere } from "../../support/describe-where";
 import { type FaultProxy, faults, startFaultProxy } from "../../support/fault-proxy";
 import { type LinkStage, linkStage, newPassword, wrongPins } from "../../support/issued-links";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
@@ -14,7 +15,7 @@ import { newOrigin, startTestServices, type TestServices, testAdmin } from "../.
 const provided = inject("keystone");
 const PASSWORD_CALL = { method: "POST", path: /^\/v3\/users\/[^/]+\/password$/ };
 
-describe.runIf(provided)("redeeming a link", () => {
+describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeeming a link", () => {
   const keystone = provided as KeystoneAccess;
   const admin = keystoneAdmin(keystone);
   let proxy: FaultProxy;
