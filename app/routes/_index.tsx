@@ -6,6 +6,7 @@ import type {
 } from "@remix-run/node";
 import { data } from "@remix-run/node";
 import { useLoaderData } from "@remix-run/react";
+import { type LimitRefusal, refusedByLimit } from "../components/limit-words";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
 import { PublicPage } from "../components/public-page";
@@ -47,11 +48,24 @@ async function show(request: Request, context: AppLoadContext): Promise<Answer> 
 }
 
 export async function action(args: ActionFunctionArgs) {
-  await limitByAddress(args);
-  const answer = await redeem(args);
+  const limited = await refusedByLimit(limitByAddress(args));
+  const answer = limited ? tooMany(limited) : await redeem(args);
   answered.set(args.context, answer);
   return data(null, initOf(answer));
 }
+
+/** Said without a look at the form or the database: the limit is there to save both. */
+const tooMany = ({ init }: LimitRefusal): Answer => {
+  const seconds = init.headers["Retry-After"];
+  const page = {
+    view: "end",
+    form: false,
+    heading: "Too many tries",
+    message: `Your link was not touched. Wait ${seconds} seconds, then open it in your mail again.`,
+    offerReset: false,
+  } as const;
+  return { page, status: init.status, retryAfterSeconds: Number(seconds) };
+};
 
 const initOf = ({ status, retryAfterSeconds }: Answer): ResponseInit => ({
   status,

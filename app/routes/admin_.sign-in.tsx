@@ -11,6 +11,7 @@ import { type SignInResult, signIn } from "../admins/sign-in.server";
 import { ErrorSummary, type FieldErrors } from "../components/error-summary";
 import { Field } from "../components/field";
 import { readLine } from "../components/form-text";
+import { refusedByLimit } from "../components/limit-words";
 import { Notice } from "../components/notice";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
@@ -49,16 +50,18 @@ interface Answer {
 export async function action(args: ActionFunctionArgs) {
   const { request, context } = args;
   const { services } = context;
-  await limitByAddress(args);
+  const limited = await refusedByLimit(limitByAddress(args));
   const form = await readForm(args);
   const typed = { userName: readLine(form, "user_name"), domainName: readLine(form, "domain") };
   const password = form.get("password") ?? "";
   const passcode = (form.get("passcode") ?? "").replace(/\s/g, "");
   const answer = { typed, askPasscode: passcode !== "" };
+  if (limited) return data<Answer>({ ...answer, message: limited.message }, limited.init);
   const errors = findErrors({ ...typed, password });
   if (errors) return data<Answer>({ ...answer, errors }, { status: 400 });
 
-  await limitSignIn(args, typed);
+  const heldBack = await refusedByLimit(limitSignIn(args, typed));
+  if (heldBack) return data<Answer>({ ...answer, message: heldBack.message }, heldBack.init);
   const origin = originOf(context);
   const result = await signIn(services, { ...typed, password, passcode }, origin);
   if (!result.ok) {

@@ -4,6 +4,7 @@ import { useActionData, useLoaderData } from "@remix-run/react";
 import { ErrorSummary, type FieldErrors } from "../components/error-summary";
 import { Field } from "../components/field";
 import { looksLikeEmail, NOT_AN_EMAIL, readLine } from "../components/form-text";
+import { refusedByLimit } from "../components/limit-words";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
 import { FormSplit, Intro, PublicPage } from "../components/public-page";
@@ -37,7 +38,7 @@ type Answer =
 
 /** The answer is the same whoever asks: it does not tell whether there is such an account. */
 export async function action(args: ActionFunctionArgs) {
-  await limitByAddress(args);
+  const limited = await refusedByLimit(limitByAddress(args));
   const form = await readForm(args);
   const { services } = args.context;
   const typed: Typed = {
@@ -45,6 +46,7 @@ export async function action(args: ActionFunctionArgs) {
     email: readLine(form, "email"),
     confirmEmail: readLine(form, "confirm_email"),
   };
+  if (limited) return data<Answer>({ sent: false, typed, message: limited.message }, limited.init);
   const pin = (form.get("pin") ?? "").trim();
   const errors = findErrors(typed, pin, services.config.links.pinLength);
   if (errors) return data<Answer>({ sent: false, typed, errors }, { status: 400 });
