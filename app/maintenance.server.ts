@@ -1,7 +1,7 @@
 import { deleteEndedSessions } from "../db/admin-sessions.store";
 import { recordEvent } from "../db/audit-events.store";
 import { purgeExpiredSecrets } from "../db/links.store";
-import { deleteOldMails } from "../db/mails.store";
+import { cancelQueuedMails, deleteOldMails } from "../db/mails.store";
 import { deleteEndedLimits } from "../db/rate-limits.store";
 import { deleteOldRequests } from "../db/reset-requests.store";
 import type { AdminContext } from "./admins/sign-in.server";
@@ -27,7 +27,9 @@ export async function maintain(context: MaintenanceContext): Promise<{ purged: n
   const before = new Date(Date.now() - config.links.purgeAfterSeconds * 1000);
   const purged = await db.transaction(async (tx) => {
     const rows = await purgeExpiredSecrets(tx, { before, limit: PURGE_BATCH });
-    for (const { id, userId } of rows)
+    for (const { id, userId } of rows) {
+      // The mail holds the link's token as well, and nobody can use it any more.
+      await cancelQueuedMails(tx, { linkId: id, template: "link" });
       await recordEvent(tx, {
         action: "link.secrets-purged",
         actorKind: "system",
@@ -35,6 +37,7 @@ export async function maintain(context: MaintenanceContext): Promise<{ purged: n
         linkId: id,
         outcome: "ok",
       });
+    }
     return rows.length;
   });
   if (purged > 0) log.info("links.purged", { count: purged });

@@ -94,8 +94,8 @@ const described = (user: LinkUser) => ({
 });
 
 /**
- * Wraps a statement that writes a link and writes its audit row with it: one round trip, all or
- * nothing. By hand, because scripts issue links by the hundred and Drizzle's builder takes longer to
+ * Wraps a statement that writes a link: its audit row is written with it, and a mail still in the
+ * outbox, whose token opens nothing any more, is dropped. One round trip, all or nothing. By hand, because scripts issue links by the hundred and Drizzle's builder takes longer to
  * write so wide an upsert than PostgreSQL to run it.
  */
 async function writeWithEvent(
@@ -121,6 +121,9 @@ async function writeWithEvent(
       select ${action}, 'admin', ${link.issuedById}, ${link.issuedByName}, user_id, id, 'ok',
         ${link.clientAddress}, ${link.requestId}
       from written
+    ), cancelled as (
+      update mails set state = 'cancelled', sealed_props = null, leased_until = null
+      where link_id = (select id from written) and template = 'link' and state = 'queued'
     )
     select id, expires_at, user_name, user_domain_name, user_checked_at from written`);
   const [row] = rows;

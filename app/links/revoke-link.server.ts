@@ -17,7 +17,8 @@ export async function revokeLink(
   const row = await context.db.transaction(async (tx) => {
     const link = await revokeRow(tx, request.linkId);
     if (!link) return undefined;
-    await cancelQueuedMails(tx, { linkId: link.id });
+    // Not the others: the user is still to hear of a password that was set by an earlier link.
+    await cancelQueuedMails(tx, { linkId: link.id, template: "link" });
     await recordEvent(tx, {
       action: "link.revoked",
       actorKind: "admin",
