@@ -14,8 +14,11 @@ export interface AdminSession extends Admin {
   readonly expiresAt: Date;
 }
 
-/** Writing it on every request would make every page view a write. */
-const TOUCH_AFTER_MS = 60_000;
+/**
+ * Writing it on every request would make every page view a write. A session in use can end this much
+ * before its idle limit, so it is small beside that.
+ */
+const touchAfterMs = (idleSeconds: number) => Math.min(60_000, idleSeconds * 100);
 
 /**
  * @param sessionId what the cookie holds, unchecked
@@ -27,9 +30,11 @@ export async function findSession(
   sessionId: string,
 ): Promise<AdminSession | undefined> {
   const idHash = hashToken(sessionId);
-  const row = await findRow(db, { idHash, idleSeconds: config.admin.sessionIdleSeconds });
+  const idleSeconds = config.admin.sessionIdleSeconds;
+  const row = await findRow(db, { idHash, idleSeconds });
   if (!row) return undefined;
-  if (Date.now() - row.lastSeenAt.getTime() > TOUCH_AFTER_MS) await touchSession(db, idHash);
+  const unseenMs = Date.now() - row.lastSeenAt.getTime();
+  if (unseenMs > touchAfterMs(idleSeconds)) await touchSession(db, idHash);
   return {
     userId: row.userId,
     userName: row.userName,
