@@ -1,0 +1,152 @@
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { issueLink } from "../../../app/links/issue-link.server";
+import { redeemLink } from "../../../app/links/redeem-link.server";
+import { maintain } from "../../../app/maintenance.server";
+import { requestReset } from "../../../app/requests/request-reset.server";
+import { createTestDatabase, type TestDatabase } from "../../support/database";
+import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+
+/** No Keystone is asked in this file. */
+const keystoneUrl = "http://127.0.0.1:9";
+
+describe("what is over", () => {
+  let database: TestDatabase;
+  let started: TestServices;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    started = await startTestServices({ keystoneUrl, database, env: { PURGE_AFTER: "3600" } });
+  });
+  afterAll(async () => {
+    await started?.stop();
+    await database?.close();
+  });
+
+  async function issue(ago?: string) {
+    const userId = randomBytes(16).toString("hex");
+    const result = await issueLink(
+      started.services,
+      testAdmin,
+      { userId, pin: "0420", initialPassword: "Initial-1", via: "api", mailTo: "jane@example.org" },
+      newOrigin(),
+    );
+    if (!result.ok) throw new Error(result.reason);
+    const { id, token } = result.link;
+    if (ago)
+      await database.sql`
+        update links set expires_at = now() - ${ago}::interval where id = ${id}`;
+    return { id, userId, token };
+  }
+  const row = async ({ id }: { id: string }) =>
+    (await database.sql`select * from links where id = ${id}`)[0];
+  const redeem = ({ token }: Awaited<ReturnType<typeof issue>>) =>
+    redeemLink(started.services, { token, pin: "0420", password: "Own-1-pass" }, newOrigin());
+
+  it("is erased: the secrets of a link that has been expired for PURGE_AFTER, and not before", async () => {
+    const old = await issue("61 minutes");
+    const recent = await issue("59 minutes");
+    const alive = await issue();
+    expect(await maintain(started.services)).toEqual({ purged: 1 });
+    expect(await row(old)).toMatchObject({
+      state: "pending",
+      token_hash: null,
+      sealed_pin_key: null,
+      pin_mac: null,
+      sealed_password: null,
+      sealed_attempts: null,
+    });
+    for (const link of [recent, alive])
+      expect(await row(link)).toMatchObject({ sealed_password: expect.any(Buffer) });
+    const events = await database.sql`
+      select actor_kind, outcome from audit_events
+      where link_id = ${old.id} and action = 'link.secrets-purged'`;
+    expect([...events]).toEqual([{ actor_kind: "system", outcome: "ok" }]);
+    expect(await redeem(old)).toMatchObject({ reason: "unknown-link" });
+    expect(await redeem(recent)).toMatchObject({ reason: "expired" });
+    expect(await maintain(started.services)).toEqual({ purged: 0 });
+  });
+
+  it("is erased with the mail that still waits to carry it", async () => {
+    const old = await issue("61 minutes");
+    await maintain(started.services);
+    const mails = (await started.mails()).filter((mail) => mail.linkId === old.id);
+    expect(mails).toEqual([expect.objectContaining({ template: "link", props: undefined })]);
+  });
+
+  it("is left alone while a redemption is under way, and erased when its lease is over", async () => {
+    const link = await issue("2 hours");
+    const { sql } = database;
+    await sql`
+      update links set claim_id = gen_random_uuid(), claimed_until = now() + interval '1 minute'
+      where id = ${link.id}`;
+    await maintain(started.services);
+    expect(await row(link)).toMatchObject({ sealed_password: expect.any(Buffer) });
+    await sql`update links set claimed_until = now() - interval '1 second' where id = ${link.id}`;
+    await maintain(started.services);
+    expect(await row(link)).toMatchObject({ sealed_password: null, claim_id: null });
+  });
+
+  it("is erased by several replicas at once, each link by one", async () => {
+    const other = await startTestServices({ keystoneUrl, database, env: { PURGE_AFTER: "3600" } });
+    try {
+      const links = [];
+      for (let index = 0; index < 20; index++) links.push(await issue("2 hours"));
+      const results = await Promise.all(
+        [started, other, started, other].map(({ services }) => maintain(services)),
+      );
+      // The replica that was just started may have been first.
+      expect(results.reduce((sum, { purged }) => sum + purged, 0)).toBeLessThanOrEqual(20);
+      const ids = links.map((link) => link.id);
+      const events = await database.sql`
+        select link_id, count(*)::int as times from audit_events
+        where action = 'link.secrets-purged' and link_id = any(${ids}) group by link_id`;
+      expect(events).toHaveLength(20);
+      expect(events.every((event) => event.times === 1)).toBe(true);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it("is deleted: sessions, limits, requests and mails that have had their time", async () => {
+    const { sql } = database;
+    const session = (id: string, expires: string, seen: string) => sql`
+      insert into admin_sessions
+        (id_hash, user_id, user_name, user_domain_name, sealed_token, expires_at, last_seen_at)
+      values (${Buffer.from(id)}, 'a', 'a', 'a', ${Buffer.alloc(1)},
+        now() + ${expires}::interval, now() - ${seen}::interval)`;
+    await session("alive", "1 hour", "1 minute");
+    await session("over", "-1 second", "1 minute");
+    await session("idle", "1 hour", "31 minutes");
+    await sql`
+      insert into rate_limits (key, points, expire)
+      values ('over', 1, now() - interval '1 second'), ('alive', 1, now() + interval '1 minute')`;
+    const origin = newOrigin();
+    for (const email of ["old@example.org", "new@example.org"])
+      await requestReset(started.services, { name: "Jane", email, pin: "0420" }, origin);
+    await sql`
+      update reset_requests set created_at = now() - interval '31 days'
+      where email = 'old@example.org'`;
+    const link = await issue();
+    await sql`
+      insert into mails (link_id, template, recipient, state, created_at, next_attempt_at)
+      values (${link.id}, 'link', 'old', 'sent', now() - interval '91 days', now()),
+        (${link.id}, 'link', 'new', 'sent', now() - interval '89 days', now()),
+        (${link.id}, 'link', 'waiting', 'queued', now() - interval '91 days',
+          now() + interval '1 hour')`;
+
+    await maintain(started.services);
+
+    const left = async (statement: string) =>
+      (await sql.unsafe(statement)).map((one) => Object.values(one)[0]);
+    expect(await left("select encode(id_hash, 'escape') from admin_sessions")).toEqual(["alive"]);
+    expect(await left("select key from rate_limits where key in ('over', 'alive')")).toEqual([
+      "alive",
+    ]);
+    expect(await left("select email from reset_requests")).toEqual(["new@example.org"]);
+    expect(
+      await left(
+        "select recipient from mails where recipient in ('old','new','waiting') order by 1",
+      ),
+    ).toEqual(["new", "waiting"]);
+  });
+});
