@@ -11,7 +11,7 @@ export const nonceOf = (response: Response): string => response.locals.nonce as 
  * @param options.https whether PUBLIC_URL is https: then browsers are told to stay with it
  */
 export function securityHeaders(options: { https: boolean }): RequestHandler {
-  return helmet({
+  const protect = helmet({
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
@@ -35,15 +35,19 @@ export function securityHeaders(options: { https: boolean }): RequestHandler {
     crossOriginResourcePolicy: { policy: "same-origin" },
     xFrameOptions: { action: "deny" },
   });
+  return (request, response, next) => {
+    // What helmet leaves out: nothing of ours uses a device, or is for search engines.
+    response.setHeader(
+      "Permissions-Policy",
+      "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
+    );
+    response.setHeader("X-Robots-Tag", "noindex, nofollow");
+    protect(request, response, next);
+  };
 }
 
-/** What helmet leaves out: no page of ours uses a device, and none may be kept by a cache. */
+/** No page of ours may be kept by a cache; only the files before this may. */
 export const pageHeaders: RequestHandler = (_request, response, next) => {
-  response.setHeader(
-    "Permissions-Policy",
-    "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
-  );
   response.setHeader("Cache-Control", "no-store");
-  response.setHeader("X-Robots-Tag", "noindex, nofollow");
   next();
 };
