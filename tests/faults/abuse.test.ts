@@ -1,106 +1,20 @@
 import { randomUUID } from "node:crypto";
 import process from "node:process";
-import postgres from "postgres";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type PostgresProxy, startPostgresProxy } from "../support/postgres-proxy";
-import { ask, type RawAnswer, type RawRequest } from "../support/raw-http";
-import { type Stack, startStack } from "../support/stack";
+import type { RawAnswer } from "../support/raw-http";
+import {
+  cookieOf,
+  resetFields,
+  retryAfterOf,
+  type Sender,
+  type Site,
+  setsCookie,
+  startSite,
+} from "../support/raw-site";
 
 const isLong = process.env.SETPASS_LONG === "1";
-const FORM: [string, string] = ["Content-Type", "application/x-www-form-urlencoded"];
 const LIMIT_PER_MINUTE = 5;
-
-/** Somebody at an address of 127.0.0.0/8, or at whichever the system picks. */
-interface Sender {
-  from?: string;
-  headers?: [string, string][];
-}
-
-/** A stack with what these tests ask of it. */
-class Site {
-  readonly sql: postgres.Sql;
-  #users = 0;
-  #adminToken: Promise<string> | undefined;
-
-  constructor(readonly stack: Stack) {
-    this.sql = postgres(stack.databaseUrl, { max: 2, onnotice: () => {} });
-  }
-
-  send(request: RawRequest, { from, headers = [] }: Sender = {}): Promise<RawAnswer> {
-    const { port } = this.stack.server;
-    const all = [...(request.headers ?? []), ...headers];
-    return ask({ ...request, headers: all }, { port, from, timeoutMs: 30_000 });
-  }
-
-  get = (target: string, sender?: Sender) => this.send({ target }, sender);
-
-  post(target: string, fields: Record<string, string>, sender?: Sender): Promise<RawAnswer> {
-    const body = new URLSearchParams(fields).toString();
-    return this.send({ method: "POST", target, headers: [FORM], body }, sender);
-  }
-
-  signIn(userName: string, password: string, sender?: Sender, domain = "Default") {
-    const fields = { user_name: userName, password, domain };
-    return this.post("/admin/sign-in", fields, sender);
-  }
-
-  signInAsAdmin(sender?: Sender): Promise<RawAnswer> {
-    const { adminUserName, adminPassword } = this.stack.keystone;
-    return this.signIn(adminUserName, adminPassword, sender);
-  }
-
-  /** @param json what PUT gets; the answer is asked for as JSON where `sender` says so */
-  async put(userId: string, json: unknown, { from, headers = [] }: Sender = {}) {
-    this.#adminToken ??= this.stack.keystone.token();
-    const token: [string, string] = ["X-Auth-Token", await this.#adminToken];
-    const body = JSON.stringify(json);
-    const target = `/token/${userId}`;
-    return this.send({ method: "PUT", target, body, headers: [token] }, { from, headers });
-  }
-
-  /** A user of Keystone's with a link. */
-  async issue(pin = "4071"): Promise<{ userId: string; name: string; token: string; pin: string }> {
-    this.#users += 1;
-    const name = `user-${this.#users}`;
-    const { id } = await this.stack.keystone.createUser({ name, password: "Initial-1" });
-    const answer = await this.put(id, { pin, password: "Initial-1" });
-    expect(answer.status).toBe(200);
-    return { userId: id, name, token: answer.body, pin };
-  }
-
-  redeem(token: string, pin: string, password: string, sender?: Sender): Promise<RawAnswer> {
-    return this.post(`/?token=${token}`, { pin, password, confirm_password: password }, sender);
-  }
-
-  /** Every table's rows, counted. */
-  async countRows(): Promise<Record<string, number>> {
-    const tables = await this.sql<{ name: string }[]>`
-      select tablename as name from pg_tables where schemaname = 'public' order by 1`;
-    const counts: Record<string, number> = {};
-    for (const { name } of tables) {
-      const [row] = await this.sql<[{ rows: number }]>`
-        select count(*)::int as rows from ${this.sql(name)}`;
-      counts[name] = row.rows;
-    }
-    return counts;
-  }
-
-  /** Time goes by for the limits. */
-  async endWindows(): Promise<void> {
-    await this.sql`update rate_limits set expire = now() - interval '1 second'`;
-  }
-
-  async stop(): Promise<void> {
-    await this.sql.end({ timeout: 5 });
-    await this.stack.stop();
-  }
-}
-
-async function startSite(env: Record<string, string> = {}): Promise<Site> {
-  return new Site(
-    await startStack({ keystone: "sandbox", postgresUrl: inject("postgresUrl"), env }),
-  );
-}
 
 /** Prints what a test tried and how much of it held. */
 function tell(what: string, tried: number, held: number): void {
@@ -108,16 +22,12 @@ function tell(what: string, tried: number, held: number): void {
   expect(held).toBe(tried);
 }
 
-const setsCookie = ({ headers }: RawAnswer) => headers["set-cookie"] !== undefined;
-const cookieOf = ({ headers }: RawAnswer) => headers["set-cookie"]?.[0]?.split(";")[0] ?? "";
-const retryAfter = ({ headers }: RawAnswer) => Number(headers["retry-after"]?.[0]);
-
 describe("a limit by address", () => {
   let site: Site;
   let proxy: PostgresProxy;
 
   beforeAll(async () => {
-    site = await startSite({ RATE_LIMIT_PER_MINUTE: String(LIMIT_PER_MINUTE) });
+    site = await startSite({ env: { RATE_LIMIT_PER_MINUTE: String(LIMIT_PER_MINUTE) } });
     proxy = await startPostgresProxy({ target: site.stack.databaseUrl });
   });
 
@@ -141,7 +51,7 @@ describe("a limit by address", () => {
       held.push((await send(flooder)).status !== 429);
     for (const send of forms) {
       const answer = await send(flooder);
-      held.push(answer.status === 429 && retryAfter(answer) >= 1 && retryAfter(answer) <= 60);
+      held.push(answer.status === 429 && retryAfterOf(answer) >= 1 && retryAfterOf(answer) <= 60);
     }
     await site.stack.server.restart();
     for (const send of forms) held.push((await send(flooder)).status === 429);
@@ -194,7 +104,7 @@ describe("a limit by address", () => {
     ];
     await proxy.goAway();
     for (const answer of await Promise.all(acts.map((act) => act()))) {
-      held.push(answer.status === 503 && retryAfter(answer) > 0 && !setsCookie(answer));
+      held.push(answer.status === 503 && retryAfterOf(answer) > 0 && !setsCookie(answer));
     }
     const changed = site.stack.sandboxKeystone?.cloud.user(link.userId).passwords.length;
     held.push(changed === 1);
@@ -219,13 +129,6 @@ describe("a limit by address", () => {
     const changed = site.stack.sandboxKeystone?.cloud.user(link.userId).passwords.length;
     tell("limits without their table", answers.length + 1, held.length + (changed === 1 ? 1 : 0));
   });
-});
-
-const resetFields = (email: string) => ({
-  name: "Jane",
-  email,
-  confirm_email: email,
-  pin: "4071",
 });
 
 describe("a limit by account", () => {
@@ -256,7 +159,7 @@ describe("a limit by account", () => {
       );
       for (const { status } of others) held.push(status === 403);
       const refused = await site.signIn(userName, adminPassword, at(9));
-      held.push(refused.status === 429 && retryAfter(refused) <= 900 && !setsCookie(refused));
+      held.push(refused.status === 429 && retryAfterOf(refused) <= 900 && !setsCookie(refused));
       held.push((await site.signIn(`${userName}-2`, "x", at(9))).status === 403);
     }
     await site.endWindows();
@@ -350,7 +253,7 @@ describe("what a request says of itself", () => {
   let site: Site;
 
   beforeAll(async () => {
-    site = await startSite({ PUBLIC_URL: "https://setpass.example.org" });
+    site = await startSite({ env: { PUBLIC_URL: "https://setpass.example.org" } });
   });
 
   afterAll(() => site?.stop());
@@ -516,7 +419,7 @@ describe("a flood of anonymous requests", () => {
   let site: Site;
 
   beforeAll(async () => {
-    site = await startSite({ RATE_LIMIT_PER_MINUTE: String(perMinute) });
+    site = await startSite({ env: { RATE_LIMIT_PER_MINUTE: String(perMinute) } });
   });
 
   afterAll(() => site?.stop());
