@@ -48,7 +48,7 @@ describeWhere(
       proxy = await startFaultProxy({ target: keystone.url });
       started = await startTestServices({
         keystoneUrl: proxy.url,
-        env: { KEYSTONE_TIMEOUT: "3", ADMIN_SESSION_IDLE: "60", ADMIN_SESSION_MAX: "600" },
+        env: { KEYSTONE_TIMEOUT: "5", ADMIN_SESSION_IDLE: "60", ADMIN_SESSION_MAX: "600" },
       });
       adminProjectId = await admin.projectId("admin");
     });

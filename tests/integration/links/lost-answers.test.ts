@@ -6,6 +6,7 @@ import {
   type FaultName,
   type FaultProxy,
   faults,
+  type ProxiedCall,
   startFaultProxy,
 } from "../../support/fault-proxy";
 import {
@@ -46,7 +47,7 @@ describeWhere(
 
     beforeAll(async () => {
       proxy = await startFaultProxy({ target: keystone.url });
-      started = await startTestServices({ keystoneUrl: proxy.url, env: { KEYSTONE_TIMEOUT: "3" } });
+      started = await startTestServices({ keystoneUrl: proxy.url, env: { KEYSTONE_TIMEOUT: "4" } });
       stage = linkStage(started, admin);
     });
     afterAll(async () => {
@@ -104,11 +105,11 @@ describeWhere(
       it.each(LOST)("is asked for, so that the user is through at once: %s", async (name) => {
         const link = await stage.issue();
         const password = newPassword();
-        const before = proxy.calls.length;
+        const about = ({ path, body }: ProxiedCall) => `${path}${body}`.includes(link.userId);
         proxy.inject(SET, faults[name]);
         expect(await stage.redeem(link, password)).toMatchObject({ ok: true });
         // One question, because a refused one would count towards Keystone's lockout.
-        expect(proxy.calls.length - before).toBe(2);
+        expect(proxy.calls.filter(about)).toHaveLength(2);
         await expectDone(link, password);
       });
 
@@ -193,7 +194,7 @@ describeWhere(
           const rule = proxy.inject(SET, faults[name]);
           const startedAt = Date.now();
           expect(await stage.redeem(link, newPassword())).toEqual(unavailable);
-          expect(Date.now() - startedAt).toBeLessThan(10_000);
+          expect(Date.now() - startedAt).toBeLessThan(15_000);
           await expectAlive(link);
           rule.remove();
           expect(await stage.redeem(link, password)).toMatchObject({ ok: true });

@@ -26,7 +26,7 @@ describeWhere(
     const started: { stop(): Promise<void> }[] = [];
 
     async function startApp(env: Record<string, string> = {}, keystoneUrl = proxy.url) {
-      const one = await startTestApp({ keystoneUrl, env: { KEYSTONE_TIMEOUT: "3", ...env } });
+      const one = await startTestApp({ keystoneUrl, env });
       started.push(one);
       return one;
     }
@@ -265,7 +265,7 @@ describeWhere(
           besides: keystone.folder,
           allowRescopeScopedToken: false,
           passwordHashRounds: 4,
-          tokenLifetimeSeconds: 6,
+          tokenLifetimeSeconds: 8,
           processes: 1,
         });
         started.push(strict);
@@ -320,7 +320,7 @@ describeWhere(
         const token = await keystoneToken(strict, script);
         const issuedAt = Date.now();
         expect(await put(token, guarded)).toBe(200);
-        await sleep(Math.max(0, issuedAt + 6500 - Date.now()));
+        await sleep(Math.max(0, issuedAt + 8500 - Date.now()));
         expect(await put(token, guarded)).toBe(401);
       });
     });

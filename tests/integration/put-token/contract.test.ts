@@ -31,7 +31,7 @@ describeWhere(
 
     beforeAll(async () => {
       proxy = await startFaultProxy({ target: (keystone as KeystoneAccess).url });
-      app = await startTestApp({ keystoneUrl: proxy.url, env: { KEYSTONE_TIMEOUT: "2" } });
+      app = await startTestApp({ keystoneUrl: proxy.url, env: { KEYSTONE_TIMEOUT: "4" } });
       adminToken = await admin.token();
     });
     afterAll(async () => {
@@ -342,6 +342,18 @@ describeWhere(
       });
     });
 
+    it("refuses with 409 a PIN that was guessed wrong too often, kept or sent again; not a new one", async () => {
+      const userId = newUserId();
+      const both = { password: PASSWORD, pin: "1234" };
+      await tokenOf(await put(userId, { body: both }));
+      await app.database.sql`update links set pin_guesses = 10 where user_id = ${userId}`;
+      const [before] = await linksOf(userId);
+      for (const body of [{}, { pin: "1234" }, { password: "Another-1" }, both])
+        await expectError(await put(userId, { body }), 409, /guessed wrong too often/);
+      expect(await linksOf(userId)).toEqual([before]);
+      await tokenOf(await put(userId, { body: { pin: "4321" } }));
+    });
+
     describe("refuses with 413", () => {
       it("a body over 64 KiB that says so, and takes one of 64 KiB", async () => {
         const userId = newUserId();
@@ -454,7 +466,7 @@ describeWhere(
         const token = await admin.token();
         const startedAt = Date.now();
         const response = await put(userId, { token, body: { password: PASSWORD, pin: "1234" } });
-        expect(Date.now() - startedAt).toBeLessThan(3000);
+        expect(Date.now() - startedAt).toBeLessThan(7000);
         expect(Number(response.headers.get("Retry-After"))).toBeGreaterThan(0);
         await expectError(response, 503, /Nothing was stored/);
         expect(await linksOf(userId)).toHaveLength(0);
@@ -537,7 +549,7 @@ describeWhere(
         const user = await admin.createUser({ name: `put-${newUserId()}` });
         const startedAt = Date.now();
         await tokenOf(await put(user.id, { body: { password: PASSWORD, pin: "1234" } }));
-        expect(Date.now() - startedAt).toBeLessThan(1000);
+        expect(Date.now() - startedAt).toBeLessThan(2500);
         const failures = () =>
           app.logged("user.look-up-failed").filter((line) => line.userId === user.id);
         for (let tries = 0; tries < 100 && failures().length === 0; tries++) await sleep(50);

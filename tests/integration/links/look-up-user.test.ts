@@ -1,0 +1,136 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, expect, inject, it } from "vitest";
+import { createUserLookup } from "../../../app/links/look-up-user.server";
+import { describeWhere } from "../../support/describe-where";
+import { type FaultProxy, faults, startFaultProxy } from "../../support/fault-proxy";
+import { type LinkStage, linkStage } from "../../support/issued-links";
+import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
+import { startTestServices, type TestServices } from "../../support/services";
+
+const provided = inject("keystone");
+const USER = { method: "GET", path: /^\/v3\/users\// };
+const DOMAIN = { method: "GET", path: /^\/v3\/domains\// };
+
+describeWhere(
+  { has: provided !== undefined, what: "a real Keystone" },
+  "looking up the users of links, behind the answers to scripts",
+  () => {
+    const keystone = provided as KeystoneAccess;
+    const admin = keystoneAdmin(keystone);
+    let proxy: FaultProxy;
+    let started: TestServices;
+    let stage: LinkStage;
+    let token: string;
+
+    beforeAll(async () => {
+      proxy = await startFaultProxy({ target: keystone.url });
+      started = await startTestServices({ keystoneUrl: proxy.url });
+      stage = linkStage(started, admin);
+      token = await admin.token();
+    });
+    afterAll(async () => {
+      await started?.stop();
+      await proxy?.stop();
+    });
+    afterEach(() => proxy.heal());
+
+    const ask = (
+      lookup: TestServices["services"]["userLookup"],
+      userId: string,
+      checkedAt: Date | null = null,
+    ) => lookup.enqueue({ userId, token, checkedAt, requestId: `req-${randomUUID()}` });
+
+    async function until(what: () => Promise<boolean>): Promise<void> {
+      for (let tries = 0; tries < 200; tries++) {
+        if (await what()) return;
+        await sleep(50);
+      }
+      throw new Error("it did not come to that");
+    }
+    const asked = (userId: string) => proxy.count({ ...USER, path: `/v3/users/${userId}` });
+
+    it("asks about one after the other, and about their domain once", async () => {
+      const lookup = createUserLookup(started.services);
+      const links: { userId: string }[] = [];
+      for (let index = 0; index < 5; index++) links.push(await stage.issue());
+      const domains = proxy.count(DOMAIN);
+      const rule = proxy.inject(USER, faults.paused);
+      for (const link of links) ask(lookup, link.userId);
+      await rule.waitForHits(1);
+      await sleep(200);
+      expect(rule.hits).toBe(1);
+      rule.remove();
+      await rule.release();
+      await until(async () => {
+        const rows = await Promise.all(links.map((link) => stage.row(link)));
+        return rows.every((row) => row.user_found === true);
+      });
+      // Its name and its password rules.
+      expect(proxy.count(DOMAIN) - domains).toBe(2);
+      await lookup.stop();
+    });
+
+    it("asks once for a user who is waiting already, and not again while the answer is fresh", async () => {
+      const lookup = createUserLookup(started.services);
+      const first = await stage.issue();
+      const twice = await stage.issue();
+      const fresh = await stage.issue();
+      ask(lookup, first.userId);
+      ask(lookup, twice.userId);
+      ask(lookup, twice.userId);
+      ask(lookup, fresh.userId, new Date());
+      ask(lookup, first.userId, new Date(Date.now() - 11 * 60_000));
+      await until(async () => (await stage.row(twice)).user_found === true);
+      await lookup.stop();
+      expect(asked(twice.userId)).toBe(1);
+      expect(asked(fresh.userId)).toBe(0);
+      expect((await stage.row(fresh)).user_found).toBeNull();
+    });
+
+    it("goes on after a failure, and does not take an outage for an unknown user", async () => {
+      const lookup = createUserLookup(started.services);
+      const failing = await stage.issue();
+      const next = await stage.issue();
+      proxy.inject({ ...USER, path: `/v3/users/${failing.userId}` }, faults["502-before"]);
+      ask(lookup, failing.userId);
+      ask(lookup, next.userId);
+      await until(async () => (await stage.row(next)).user_found === true);
+      expect((await stage.row(failing)).user_found).toBeNull();
+      proxy.heal();
+      ask(lookup, failing.userId);
+      await until(async () => (await stage.row(failing)).user_found === true);
+      await lookup.stop();
+    });
+
+    it("keeps the address an administrator typed, and fills in Keystone's where there is none", async () => {
+      const lookup = createUserLookup(started.services);
+      const email = `${randomBytes(5).toString("hex")}@example.org`;
+      const typed = await stage.issue({ mailTo: "typed@example.org" });
+      const empty = await stage.issue();
+      for (const { userId } of [typed, empty]) {
+        await admin.updateUser(userId, { email });
+        ask(lookup, userId);
+      }
+      await until(async () => (await stage.row(empty)).user_found === true);
+      expect((await stage.row(typed)).mail_to).toBe("typed@example.org");
+      expect((await stage.row(empty)).mail_to).toBe(email);
+      await lookup.stop();
+    });
+
+    it("finishes the one under way when it is stopped, and forgets the others", async () => {
+      const lookup = createUserLookup(started.services);
+      const one = await stage.issue();
+      const other = await stage.issue();
+      const rule = proxy.inject(USER, faults.paused, { times: 1 });
+      ask(lookup, one.userId);
+      ask(lookup, other.userId);
+      await rule.waitForHits(1);
+      const stopping = lookup.stop();
+      await rule.release();
+      await stopping;
+      expect((await stage.row(one)).user_found).toBe(true);
+      expect(asked(other.userId)).toBe(0);
+    });
+  },
+);
