@@ -30,6 +30,11 @@ export interface IssuedLink {
   issuedVia: LinkRow["issuedVia"];
   /** Null: what the row has is kept. */
   mailTo: string | null;
+  /**
+   * Keystone has just said that the new password is in force, so that none typed before can be. Where
+   * somebody merely says so, they are kept: one whose answer was lost may be in force all the same.
+   */
+  voidsAttempts: boolean;
   clientAddress: string | null;
   requestId: string;
 }
@@ -138,6 +143,8 @@ async function writeWithEvent(
   );
 }
 
+const noAttempts = sql`, sealed_attempts = null, attempted_at = null, settle_asked_at = null`;
+
 /**
  * Writes a link with a PIN and a password of its own, over the user's row if there is one, and the
  * audit row. The guesses made of a PIN count on where it is the same again.
@@ -149,6 +156,7 @@ export async function upsertLink(
   link: IssuedLink & IssuedPin & { sealedPassword: Buffer },
   limits: { maxPinGuesses: number },
 ): Promise<WrittenLink | undefined> {
+  const voided = link.voidsAttempts ? noAttempts : sql``;
   const write = sql`
     insert into links as link (
       user_id, token_hash, sealed_pin_key, pin_mac, sealed_password, expires_at, mail_to,
@@ -161,7 +169,7 @@ export async function upsertLink(
     )
     on conflict (user_id) do update set
       state = 'pending', attempts = 0, problem = null, completed_at = null, revoked_at = null,
-      claim_id = null, claimed_until = null, sealed_attempts = null, attempted_at = null, settle_asked_at = null,
+      claim_id = null, claimed_until = null${voided},
       token_hash = excluded.token_hash, sealed_pin_key = excluded.sealed_pin_key,
       pin_mac = excluded.pin_mac, sealed_password = excluded.sealed_password,
       expires_at = excluded.expires_at, mail_to = coalesce(excluded.mail_to, link.mail_to),
@@ -192,16 +200,16 @@ export async function renewLink(
         pin_guesses = case when ${samePin} then link.pin_guesses else 0 end`
     : sql``;
   const newPassword = link.sealedPassword
-    ? sql`, sealed_password = ${link.sealedPassword}, claim_id = null, claimed_until = null,
-        sealed_attempts = null, attempted_at = null, settle_asked_at = null`
+    ? sql`, sealed_password = ${link.sealedPassword}, claim_id = null, claimed_until = null`
     : sql``;
+  const voided = link.sealedPassword && link.voidsAttempts ? noAttempts : sql``;
   const write = sql`
     update links as link set
       attempts = 0, problem = null, token_hash = ${link.tokenHash},
       expires_at = ${link.expiresAt.toISOString()}, mail_to = coalesce(${link.mailTo}, link.mail_to),
       issued_by_id = ${link.issuedById}, issued_by_name = ${link.issuedByName},
       issued_by_email = ${link.issuedByEmail}, issued_via = ${link.issuedVia},
-      issued_at = clock_timestamp()${newPin}${newPassword}
+      issued_at = clock_timestamp()${newPin}${newPassword}${voided}
     where link.user_id = ${link.userId} and link.state = 'pending'
       and link.pin_mac is not null and link.sealed_password is not null
       and not (${samePin} and link.pin_guesses >= ${limits.maxPinGuesses})`;

@@ -24,6 +24,8 @@ export interface IssueRequest {
   pin?: string;
   /** Left out: the initial password of the user's pending link is kept. */
   initialPassword?: string;
+  /** Keystone has just taken the initial password; else somebody says that it is in force. */
+  initialPasswordIsSet?: boolean;
   via: LinkRow["issuedVia"];
   /** Where to mail the link. Left out: it is not mailed, the caller hands it over. */
   mailTo?: string;
@@ -94,6 +96,7 @@ async function writeLink(
     issuedByEmail: admin.userEmail ?? null,
     issuedVia: request.via,
     mailTo: request.mailTo ?? null,
+    voidsAttempts: request.initialPasswordIsSet === true,
     clientAddress: origin.clientAddress ?? null,
     requestId: origin.requestId,
   };

@@ -126,6 +126,7 @@ export async function action(args: ActionFunctionArgs) {
       userId,
       pin: chosenPin,
       initialPassword: password.value,
+      initialPasswordIsSet: choices.password === "random",
       via: "console",
       user: described,
       ...(choices.mailTo !== "" && { mailTo: choices.mailTo }),

@@ -432,12 +432,12 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeemi
       expect(await mailsTo(mailTo)).toEqual([
         expect.objectContaining({ template: "link", state: "queued" }),
       ]);
-      // The administrator said which password is in force; here it is not, so they are asked again.
+      // The administrator said which password is in force, and it was not: the user's own was.
       if (!renewed) throw new Error("not renewed");
-      expect(await stage.redeem(renewed, newPassword())).toMatchObject({
-        problem: "initial-password-stale",
-      });
       expect(await signsIn(keystone, { userId, password })).toBe(true);
+      const last = newPassword();
+      expect(await stage.redeem(renewed, last)).toMatchObject({ ok: true });
+      expect(await signsIn(keystone, { userId, password: last })).toBe(true);
     });
 
     it("is not disturbed by a new link with the same password, nor by one that is only mailed again", async () => {
