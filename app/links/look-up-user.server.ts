@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { LinkUser } from "../../db/links.store";
 import { describeLinkUser } from "../../db/links.store";
+import { isKeystoneOutage } from "../keystone/errors.server";
 import {
   getDomain,
   getPasswordPolicy,
@@ -56,7 +57,11 @@ async function readDomainFacts(
   lookUp: { token: string; domainId: string; requestId?: string },
 ): Promise<DomainFacts> {
   const [domain, policy] = await Promise.all([
-    getDomain(keystone, lookUp).catch(() => undefined),
+    getDomain(keystone, lookUp).catch((error) => {
+      // What is written down as not known is not asked for again, and an outage is over some time.
+      if (isKeystoneOutage(error)) throw error;
+      return undefined;
+    }),
     getPasswordPolicy(keystone, lookUp),
   ]);
   return { name: domain?.name ?? null, policy };
