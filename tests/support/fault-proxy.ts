@@ -55,6 +55,8 @@ export interface CallMatch {
   readonly path?: string | RegExp;
   /** A part of the body, such as `"methods":["token"]`. */
   readonly body?: string;
+  /** Its `X-Openstack-Request-Id`: setpass passes on the one that it was asked with. */
+  readonly requestId?: string;
 }
 
 export interface ProxiedCall {
@@ -92,8 +94,12 @@ export interface FaultProxy {
   inject(match: CallMatch, fault: Fault, options?: { times?: number; skip?: number }): FaultRule;
   /** Removes every rule. What is held stays held, and what hangs hangs on. */
   heal(): void;
-  /** Connections are refused from now on, and those that stand are cut. */
-  goAway(): Promise<void>;
+  /**
+   * Connections are refused from now on, and those that stand are cut.
+   *
+   * @param options.answering lets those that stand have their answers first
+   */
+  goAway(options?: { answering?: boolean }): Promise<void>;
   /** Takes connections again, on the same port. */
   comeBack(): Promise<void>;
   stop(): Promise<void>;
@@ -136,6 +142,7 @@ export const faults = {
   "502-after": reply(502, HTML, { headers: html, carryOut: "first" }),
   "503-before": reply(503, HTML, { headers: { ...html, "retry-after": "7" } }),
   "503-after": reply(503, HTML, { headers: { ...html, "retry-after": "7" }, carryOut: "first" }),
+  "504-before": reply(504, HTML, { headers: html }),
   "504-after": reply(504, HTML, { headers: html, carryOut: "first" }),
   "429": reply(429, "", { headers: { "retry-after": "3" } }),
   /** A captive portal, or a proxy's page: a 200 that is not Keystone's. */
@@ -199,7 +206,8 @@ const matches = (call: ProxiedCall, match: CallMatch) =>
   (match.method === undefined || match.method === call.method) &&
   (match.path === undefined ||
     (typeof match.path === "string" ? match.path === call.path : match.path.test(call.path))) &&
-  (match.body === undefined || call.body.replace(/\s+/g, "").includes(match.body));
+  (match.body === undefined || call.body.replace(/\s+/g, "").includes(match.body)) &&
+  (match.requestId === undefined || match.requestId === call.headers["x-openstack-request-id"]);
 
 class Rule implements FaultRule {
   hits = 0;
@@ -416,10 +424,10 @@ export async function startFaultProxy(options: { target: string }): Promise<Faul
         resolve();
       });
     });
-  const unlisten = () =>
+  const unlisten = ({ answering = false } = {}) =>
     new Promise<void>((resolve) => {
       server.close(() => resolve());
-      for (const socket of sockets) socket.destroy();
+      if (!answering) for (const socket of sockets) socket.destroy();
     });
   await listen();
 
