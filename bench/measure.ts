@@ -34,6 +34,32 @@ export async function measure(
   return summarize(times, performance.now() - startedAt);
 }
 
+/**
+ * Measures several calls in turns, round by round.
+ *
+ * @returns for each call what its rounds amount to together
+ */
+export async function measureInTurns<
+  const Calls extends readonly ((number: number) => Promise<unknown>)[],
+>(
+  options: { rounds: number; count: number; concurrency: number; warmUp: number },
+  calls: Calls,
+): Promise<{ [Index in keyof Calls]: Measured }> {
+  const { rounds, ...each } = options;
+  const results: Measured[][] = calls.map(() => []);
+  for (let round = 0; round < rounds; round++)
+    for (const [index, call] of calls.entries())
+      results[index]?.push(await measure({ ...each, warmUp: round === 0 ? each.warmUp : 0 }, call));
+  const middle = (values: number[]) =>
+    values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+  return results.map((ofRounds) => ({
+    perSecond: middle(ofRounds.map((one) => one.perSecond)) ?? Number.NaN,
+    medianMs: middle(ofRounds.map((one) => one.medianMs)) ?? Number.NaN,
+    p95Ms: middle(ofRounds.map((one) => one.p95Ms)) ?? Number.NaN,
+    count: ofRounds.reduce((sum, one) => sum + one.count, 0),
+  })) as { [Index in keyof Calls]: Measured };
+}
+
 /** @param times of each call, in milliseconds. @param elapsedMs the whole run */
 export function summarize(times: readonly number[], elapsedMs: number): Measured {
   const sorted = times.toSorted((a, b) => a - b);
