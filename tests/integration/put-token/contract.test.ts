@@ -311,7 +311,9 @@ describeWhere(
       const challenge = () => `Keystone uri="${proxy.url}/v3"`;
 
       it("a call without a token, and does not ask Keystone", async () => {
-        const before = proxy.calls.length;
+        // Users of earlier calls may still be looked up: only questions about tokens count.
+        const asked = () => proxy.count({ path: "/v3/auth/tokens" });
+        const before = asked();
         for (const token of [null, ""]) {
           const response = await put(newUserId(), {
             token,
@@ -320,7 +322,7 @@ describeWhere(
           expect(response.headers.get("WWW-Authenticate")).toBe(challenge());
           await expectError(response, 401, /X-Auth-Token/);
         }
-        expect(proxy.calls.length).toBe(before);
+        expect(asked()).toBe(before);
       });
 
       it("a token that Keystone does not know, whatever else the call holds", async () => {
