@@ -69,7 +69,7 @@ export type RedeemResult =
  * this process is taken for dead.
  */
 export const leaseSecondsFor = (keystoneTimeoutSeconds: number) =>
-  Math.max(60, 6 * keystoneTimeoutSeconds + 10);
+  Math.max(60, 6 * keystoneTimeoutSeconds);
 
 const RETRY_AFTER_SECONDS = 10;
 

@@ -49,7 +49,7 @@ export interface FaultUser {
 export async function startFaultStack(
   options: {
     keystone?: KeystoneAccess;
-    database?: TestDatabase;
+    database?: Pick<TestDatabase, "url" | "sql">;
     env?: Record<string, string>;
   } = {},
 ): Promise<FaultStack> {
