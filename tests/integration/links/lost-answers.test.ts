@@ -239,6 +239,16 @@ describeWhere(
         await expectDone(link, last);
       });
 
+      it("is still found where a refused password came in between", async () => {
+        const link = await stage.issue();
+        const last = newPassword();
+        const rule = await giveUpOn(link, newPassword());
+        expect(await stage.redeem(link, "short1")).toMatchObject({ reason: "password-refused" });
+        expect(await rule.release()).toEqual([204]);
+        expect(await stage.redeem(link, last)).toMatchObject({ ok: true });
+        await expectDone(link, last);
+      });
+
       it("ends with the same password typed again", async () => {
         const link = await stage.issue();
         const password = newPassword();
