@@ -445,7 +445,10 @@ export async function describeLinkUser(
     .update(links)
     .set(
       user
-        ? { ...described(user), mailTo: sql`coalesce(${links.mailTo}, ${user.email})` }
+        ? {
+            ...described(user),
+            mailTo: sql`case when ${links.state} = 'pending' then coalesce(${links.mailTo}, ${user.email}) else ${links.mailTo} end`,
+          }
         : { userFound: false, userCheckedAt: sql`clock_timestamp()` },
     )
     .where(eq(links.userId, userId));

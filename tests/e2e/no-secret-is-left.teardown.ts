@@ -7,6 +7,8 @@ test("the database, the logs and the metrics hold no secret of the whole run", a
   stack,
   request,
 }) => {
+  // Everything is read in every spelling, two layers deep, and there is a lot of it.
+  test.setTimeout(300_000);
   const secrets = await stack.secrets();
   const dump = await dumpDatabase(stack.databaseUrl);
   const log = await stack.logs();

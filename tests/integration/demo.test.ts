@@ -177,9 +177,10 @@ describe("the demo", () => {
 
   it("killed with -9, is tidied up after by the next; and Ctrl-C then leaves nothing", async () => {
     // The watchers too, which would else end the others: as after a crash of the machine's session.
-    const all = processesOf(folder);
-    for (const { pid, command } of all) {
-      if (command.includes("setpass-watcher")) process.kill(pid, "SIGKILL");
+    const ours = new Set(processesOf(folder).map(({ pid }) => pid));
+    for (const { pid, command } of processesOf("setpass-watcher")) {
+      const watched = /setpass-watcher (\d+)/.exec(command)?.[1];
+      if (ours.has(Number(watched))) process.kill(pid, "SIGKILL");
     }
     killGroup(demo.process);
     await demo.ended;
