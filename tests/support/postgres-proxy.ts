@@ -28,8 +28,11 @@ export interface StatementMatch {
  */
 export type Moment = "before" | "after";
 
-/** What becomes of the connection then. `cut`: both ends are reset, nothing more is passed on. */
-export type Verdict = "pass" | "cut";
+/**
+ * What becomes of the connection then. `cut`: it is reset, as by a network that breaks; `close`: it is
+ * closed, as by a PostgreSQL that ends. Nothing more is passed on.
+ */
+export type Verdict = "pass" | "cut" | "close";
 
 export interface StatementRule {
   readonly hits: number;
@@ -164,9 +167,11 @@ export async function startPostgresProxy(options: { target: string }): Promise<P
       socket.on("error", () => {});
       socket.on("close", end);
     }
-    const cut = () => {
-      client.resetAndDestroy();
-      server.resetAndDestroy();
+    const carryOut = (verdict: Verdict) => {
+      if (verdict === "pass") return false;
+      if (verdict === "cut") client.resetAndDestroy();
+      end();
+      return true;
     };
     const exchanges: Exchange[] = [];
     const session = new Session();
@@ -190,7 +195,7 @@ export async function startPostgresProxy(options: { target: string }): Promise<P
           if (statement) {
             statements.push(statement);
             for (const rule of rules.filter((one) => one.moment === "before")) {
-              if (rule.takes(statement) && (await rule.run()) === "cut") return cut();
+              if (rule.takes(statement) && carryOut(await rule.run())) return;
             }
             exchange?.after.push(
               ...rules.filter((one) => one.moment === "after" && one.takes(statement)),
@@ -220,7 +225,7 @@ export async function startPostgresProxy(options: { target: string }): Promise<P
           exchanges.shift();
           for (const rule of exchange.after) {
             if (exchange.failed) rule.giveBack();
-            else if ((await rule.run()) === "cut") return cut();
+            else if (carryOut(await rule.run())) return;
           }
           passed.push(...exchange.held);
         }
