@@ -28,6 +28,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
+import { dumpDatabase } from "./dump-database";
 import { endWithParent } from "./end-with-parent";
 import { getFreePort } from "./free-port";
 
@@ -505,20 +506,4 @@ async function withConnection<T>(url: string, use: (sql: postgres.Sql) => Promis
   } finally {
     await sql.end({ timeout: 5 });
   }
-}
-
-function dumpDatabase(url: string): Promise<string> {
-  return withConnection(url, async (sql) => {
-    const tables = await sql<{ schema: string; name: string }[]>`
-      select schemaname as schema, tablename as name from pg_tables
-      where schemaname not in ('pg_catalog', 'information_schema')
-      order by 1, 2`;
-    let dump = "";
-    for (const { schema, name } of tables) {
-      dump += `-- ${schema}.${name}\n`;
-      const rows = await sql`copy ${sql(schema)}.${sql(name)} to stdout (header)`.readable();
-      for await (const chunk of rows) dump += chunk;
-    }
-    return dump;
-  });
 }
