@@ -7,6 +7,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { ServerBuild } from "@remix-run/node";
 import { type Config, loadConfig } from "./app/config.server";
 import { createApp } from "./app/http/create-app.server";
+import { leaseSecondsFor } from "./app/links/redeem-link.server";
 import { createLog, describeError, type Log } from "./app/log.server";
 import { type Services, startServices } from "./app/services.server";
 import { findMissingKeys } from "./app/vault/rotate-keys.server";
@@ -51,6 +52,8 @@ async function main(): Promise<void> {
     },
     app,
   );
+  // Nor one that never reads its answer. Longer than any answer of ours takes to begin.
+  server.setTimeout((leaseSecondsFor(config.keystone.timeoutSeconds) + 5) * 1000);
   server.once("error", (error) => fail(`cannot listen on ${config.host}:${config.port}`, error));
   server.listen(config.port, config.host, () => {
     const { port } = server.address() as AddressInfo;

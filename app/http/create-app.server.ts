@@ -65,10 +65,10 @@ export function createApp(
     createRequestHandler({
       build,
       mode: "production",
-      getLoadContext: (request, response) => ({
+      getLoadContext: (_request, response) => ({
         services,
         requestId: response.locals.requestId as string,
-        clientAddress: request.ip ?? "unknown",
+        clientAddress: response.locals.clientAddress as string,
         origin: response.locals.origin as string | null,
         nonce: nonceOf(response),
         assets: { portalScript: options.portalScript },

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { RequestHandler } from "express";
 import type { Services } from "../services.server";
+import { clientAddressOf } from "./client-address.server";
 
 const REQUEST_ID = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -18,7 +19,7 @@ export function routeOf(path: string): string {
   return plain ? `/${plain[1]}` : "other";
 }
 
-/** Gives each request its id and nonce, logs it once answered, and counts it. */
+/** Gives each request its id, its nonce and its client's address, logs it once answered, and counts it. */
 export function observeRequests({
   log,
   metrics,
@@ -29,6 +30,9 @@ export function observeRequests({
     response.locals.requestId = requestId;
     response.locals.nonce = randomBytes(16).toString("base64");
     response.setHeader("X-Openstack-Request-Id", requestId);
+    // Once the connection is gone, its address is as well.
+    const clientAddress = clientAddressOf(request);
+    response.locals.clientAddress = clientAddress;
     const startedAt = process.hrtime.bigint();
     const route = routeOf(request.path);
     response.once("close", () => {
@@ -44,7 +48,7 @@ export function observeRequests({
         path: route,
         status,
         durationMs: Math.round(durationSeconds * 1000),
-        clientAddress: request.ip,
+        clientAddress,
       });
     });
     next();
