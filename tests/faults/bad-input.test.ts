@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { METHODS } from "node:http";
+import { connect } from "node:net";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
@@ -44,6 +45,7 @@ beforeAll(async () => {
   port = stack.server.port;
   authToken = await stack.keystone.token();
   slowClients = sendSlowly();
+  slowClients.catch(() => {}); // where the test that waits for them is not run
   routes = [
     ...new Set((await readBuiltRoutes()).map((route) => route.path)),
     ...["/healthz", "/readyz", "/metrics", "/assets/x.js", "/__manifest", "/favicon.ico"],
@@ -877,6 +879,44 @@ describe("whoever is slow, endless or many", () => {
     tally.end();
   });
 });
+
+// Node looks twice, 65 s apart, whether bytes still go out: too long for the short form.
+if (isLong)
+  it("whoever never reads an answer is hung up on as well", { timeout: 300_000 }, async () => {
+    const tally = new Tally("clients that read nothing");
+    const boundMs = 170_000;
+    const page = await ask({ target: "/admin/sign-in" }, { port });
+    const script = /"(\/assets\/components-[^"]+\.js)"/.exec(page.body)?.[1] ?? "";
+    expect(script).not.toBe("");
+    const many = requestBytes({ target: script, headers: [["Connection", "keep-alive"]] });
+    const sockets = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const socket = connect({ port, host: "127.0.0.1" });
+        socket.on("error", () => {});
+        await new Promise((resolve) => socket.once("connect", resolve));
+        socket.pause();
+        for (let index = 0; index < 200; index++) socket.write(many);
+        return socket;
+      }),
+    );
+    const ports = sockets.map((socket) => socket.localPort ?? 0);
+    const startedAt = performance.now();
+    while (establishedWith(ports) > 0 && performance.now() - startedAt < boundMs) await sleep(500);
+    const left = establishedWith(ports);
+    for (const socket of sockets) socket.destroy();
+    for (let index = 0; index < ports.length; index++)
+      tally.add("reads nothing", index < left ? "still connected" : undefined);
+    tally.end();
+  });
+
+/** How many of these connections the server still holds open. */
+function establishedWith(clientPorts: readonly number[]): number {
+  const hex = (number: number) => number.toString(16).toUpperCase().padStart(4, "0");
+  const lines = readFileSync("/proc/net/tcp", "utf8").split("\n");
+  return clientPorts.filter((client) =>
+    lines.some((line) => line.includes(`:${hex(port)} 0100007F:${hex(client)} 01 `)),
+  ).length;
+}
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 
