@@ -35,8 +35,9 @@ export interface People {
 /**
  * @param options.url where the server (or a proxy in front of several) listens
  * @param options.publicUrl PUBLIC_URL, where it differs
+ * @param options.address where they are: any of 127.0.0.0/8, which all lead here; 127.0.0.1 unless told
  */
-export function peopleAt(options: { url: string; publicUrl?: string }): People {
+export function peopleAt(options: { url: string; publicUrl?: string; address?: string }): People {
   const origin = new URL(options.publicUrl ?? options.url).origin;
 
   const request: People["request"] = (method, path, given = {}) =>
@@ -44,7 +45,12 @@ export function peopleAt(options: { url: string; publicUrl?: string }): People {
       const timeoutMs = given.timeoutMs ?? 30_000;
       const outgoing = httpRequest(
         new URL(path, options.url),
-        { method, headers: { ...given.headers, connection: "close" }, agent: false },
+        {
+          method,
+          headers: { ...given.headers, connection: "close" },
+          agent: false,
+          ...(options.address && { localAddress: options.address }),
+        },
         (response) => {
           const chunks: Buffer[] = [];
           response.on("data", (chunk: Buffer) => chunks.push(chunk));
