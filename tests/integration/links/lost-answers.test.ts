@@ -47,7 +47,7 @@ describeWhere(
 
     beforeAll(async () => {
       proxy = await startFaultProxy({ target: keystone.url });
-      started = await startTestServices({ keystoneUrl: proxy.url, env: { KEYSTONE_TIMEOUT: "4" } });
+      started = await startTestServices({ keystoneUrl: proxy.url, env: { KEYSTONE_TIMEOUT: "3" } });
       stage = linkStage(started, admin);
     });
     afterAll(async () => {

@@ -31,7 +31,7 @@ describeWhere(
 
     beforeAll(async () => {
       proxy = await startFaultProxy({ target: (keystone as KeystoneAccess).url });
-      app = await startTestApp({ keystoneUrl: proxy.url, env: { KEYSTONE_TIMEOUT: "4" } });
+      app = await startTestApp({ keystoneUrl: proxy.url, env: { KEYSTONE_TIMEOUT: "3" } });
       adminToken = await admin.token();
     });
     afterAll(async () => {
