@@ -15,6 +15,7 @@ import {
 
 const isLong = process.env.SETPASS_LONG === "1";
 const LIMIT_PER_MINUTE = 5;
+const PUBLIC_URL = "https://setpass.example.org";
 
 /** Prints what a test tried and how much of it held. */
 function tell(what: string, tried: number, held: number): void {
@@ -22,26 +23,34 @@ function tell(what: string, tried: number, held: number): void {
   expect(held).toBe(tried);
 }
 
+/** With no limit by address that these tests would run into. */
+let open: Site;
+/** With one of five requests a minute, and a way to take its database away. */
+let limited: Site;
+let proxy: PostgresProxy;
+
+beforeAll(async () => {
+  [open, limited] = await Promise.all([
+    startSite({ publicUrl: PUBLIC_URL }),
+    startSite({ env: { RATE_LIMIT_PER_MINUTE: String(LIMIT_PER_MINUTE) } }),
+  ]);
+  proxy = await startPostgresProxy({ target: limited.stack.databaseUrl });
+  await limited.stack.server.restart({ DATABASE_URL: proxy.through(limited.stack.databaseUrl) });
+});
+
+afterAll(async () => {
+  await open?.stop();
+  await limited?.stop();
+  await proxy?.stop();
+});
+
 describe("a limit by address", () => {
-  let site: Site;
-  let proxy: PostgresProxy;
-
-  beforeAll(async () => {
-    site = await startSite({ env: { RATE_LIMIT_PER_MINUTE: String(LIMIT_PER_MINUTE) } });
-    proxy = await startPostgresProxy({ target: site.stack.databaseUrl });
-  });
-
-  afterAll(async () => {
-    await proxy?.stop();
-    await site?.stop();
-  });
-
   const forms: ((sender: Sender) => Promise<RawAnswer>)[] = [
-    (sender) => site.redeem(randomUUID(), "0000", "Own-password-1", sender),
-    (sender) => site.post("/reset", { name: "x" }, sender),
-    (sender) => site.signIn("nobody", "wrong", sender),
-    (sender) => site.post("/reset.data", { name: "x" }, sender),
-    (sender) => site.post("/admin/sign-in.data", {}, sender),
+    (sender) => limited.redeem(randomUUID(), "0000", "Own-password-1", sender),
+    (sender) => limited.post("/reset", { name: "x" }, sender),
+    (sender) => limited.signIn("nobody", "wrong", sender),
+    (sender) => limited.post("/reset.data", { name: "x" }, sender),
+    (sender) => limited.post("/admin/sign-in.data", {}, sender),
   ];
 
   it("counts every anonymous form together, outlives a restart, and ends with its minute", async () => {
@@ -53,16 +62,20 @@ describe("a limit by address", () => {
       const answer = await send(flooder);
       held.push(answer.status === 429 && retryAfterOf(answer) >= 1 && retryAfterOf(answer) <= 60);
     }
-    await site.stack.server.restart();
+    await limited.stack.server.restart();
     for (const send of forms) held.push((await send(flooder)).status === 429);
-    const link = await site.issue();
+    const link = await limited.issue();
     // Refused before anything is looked at: also with the right PIN and the right password.
-    held.push((await site.redeem(link.token, link.pin, "Own-password-1", flooder)).status === 429);
-    const signIn = await site.signInAsAdmin(flooder);
+    held.push(
+      (await limited.redeem(link.token, link.pin, "Own-password-1", flooder)).status === 429,
+    );
+    const signIn = await limited.signInAsAdmin(flooder);
     held.push(signIn.status === 429 && !setsCookie(signIn));
     for (const send of forms) held.push((await send({ from: "127.0.0.22" })).status !== 429);
-    await site.endWindows();
-    held.push((await site.redeem(link.token, link.pin, "Own-password-1", flooder)).status === 200);
+    await limited.endWindows();
+    held.push(
+      (await limited.redeem(link.token, link.pin, "Own-password-1", flooder)).status === 200,
+    );
     tell("the limit by address", held.length, held.filter(Boolean).length);
   });
 
@@ -81,7 +94,7 @@ describe("a limit by address", () => {
         name,
         name === "Forwarded" ? `for=192.0.2.${index}` : `192.0.2.${index}`,
       ]);
-      const answer = await site.post("/reset", { name: "x" }, { from, headers });
+      const answer = await limited.post("/reset", { name: "x" }, { from, headers });
       held.push((answer.status === 429) === index >= LIMIT_PER_MINUTE);
     }
     tell("forged addresses against the limit", held.length, held.filter(Boolean).length);
@@ -89,98 +102,88 @@ describe("a limit by address", () => {
 
   it("fails closed: without its database nobody is let in, and afterwards everybody", async () => {
     const held: boolean[] = [];
-    const link = await site.issue();
-    const cookie = cookieOf(await site.signInAsAdmin({ from: "127.0.0.24" }));
-    await site.stack.server.restart({ DATABASE_URL: proxy.through(site.stack.databaseUrl) });
-    const origin: [string, string] = ["Origin", site.stack.url];
+    const link = await limited.issue();
+    const cookie = cookieOf(await limited.signInAsAdmin({ from: "127.0.0.24" }));
+    const origin: [string, string] = ["Origin", limited.stack.url];
     const signedIn = { headers: [["Cookie", cookie], origin] as [string, string][] };
     const acts: (() => Promise<RawAnswer>)[] = [
-      () => site.redeem(link.token, link.pin, "Own-password-1", { from: "127.0.0.25" }),
-      () => site.signInAsAdmin({ from: "127.0.0.25" }),
-      () => site.post("/reset", resetFields("a@example.org"), { from: "127.0.0.25" }),
-      () => site.get("/admin", signedIn),
-      () => site.post(`/admin/users/${link.userId}`, { password: "random" }, signedIn),
-      () => site.put(link.userId, {}),
+      () => limited.redeem(link.token, link.pin, "Own-password-1", { from: "127.0.0.25" }),
+      () => limited.signInAsAdmin({ from: "127.0.0.25" }),
+      () => limited.post("/reset", resetFields("a@example.org"), { from: "127.0.0.25" }),
+      () => limited.get("/admin", signedIn),
+      () => limited.post(`/admin/users/${link.userId}`, { password: "random" }, signedIn),
+      () => limited.put(link.userId, {}),
     ];
     await proxy.goAway();
     for (const answer of await Promise.all(acts.map((act) => act()))) {
       held.push(answer.status === 503 && retryAfterOf(answer) > 0 && !setsCookie(answer));
     }
-    const changed = site.stack.sandboxKeystone?.cloud.user(link.userId).passwords.length;
+    const changed = limited.stack.sandboxKeystone?.cloud.user(link.userId).passwords.length;
     held.push(changed === 1);
     await proxy.comeBack();
     const [redeem, signIn, ask] = acts;
     held.push((await redeem?.())?.status === 200);
     held.push((await signIn?.())?.status === 302);
     held.push((await ask?.())?.status === 200);
-    await site.stack.server.restart({ DATABASE_URL: site.stack.databaseUrl });
     tell("limits without a database", held.length, held.filter(Boolean).length);
   });
 
   it("fails closed too where its table alone is gone", async () => {
-    const link = await site.issue();
-    await site.sql`alter table rate_limits rename to lost`;
+    const link = await limited.issue();
+    await limited.sql`alter table rate_limits rename to lost`;
     const answers = [
-      await site.redeem(link.token, link.pin, "Own-password-1", { from: "127.0.0.26" }),
-      await site.signInAsAdmin({ from: "127.0.0.26" }),
+      await limited.redeem(link.token, link.pin, "Own-password-1", { from: "127.0.0.26" }),
+      await limited.signInAsAdmin({ from: "127.0.0.26" }),
     ];
-    await site.sql`alter table lost rename to rate_limits`;
+    await limited.sql`alter table lost rename to rate_limits`;
     const held = answers.filter((answer) => answer.status >= 500 && !setsCookie(answer));
-    const changed = site.stack.sandboxKeystone?.cloud.user(link.userId).passwords.length;
+    const changed = limited.stack.sandboxKeystone?.cloud.user(link.userId).passwords.length;
     tell("limits without their table", answers.length + 1, held.length + (changed === 1 ? 1 : 0));
   });
 });
 
 describe("a limit by account", () => {
-  let site: Site;
-
-  beforeAll(async () => {
-    site = await startSite();
-  });
-
-  afterAll(() => site?.stop());
-
   it("holds from one address and from many, outlives a restart, and asks not whether there is one", async () => {
     const held: boolean[] = [];
-    const { adminUserName, adminPassword } = site.stack.keystone;
+    const { adminUserName, adminPassword } = open.stack.keystone;
     for (const [round, userName] of [adminUserName, "no-such-account"].entries()) {
       const at = (host: number) => ({ from: `127.0.${round + 1}.${host}` });
       const wrong = (host: number, spelling = userName) =>
-        site.signIn(spelling, "Wrong-password-1", at(host));
+        open.signIn(spelling, "Wrong-password-1", at(host));
       for (let index = 0; index < 10; index++) held.push((await wrong(1)).status === 403);
       held.push((await wrong(1)).status === 429);
       // The same account to Keystone on MySQL, whose names know no case and no accents.
       for (const spelling of [userName.toUpperCase(), ` ${userName}\t`, accented(userName)])
         held.push((await wrong(1, spelling)).status === 429);
-      if (round === 0 || isLong) await site.stack.server.restart();
+      if (round === 0 || isLong) await open.stack.server.restart();
       held.push((await wrong(1)).status === 429);
       const others = await Promise.all(
         Array.from({ length: 40 }, (_, index) => wrong(2 + (index % 4))),
       );
       for (const { status } of others) held.push(status === 403);
-      const refused = await site.signIn(userName, adminPassword, at(9));
+      const refused = await open.signIn(userName, adminPassword, at(9));
       held.push(refused.status === 429 && retryAfterOf(refused) <= 900 && !setsCookie(refused));
-      held.push((await site.signIn(`${userName}-2`, "x", at(9))).status === 403);
+      held.push((await open.signIn(`${userName}-2`, "x", at(9))).status === 403);
     }
-    await site.endWindows();
-    held.push((await site.signInAsAdmin()).status === 302);
+    await open.endWindows();
+    held.push((await open.signInAsAdmin()).status === 302);
     tell("the limits by account", held.length, held.filter(Boolean).length);
   });
 
   it("is forgotten by whoever signs in: typing a password wrong is no crime", async () => {
     const held: boolean[] = [];
-    const { adminUserName } = site.stack.keystone;
+    const { adminUserName } = open.stack.keystone;
     const here = { from: "127.0.3.1" };
     for (let round = 0; round < 3; round++) {
       for (let index = 0; index < 9; index++)
-        held.push((await site.signIn(adminUserName, "wrong", here)).status === 403);
-      held.push((await site.signInAsAdmin(here)).status === 302);
+        held.push((await open.signIn(adminUserName, "wrong", here)).status === 403);
+      held.push((await open.signInAsAdmin(here)).status === 302);
     }
     tell("sign-ins after slips", held.length, held.filter(Boolean).length);
   });
 
   it("and the answer to a refused sign-in tell nothing of the account", async () => {
-    const { keystone } = site.stack;
+    const { keystone } = open.stack;
     const password = "Right-password-1";
     const member = await keystone.createUser({ name: "member", password });
     const project = await keystone.createProject({ name: "elsewhere" });
@@ -202,10 +205,10 @@ describe("a limit by account", () => {
     const bodies = new Map<string, string>();
     let same = 0;
     for (let round = 0; round < rounds; round++) {
-      await site.endWindows();
+      await open.endWindows();
       for (const [kind, [userName, typed, domain]] of Object.entries(kinds)) {
         const startedAt = performance.now();
-        const answer = await site.signIn(userName, typed, { from: "127.0.4.1" }, domain);
+        const answer = await open.signIn(userName, typed, { from: "127.0.4.1" }, domain);
         times.set(kind, [...(times.get(kind) ?? []), performance.now() - startedAt]);
         bodies.set(kind, plainBody(answer, [userName, domain]));
         if (answer.status === 403 && !setsCookie(answer)) same += 1;
@@ -223,10 +226,10 @@ describe("a limit by account", () => {
   });
 
   it("does not tell either by the request for a new link", async () => {
-    const { keystone } = site.stack;
+    const { keystone } = open.stack;
     await keystone.createUser({ name: "jane", password: "x", email: "jane@example.org" });
-    const known = await site.post("/reset", resetFields("jane@example.org"));
-    const unknown = await site.post("/reset", resetFields("nobody@example.org"));
+    const known = await open.post("/reset", resetFields("jane@example.org"));
+    const unknown = await open.post("/reset", resetFields("nobody@example.org"));
     expect([known.status, unknown.status]).toEqual([200, 200]);
     expect(plainBody(known, ["jane@example.org"])).toBe(plainBody(unknown, ["nobody@example.org"]));
   });
@@ -250,14 +253,6 @@ function plainBody({ body }: RawAnswer, typed: readonly string[]): string {
 }
 
 describe("what a request says of itself", () => {
-  let site: Site;
-
-  beforeAll(async () => {
-    site = await startSite({ env: { PUBLIC_URL: "https://setpass.example.org" } });
-  });
-
-  afterAll(() => site?.stop());
-
   const forged: [string, string][] = [
     ["X-Forwarded-For", "203.0.113.66"],
     ["X-Forwarded-Host", "evil.example"],
@@ -271,25 +266,25 @@ describe("what a request says of itself", () => {
 
   /** Everything that can be seen of a request's address: links, mails, the trail, the limits. */
   async function lookAround(headers: [string, string][]) {
-    const { userId } = await site.issue();
-    const put = await site.put(
+    const { userId } = await open.issue();
+    const put = await open.put(
       userId,
       {},
       { headers: [...headers, ["Accept", "application/json"]] },
     );
     const link = JSON.parse(put.body) as { url: string; token: string };
-    await site.post("/reset", resetFields(`${randomUUID()}@example.org`), { headers });
-    const mail = await site.stack.smtp.waitForMessage(({ subject }) =>
+    await open.post("/reset", resetFields(`${randomUUID()}@example.org`), { headers });
+    const mail = await open.stack.smtp.waitForMessage(({ subject }) =>
       /request|link/i.test(subject),
     );
-    site.stack.smtp.clear();
-    await site.redeem(link.token, "0000", "Own-password-1", { headers });
-    await site.signIn("nobody", "wrong", { headers });
-    const events = await site.sql<{ action: string; client_address: string }[]>`
+    open.stack.smtp.clear();
+    await open.redeem(link.token, "0000", "Own-password-1", { headers });
+    await open.signIn("nobody", "wrong", { headers });
+    const events = await open.sql<{ action: string; client_address: string }[]>`
       select action, client_address from audit_events order by id desc limit 4`;
-    const signIn = await site.signInAsAdmin({ headers });
-    const limits = await site.sql<{ key: string }[]>`select key from rate_limits`;
-    await site.sql`delete from rate_limits`;
+    const signIn = await open.signInAsAdmin({ headers });
+    const limits = await open.sql<{ key: string }[]>`select key from rate_limits`;
+    await open.sql`delete from rate_limits`;
     return {
       linkUrl: link.url,
       mailText: mail.text,
@@ -321,21 +316,21 @@ describe("what a request says of itself", () => {
     const cases: [trust: string, forwardedFor: string, expected: string][] = [
       ["1", "203.0.113.66", "203.0.113.66"],
       ["1", "198.51.100.1, 203.0.113.66", "203.0.113.66"],
-      ["2", "198.51.100.1, 203.0.113.66, 10.0.0.1", "203.0.113.66"],
       ["loopback", "198.51.100.1, 203.0.113.66", "203.0.113.66"],
       // Some proxies add the port; each would be another client to the limits.
       ["loopback", "203.0.113.66:51234", "203.0.113.66"],
       ["loopback", "[2001:db8::7]:443", "2001:db8::7"],
       ["loopback", "nonsense", "127.0.0.1"],
       ["loopback", "x".repeat(8000), "127.0.0.1"],
+      ["2", "198.51.100.1, 203.0.113.66, 10.0.0.1", "203.0.113.66"],
       ["127.0.0.0/8,10.0.0.0/8", "198.51.100.1, 203.0.113.66, 10.0.0.1", "203.0.113.66"],
       ["10.0.0.0/8", "203.0.113.66", "127.0.0.1"],
       ["none", "203.0.113.66", "127.0.0.1"],
     ];
-    const tried = isLong ? cases : cases.slice(1, 8);
+    const tried = isLong ? cases : cases.slice(1, 7);
     let trusted = "none";
     for (const [trust, forwardedFor, expected] of tried) {
-      if (trust !== trusted) await site.stack.server.restart({ TRUST_PROXY: trust });
+      if (trust !== trusted) await open.stack.server.restart({ TRUST_PROXY: trust });
       trusted = trust;
       const others = forged.filter(([name]) => name !== "X-Forwarded-For");
       const seen = await lookAround([...others, ["X-Forwarded-For", forwardedFor]]);
@@ -348,74 +343,66 @@ describe("what a request says of itself", () => {
       expect(seen.cookie).toMatch(/^__Host-setpass=/);
     }
     tell("forwarded addresses", tried.length, tried.length);
-    await site.stack.server.restart({ TRUST_PROXY: "none" });
+    await open.stack.server.restart({ TRUST_PROXY: "none" });
   });
 });
 
 describe("the holder of a link", () => {
-  let site: Site;
-
-  beforeAll(async () => {
-    site = await startSite();
-  });
-
-  afterAll(() => site?.stop());
-
   it("locks that link and nothing else", async () => {
     const held: boolean[] = [];
-    const attacked = await site.issue();
-    const neighbour = await site.issue();
-    const calls = site.stack.sandboxKeystone?.cloud.user(attacked.userId);
+    const attacked = await open.issue();
+    const neighbour = await open.issue();
+    const calls = open.stack.sandboxKeystone?.cloud.user(attacked.userId);
     for (let index = 0; index < 6; index++) {
-      const { status } = await site.redeem(attacked.token, "9999", "Own-password-1");
+      const { status } = await open.redeem(attacked.token, "9999", "Own-password-1");
       held.push(status === 403);
     }
-    held.push((await site.redeem(attacked.token, attacked.pin, "Own-password-1")).status === 403);
+    held.push((await open.redeem(attacked.token, attacked.pin, "Own-password-1")).status === 403);
     // A wrong PIN never reached Keystone, so the account is not locked there either.
     held.push(calls?.failedSignIns === 0);
-    held.push((await site.redeem(neighbour.token, neighbour.pin, "Own-password-1")).status === 200);
-    held.push((await site.signInAsAdmin()).status === 302);
-    held.push((await site.post("/reset", resetFields("other@example.org"))).status === 200);
-    const renewed = await site.put(attacked.userId, {});
-    held.push((await site.redeem(renewed.body, attacked.pin, "Own-password-1")).status === 200);
+    held.push((await open.redeem(neighbour.token, neighbour.pin, "Own-password-1")).status === 200);
+    held.push((await open.signInAsAdmin()).status === 302);
+    held.push((await open.post("/reset", resetFields("other@example.org"))).status === 200);
+    const renewed = await open.put(attacked.userId, {});
+    held.push((await open.redeem(renewed.body, attacked.pin, "Own-password-1")).status === 200);
     // What is left of an old token does nothing to the newer link.
     for (const token of [attacked.token, renewed.body, randomUUID()])
-      held.push((await site.redeem(token, "9999", "Own-password-1")).status === 404);
+      held.push((await open.redeem(token, "9999", "Own-password-1")).status === 404);
     tell("locking others out", held.length, held.filter(Boolean).length);
   });
 
   it("gets no more than three guesses, however many at once, and ten of one PIN over all renewals", async () => {
     const racers = 16;
-    const { userId, pin, token } = await site.issue();
+    const { userId, pin, token } = await open.issue();
     let guesses = 0;
     let current = token;
-    const exhausted = async () => (await site.put(userId, {})).status === 409;
+    const exhausted = async () => (await open.put(userId, {})).status === 409;
     for (let round = 0; round < 8; round++) {
       const answers = await Promise.all(
-        Array.from({ length: racers }, () => site.redeem(current, "9999", "Own-password-1")),
+        Array.from({ length: racers }, () => open.redeem(current, "9999", "Own-password-1")),
       );
       expect(answers.every(({ status }) => status === 403)).toBe(true);
-      const [row] = await site.sql<[{ attempts: number; pin_guesses: number }]>`
+      const [row] = await open.sql<[{ attempts: number; pin_guesses: number }]>`
         select attempts, pin_guesses from links where user_id = ${userId}`;
       expect(row.attempts).toBeLessThanOrEqual(3);
       guesses = row.pin_guesses;
-      const renewed = await site.put(userId, {});
+      const renewed = await open.put(userId, {});
       if (renewed.status !== 200) break;
       current = renewed.body;
     }
     expect(guesses).toBe(10);
-    const [{ compared }] = await site.sql<[{ compared: number }]>`
+    const [{ compared }] = await open.sql<[{ compared: number }]>`
       select count(*)::int as compared from audit_events
       where user_id = ${userId} and action = 'link.pin-refused'`;
     expect(compared).toBe(10);
     expect(await exhausted()).toBe(true);
-    expect((await site.put(userId, { pin })).status).toBe(409);
-    expect((await site.put(userId, { pin, password: "Initial-1" })).status).toBe(409);
-    expect((await site.put(userId, { password: "Initial-1" })).status).toBe(409);
-    expect((await site.redeem(current, pin, "Own-password-1")).status).toBe(403);
-    const afresh = await site.put(userId, { pin: "8266" });
+    expect((await open.put(userId, { pin })).status).toBe(409);
+    expect((await open.put(userId, { pin, password: "Initial-1" })).status).toBe(409);
+    expect((await open.put(userId, { password: "Initial-1" })).status).toBe(409);
+    expect((await open.redeem(current, pin, "Own-password-1")).status).toBe(403);
+    const afresh = await open.put(userId, { pin: "8266" });
     expect(afresh.status).toBe(200);
-    expect((await site.redeem(afresh.body, "8266", "Own-password-1")).status).toBe(200);
+    expect((await open.redeem(afresh.body, "8266", "Own-password-1")).status).toBe(200);
     process.stdout.write(
       `abuse: guesses of one PIN over renewals: ${4 * racers} tried or more, ${guesses} compared, the rest held\n`,
     );
@@ -423,34 +410,25 @@ describe("the holder of a link", () => {
 });
 
 describe("a flood of anonymous requests", () => {
-  const perMinute = 30;
-  let site: Site;
-
-  beforeAll(async () => {
-    site = await startSite({ env: { RATE_LIMIT_PER_MINUTE: String(perMinute) } });
-  });
-
-  afterAll(() => site?.stop());
-
   it("makes no session, and fills no table beyond what the limits let through", async () => {
-    const { token } = await site.issue();
-    const before = await site.countRows();
+    const { token } = await limited.issue();
+    const before = await limited.countRows();
     const addresses = Array.from({ length: isLong ? 40 : 8 }, (_, index) => `127.0.9.${index + 1}`);
     const statuses: number[] = [];
     const cookies: string[] = [];
     const each = async (from: string) => {
-      for (let index = 0; index < (isLong ? 60 : 15); index++) {
+      for (let index = 0; index < (isLong ? 20 : 4); index++) {
         const bait: [string, string][] = [["Cookie", `setpass=${randomUUID()}`]];
         const email = `${randomUUID()}@example.org`;
         const answers = [
-          await site.signIn(randomUUID(), "wrong", { from }),
-          await site.signIn("admin", "", { from }),
-          await site.post("/reset", resetFields(email), { from }),
-          await site.post("/reset", resetFields("same@example.org"), { from }),
-          await site.post("/", { token, pin: "", password: "" }, { from }),
-          await site.redeem(randomUUID(), "1234", "Own-password-1", { from }),
-          await site.get("/admin", { from, headers: bait }),
-          await site.send(
+          await limited.signIn(randomUUID(), "wrong", { from }),
+          await limited.signIn("admin", "", { from }),
+          await limited.post("/reset", resetFields(email), { from }),
+          await limited.post("/reset", resetFields("same@example.org"), { from }),
+          await limited.post("/", { token, pin: "", password: "" }, { from }),
+          await limited.redeem(randomUUID(), "1234", "Own-password-1", { from }),
+          await limited.get("/admin", { from, headers: bait }),
+          await limited.send(
             { method: "PUT", target: `/token/${randomUUID()}`, body: "{}" },
             { from },
           ),
@@ -460,11 +438,11 @@ describe("a flood of anonymous requests", () => {
       }
     };
     await Promise.all(addresses.map(each));
-    const after = await site.countRows();
+    const after = await limited.countRows();
     const grown = Object.fromEntries(
       Object.entries(after).map(([table, rows]) => [table, rows - (before[table] ?? 0)]),
     );
-    const admitted = addresses.length * perMinute;
+    const admitted = addresses.length * LIMIT_PER_MINUTE;
     expect(statuses.filter((status) => status >= 500)).toEqual([]);
     expect(cookies).toEqual([]);
     expect(grown).toMatchObject({ admin_sessions: 0, links: 0 });
@@ -474,7 +452,7 @@ describe("a flood of anonymous requests", () => {
     expect(grown.audit_events).toBeLessThanOrEqual(admitted);
     // One an address; and two for each account that was named, for fifteen minutes at most.
     expect(grown.rate_limits).toBeLessThanOrEqual(addresses.length + 2 * admitted);
-    const [{ longest }] = await site.sql<[{ longest: number }]>`
+    const [{ longest }] = await limited.sql<[{ longest: number }]>`
       select max(extract(epoch from expire - now()))::int as longest from rate_limits`;
     expect(longest).toBeLessThanOrEqual(900);
     process.stdout.write(
@@ -483,15 +461,15 @@ describe("a flood of anonymous requests", () => {
   });
 
   it("leaves room for no more than a thousand open requests for a link", async () => {
-    const [{ open }] = await site.sql<[{ open: number }]>`
+    const [{ open }] = await limited.sql<[{ open: number }]>`
       select count(*)::int as open from reset_requests where state = 'open'`;
-    await site.sql`
+    await limited.sql`
       insert into reset_requests (name, email, sealed_pin)
       select 'x', 'filler-' || n || '@example.org', ''::bytea from generate_series(1, ${1000 - open}) n`;
-    const refused = await site.post("/reset", resetFields("late@example.org"), {
+    const refused = await limited.post("/reset", resetFields("late@example.org"), {
       from: "127.0.8.1",
     });
-    const { reset_requests: rows } = await site.countRows();
+    const { reset_requests: rows } = await limited.countRows();
     expect([refused.status, rows]).toEqual([503, 1000]);
     tell("requests beyond a thousand", 1, 1);
   });

@@ -1,9 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { readdirSync } from "node:fs";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type SandboxKeystone, startSandboxKeystone } from "../../demo/keystone/sandbox-keystone";
 import { type BuiltRoute, readBuiltRoutes } from "../support/built-routes";
+import { type FaultProxy, faults, startFaultProxy } from "../support/fault-proxy";
 import type { RawAnswer, RawRequest } from "../support/raw-http";
 import { cookieOf, resetFields, retryAfterOf, type Site, startSite } from "../support/raw-site";
 
@@ -16,16 +19,26 @@ let routes: BuiltRoute[];
 const keystoneCalls: string[] = [];
 const sites: { overHttp: Site; overHttps: Site } = {} as never;
 
+let keystone: SandboxKeystone;
+let proxy: FaultProxy;
+
 beforeAll(async () => {
   routes = await readBuiltRoutes();
-  const sandboxKeystone = { log: (line: string) => keystoneCalls.push(line) };
-  sites.overHttp = await startSite({ sandboxKeystone });
-  sites.overHttps = await startSite({ sandboxKeystone, publicUrl: HTTPS_URL });
+  keystone = await startSandboxKeystone({ log: (line) => keystoneCalls.push(line) });
+  proxy = await startFaultProxy({ target: keystone.url });
+  // Else a script's token would be remembered where Keystone is to be asked.
+  const shared = { keystone, authUrl: proxy.url, env: { AUTH_CACHE_SECONDS: "0" } };
+  [sites.overHttp, sites.overHttps] = await Promise.all([
+    startSite(shared),
+    startSite({ ...shared, publicUrl: HTTPS_URL }),
+  ]);
 });
 
 afterAll(async () => {
   await sites.overHttp?.stop();
   await sites.overHttps?.stop();
+  await proxy?.stop();
+  await keystone?.stop();
 });
 
 const originOf = (site: Site): [string, string] => ["Origin", site.stack.url];
@@ -115,11 +128,12 @@ describe.each(["overHttp", "overHttps"] as const)("the headers of answers %s", (
     await site.sql`alter table lost rename to reset_requests`;
     answers.push(["an error of ours", 500, failed]);
 
-    await site.stack.server.restart({ OS_AUTH_URL: "http://127.0.0.1:9/v3" });
+    proxy.inject({}, faults["503-before"]);
     answers.push(["PUT without Keystone", 503, await site.put(unused.userId, {})]);
     answers.push(["a sign-in without Keystone", 503, await site.signInAsAdmin(own)]);
+    await sleep(2100); // so long an answer is remembered
     answers.push(["not ready", 503, await site.get("/readyz")]);
-    await site.stack.server.restart({ OS_AUTH_URL: site.stack.env.OS_AUTH_URL ?? "" });
+    proxy.heal();
     return answers;
   }
 
@@ -454,10 +468,9 @@ describe("a session", () => {
   it("ends when Keystone no longer takes its token", async () => {
     const site = sites.overHttps;
     const { headers } = await signIn(site);
-    const sandbox = site.stack.sandboxKeystone;
-    const admin = sandbox?.cloud.userNamed(sandbox.adminUserName, "default");
+    const admin = keystone.cloud.userNamed(keystone.adminUserName, "default");
     // What a change of password does to all of somebody's tokens.
-    sandbox?.cloud.updateUser(admin?.id ?? "", { password: sandbox.adminPassword });
+    keystone.cloud.updateUser(admin?.id ?? "", { password: keystone.adminPassword });
     expect(isEnded(await site.get("/admin/users", { headers }))).toBe(true);
     expect(isEnded(await site.get("/admin", { headers }))).toBe(true);
   });

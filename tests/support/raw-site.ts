@@ -2,6 +2,7 @@
  * The real server over a sandbox Keystone, asked by hand: for tests that send what no browser sends, from
  * addresses of their own, and look into the database afterwards.
  */
+import { randomUUID } from "node:crypto";
 import postgres from "postgres";
 import { expect, inject } from "vitest";
 import { ask, type RawAnswer, type RawRequest } from "./raw-http";
@@ -18,7 +19,6 @@ export interface Sender {
 /** A stack with what these tests ask of it. */
 export class Site {
   readonly sql: postgres.Sql;
-  #users = 0;
   #adminToken: Promise<string> | undefined;
 
   constructor(readonly stack: Stack) {
@@ -59,8 +59,7 @@ export class Site {
 
   /** A user of Keystone's with a link. */
   async issue(pin = "4071"): Promise<{ userId: string; name: string; token: string; pin: string }> {
-    this.#users += 1;
-    const name = `user-${this.#users}`;
+    const name = `user-${randomUUID()}`;
     const { id } = await this.stack.keystone.createUser({ name, password: "Initial-1" });
     const answer = await this.put(id, { pin, password: "Initial-1" });
     expect(answer.status).toBe(200);
