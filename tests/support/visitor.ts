@@ -64,7 +64,7 @@ export function createVisitor(
     const { form, json, cookie, requestId } = asked;
     const startedAt = performance.now();
     const response = await fetch(`${url}${asked.path}`, {
-      method: asked.method ?? (form ? "POST" : "GET"),
+      method: asked.method ?? (form || json !== undefined ? "POST" : "GET"),
       redirect: "manual",
       headers: {
         connection: "close",
