@@ -1,3 +1,4 @@
+import { createAnonymousEvents } from "../db/anonymous-events.store";
 import { openDatabase } from "../db/client";
 import { countMailsByState } from "../db/mails.store";
 import { createRateLimit, type RateLimit } from "../db/rate-limits.store";
@@ -61,7 +62,8 @@ export function startServices(
   });
   if (transport.warnings.length > 0) log.warn("mail.warnings", { problems: transport.warnings });
   const outbox = startOutboxWorker({ db, vault, transport, brand: config.brand, log });
-  const base = { config, db, vault, keystone, log, outbox };
+  const anonymousEvents = createAnonymousEvents(db);
+  const base = { config, db, vault, keystone, log, outbox, anonymousEvents };
   const userLookup = createUserLookup(base);
   const maintenance = startMaintenance(base);
   return {

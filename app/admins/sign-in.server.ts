@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { insertSession } from "../../db/admin-sessions.store";
+import type { AnonymousEvents } from "../../db/anonymous-events.store";
 import { recordEvent } from "../../db/audit-events.store";
 import type { Database } from "../../db/client";
 import type { Config } from "../config.server";
@@ -17,6 +18,7 @@ import { mayAdminister } from "./authorize-token.server";
 export interface AdminContext {
   readonly config: Pick<Config, "admin">;
   readonly db: Database;
+  readonly anonymousEvents: AnonymousEvents;
   readonly vault: Vault;
   readonly keystone: KeystoneSession;
   readonly log: Log;
@@ -104,6 +106,11 @@ async function refuse(
   origin: Origin,
   refusal: { reason: "refused" | "role-missing"; access?: AccessInfo },
 ): Promise<SignInResult> {
+  const isSomebody = refusal.access !== undefined;
+  if (!isSomebody && !(await context.anonymousEvents.admit(origin.clientAddress))) {
+    context.log.warn("audit.left-out", { reason: "admin.sign-in-refused", ...origin });
+    return { ok: false, reason: "refused" };
+  }
   await recordEvent(context.db, {
     action: "admin.sign-in-refused",
     actorKind: "admin",

@@ -1,3 +1,4 @@
+import type { AnonymousEvents } from "../../db/anonymous-events.store";
 import type { Database } from "../../db/client";
 import type { Config } from "../config.server";
 import type { KeystoneSession } from "../keystone/session.server";
@@ -8,6 +9,7 @@ import type { Vault } from "../vault/vault.server";
 export interface LinkContext {
   readonly config: Pick<Config, "links" | "publicUrl" | "keystone" | "mail">;
   readonly db: Database;
+  readonly anonymousEvents: AnonymousEvents;
   readonly vault: Vault;
   readonly keystone: KeystoneSession;
   readonly log: Log;

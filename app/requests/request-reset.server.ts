@@ -32,6 +32,8 @@ export async function requestReset(
     return { ok: false, reason: "too-many" };
   }
   const id = randomUUID();
+  const isRecorded = await context.anonymousEvents.admit(origin.clientAddress);
+  if (!isRecorded) log.warn("audit.left-out", { reason: "reset.requested", ...origin });
   await db.transaction(async (tx) => {
     const { isNew } = await saveResetRequest(tx, {
       id,
@@ -39,13 +41,14 @@ export async function requestReset(
       email: request.email,
       sealedPin: vault.seal(request.pin, requestPinOf(id)),
     });
-    await recordEvent(tx, {
-      action: "reset.requested",
-      actorKind: "user",
-      outcome: "ok",
-      clientAddress: origin.clientAddress,
-      requestId: origin.requestId,
-    });
+    if (isRecorded)
+      await recordEvent(tx, {
+        action: "reset.requested",
+        actorKind: "user",
+        outcome: "ok",
+        clientAddress: origin.clientAddress,
+        requestId: origin.requestId,
+      });
     if (config.mail.helpdesk && isNew)
       await enqueueMail(tx, vault, {
         template: "reset-request",

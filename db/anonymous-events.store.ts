@@ -1,0 +1,30 @@
+import type { Database } from "./client";
+import { createRateLimit } from "./rate-limits.store";
+
+/** What those may add to the audit trail who are nobody yet: a refused sign-in, a request for a link. */
+export interface AnonymousEvents {
+  /**
+   * Asked before such an event is written, outside of any transaction: it counts by itself.
+   *
+   * @returns whether it still may be. The trail can never be shortened, so no flood may fill it; the
+   *   log has every request in any case.
+   */
+  admit(clientAddress: string | undefined): Promise<boolean>;
+}
+
+const WINDOW_SECONDS = 3600;
+const MOST_OF_ONE_ADDRESS = 60;
+const MOST_OF_ALL = 1000;
+
+/** Counts in the database, for all replicas together. */
+export function createAnonymousEvents(db: Database): AnonymousEvents {
+  const limits = { windowSeconds: WINDOW_SECONDS };
+  const ofOne = createRateLimit(db, { ...limits, name: "events-of", points: MOST_OF_ONE_ADDRESS });
+  const ofAll = createRateLimit(db, { ...limits, name: "events", points: MOST_OF_ALL });
+  return {
+    async admit(clientAddress = "unknown") {
+      // One address first, so that it cannot use up what is for all.
+      return (await ofOne.take(clientAddress)).ok && (await ofAll.take("all")).ok;
+    },
+  };
+}
