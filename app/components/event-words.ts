@@ -9,6 +9,7 @@ const REFUSALS: Record<string, string> = {
   "account-locked": "Keystone has locked the account for a while",
   "password-locked": "Keystone forbids this user to change the password",
   "read-only-account": "the password is kept in a directory Keystone cannot write to",
+  "keystone-unavailable": "Keystone did not answer, or its answer was lost",
 };
 
 /** @returns what happened, in words: who did what, and how it ended */

@@ -201,13 +201,12 @@ async function setPassword(
 
   if (settled.is === "superseded") return { ok: false, reason: "superseded" };
 
-  const { vault, db } = context;
+  const { vault } = context;
   if (settled.is === "unknown") {
     // The claim goes back, so that the user can try again at once; the typed password stays, sealed,
     // because Keystone may still carry the change out.
-    const sealedAttempts = sealAttempts(vault, claim.userId, settled.unsettled);
-    await releaseClaim(db, claim, { sealedAttempts });
-    return unavailable(context, claim, settled.retryAfterSeconds, origin);
+    const left = { sealedAttempts: sealAttempts(vault, claim.userId, settled.unsettled) };
+    return putOff(context, claim, origin, { left, retryAfterSeconds: settled.retryAfterSeconds });
   }
 
   const { outcome, current } = settled;
@@ -217,9 +216,10 @@ async function setPassword(
     ...(!unchanged && { sealedPassword: sealPassword(vault, claim.userId, current) }),
   };
   switch (outcome.reason) {
-    case "unavailable":
-      await releaseClaim(db, claim, left);
-      return unavailable(context, claim, outcome.retryAfterSeconds ?? RETRY_AFTER_SECONDS, origin);
+    case "unavailable": {
+      const retryAfterSeconds = outcome.retryAfterSeconds ?? RETRY_AFTER_SECONDS;
+      return putOff(context, claim, origin, { left, retryAfterSeconds });
+    }
     case "refused":
       await giveUp(context, claim, origin, { left, reason: "password-refused" });
       return { ok: false, reason: "password-refused", message: outcome.message };
@@ -392,12 +392,25 @@ const problemSentences: Record<LinkProblem, string> = {
     "The user lives in a directory that Keystone cannot write to (such as LDAP). The password has to be set there.",
 };
 
-function unavailable(
+/**
+ * Keystone did not answer: the claim goes back. The trail has it, because a worker may find out later
+ * that the password was set, and cannot know from where.
+ */
+async function putOff(
   context: LinkContext,
   claim: Claim,
-  retryAfterSeconds: number,
   origin: Origin,
-): RedeemResult {
+  end: {
+    left: { sealedAttempts: Buffer | null; sealedPassword?: Buffer };
+    retryAfterSeconds: number;
+  },
+): Promise<RedeemResult> {
+  const { retryAfterSeconds } = end;
+  await context.db.transaction(async (tx) => {
+    await releaseClaim(tx, claim, end.left);
+    const about = { id: claim.id, userId: claim.userId };
+    await recordEvent(tx, userEvent(about, origin, "link.redeem-refused", "keystone-unavailable"));
+  });
   context.log.warn("link.redeem-refused", {
     linkId: claim.id,
     userId: claim.userId,
