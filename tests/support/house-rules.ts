@@ -506,4 +506,21 @@ export function findDeadLinks(sources: Sources, exists = existsInCheckout): stri
   });
 }
 
+/** These tell which test stands for which promise. */
+const documentsOfPromises = ["SECURITY.md", "docs/asvs.md"];
+
+/** A promise whose test has been renamed or removed is shown by nothing. */
+export function findPromisesWithoutTheirTest(
+  sources: Sources,
+  exists = existsInCheckout,
+): string[] {
+  return documentsOfPromises.flatMap((file) => {
+    const named = new Set(matches(sources.get(file), /\btests\/[\w./-]*\w/g));
+    if (named.size === 0) return [`${file} names no test`];
+    return [...named]
+      .filter((test) => !exists(test))
+      .map((test) => `${file} names ${test}, which is not there`);
+  });
+}
+
 const existsInCheckout = (file: string) => existsSync(path.join(root, file));

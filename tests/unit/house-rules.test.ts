@@ -7,6 +7,7 @@ import {
   findImportsAgainstTheLayers,
   findImportsOfTheWorkshop,
   findMachinePaths,
+  findPromisesWithoutTheirTest,
   findReadsOfTheEnvironment,
   findTestsLeftOut,
   findUndocumentedConfiguration,
@@ -309,6 +310,26 @@ describe("links and pictures of the guides are there", () => {
     expect(found).toEqual([
       "docs/x.md links to a.md, which is not there",
       "docs/x.md links to pictures/b.png, which is not there",
+    ]);
+  });
+});
+
+describe("every test that a promise names is there", () => {
+  it("holds", () => {
+    expect(findPromisesWithoutTheirTest(checkout)).toEqual([]);
+  });
+
+  it("refuses a file and a folder that are not, and a document that names none", () => {
+    const bad = sources({
+      "SECURITY.md":
+        "| a | tests/unit/a.test.ts, tests/unit/gone.test.ts |\n(tests/gone/). See tests/e2e.",
+      "docs/asvs.md": "| 1.1.1 | held | review |",
+    });
+    const there = ["tests/unit/a.test.ts", "tests/e2e"];
+    expect(findPromisesWithoutTheirTest(bad, (file) => there.includes(file))).toEqual([
+      "SECURITY.md names tests/unit/gone.test.ts, which is not there",
+      "SECURITY.md names tests/gone, which is not there",
+      "docs/asvs.md names no test",
     ]);
   });
 });
