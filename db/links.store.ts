@@ -100,8 +100,9 @@ const described = (user: LinkUser) => ({
 
 /**
  * Wraps a statement that writes a link: its audit row is written with it, and a mail still in the
- * outbox, whose token opens nothing any more, is dropped. One round trip, all or nothing. By hand, because scripts issue links by the hundred and Drizzle's builder takes longer to
- * write so wide an upsert than PostgreSQL to run it.
+ * outbox, whose token opens nothing any more, is dropped. One round trip, all or nothing. By hand,
+ * because scripts issue links by the hundred and Drizzle's builder takes longer to write so wide an
+ * upsert than PostgreSQL to run it.
  */
 async function writeWithEvent(
   db: Queryable,
@@ -242,11 +243,10 @@ export async function findLinkByToken(
 
 /** @returns the sealed MAC key of the PIN in a user's row, or undefined where there is none */
 export async function findPinKey(db: Queryable, userId: string): Promise<Buffer | undefined> {
-  const [row] = await db
-    .select({ sealedPinKey: links.sealedPinKey })
-    .from(links)
-    .where(eq(links.userId, userId));
-  return row?.sealedPinKey ?? undefined;
+  const [row] = await db.execute<{ sealed_pin_key: Buffer | null }>(
+    sql`select sealed_pin_key from links where user_id = ${userId}`,
+  );
+  return row?.sealed_pin_key ?? undefined;
 }
 
 /** @param options.lock holds the row until the transaction ends */

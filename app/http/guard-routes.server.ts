@@ -55,6 +55,12 @@ export function guardRoutes(
   return { ...build, routes } as ServerBuild;
 }
 
+/** @returns a build with these routes alone, and the root they hang from */
+export function onlyRoutes(build: ServerBuild, ids: readonly string[]): ServerBuild {
+  const kept = Object.entries(build.routes).filter(([id]) => id === "root" || ids.includes(id));
+  return { ...build, routes: Object.fromEntries(kept) };
+}
+
 class DeadlineError extends Error {
   override readonly name = "DeadlineError";
 }

@@ -11,7 +11,36 @@ export function keystoneError(
   headers: Record<string, string> = {},
 ): Response {
   const title = STATUS_CODES[status] ?? "Error";
-  return Response.json({ error: { code: status, title, message } }, { status, headers });
+  return jsonAnswer({ error: { code: status, title, message } }, { status, headers });
+}
+
+export function jsonAnswer(
+  value: unknown,
+  init: { status?: number; headers?: Record<string, string> } = {},
+): Response {
+  return textAnswer(JSON.stringify(value), {
+    ...init,
+    headers: { "Content-Type": "application/json", ...init.headers },
+  });
+}
+
+/**
+ * An answer whose length is told: it goes out in one piece, where Remix would send a stream in chunks.
+ *
+ * @param init.headers without them it is plain text
+ */
+export function textAnswer(
+  text: string,
+  init: { status?: number; headers?: Record<string, string> } = {},
+): Response {
+  return new Response(text, {
+    status: init.status,
+    headers: {
+      "Content-Type": "text/plain; charset=utf-8",
+      "Content-Length": String(Buffer.byteLength(text)),
+      ...init.headers,
+    },
+  });
 }
 
 /** @returns whether the caller asks for JSON by name; a wildcard keeps the plain text of old */

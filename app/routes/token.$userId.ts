@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { AuthorizedCaller } from "../admins/authorize-token.server";
 import { originOf } from "../http/origin.server";
 import { readBody } from "../http/read-body.server";
-import { keystoneError, wantsJson } from "../http/respond.server";
+import { jsonAnswer, keystoneError, textAnswer, wantsJson } from "../http/respond.server";
 import { type IssuedLinkAnswer, issueLink } from "../links/issue-link.server";
 import { isPin } from "../links/pin.server";
 
@@ -42,17 +42,15 @@ export async function action({ request, params, context }: ActionFunctionArgs): 
     checkedAt: result.link.userCheckedAt,
     requestId: context.requestId,
   });
-  return wantsJson(request) ? asJson(result.link) : new Response(result.link.token, plainText);
+  return wantsJson(request) ? asJson(result.link) : textAnswer(result.link.token);
 }
 
 export function loader(): Response {
   return methodNotAllowed();
 }
 
-const plainText = { headers: { "Content-Type": "text/plain; charset=utf-8" } };
-
 const asJson = ({ token, url, userId, expiresAt }: IssuedLinkAnswer) =>
-  Response.json({ token, url, user_id: userId, expires_at: expiresAt.toISOString() });
+  jsonAnswer({ token, url, user_id: userId, expires_at: expiresAt.toISOString() });
 
 async function authorize(
   request: Request,

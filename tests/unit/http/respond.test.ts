@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { keystoneError, wantsJson } from "../../../app/http/respond.server";
+import { keystoneError, textAnswer, wantsJson } from "../../../app/http/respond.server";
 
 const accepting = (accept?: string) =>
   new Request("https://setpass.example.org/", accept === undefined ? {} : { headers: { accept } });
@@ -39,5 +39,17 @@ describe("an error of the API", () => {
     expect(await response.json()).toEqual({
       error: { code: 503, title: "Service Unavailable", message: "Keystone does not answer." },
     });
+  });
+});
+
+describe("an answer to a script", () => {
+  it("tells its length in bytes, so that it goes out in one piece", async () => {
+    const text = textAnswer("zw\u00f6lf", { status: 202 });
+    expect(text.status).toBe(202);
+    expect(text.headers.get("Content-Type")).toBe("text/plain; charset=utf-8");
+    expect(text.headers.get("Content-Length")).toBe("6");
+    const error = keystoneError(400, "The pin m\u00fcsste \u2026");
+    const bytes = (await error.clone().arrayBuffer()).byteLength;
+    expect(error.headers.get("Content-Length")).toBe(String(bytes));
   });
 });
