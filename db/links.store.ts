@@ -42,12 +42,16 @@ export interface IssuedLink {
 export interface IssuedPin {
   sealedPinKey: Buffer;
   pinMac: Buffer;
+  /** How many digits. */
+  pinLength: number;
 }
 
 /** Of the row that was written, what the caller goes on with. */
 export interface WrittenLink {
   id: string;
   expiresAt: Date;
+  /** How many digits the PIN has; null: as many as PIN_LENGTH. */
+  pinLength: number | null;
   userName: string | null;
   userDomainName: string | null;
   /** When Keystone was last asked about the user; null: never. */
@@ -68,6 +72,8 @@ export interface LinkUser {
 export interface IssuedPin {
   sealedPinKey: Buffer;
   pinMac: Buffer;
+  /** How many digits. */
+  pinLength: number;
 }
 
 /** The claim of a redemption under way, and what its answer would have told, go. */
@@ -113,14 +119,15 @@ async function writeWithEvent(
   const rows = await db.execute<{
     id: string;
     expires_at: string;
+    pin_length: number | null;
     user_name: string | null;
     user_domain_name: string | null;
     user_checked_at: string | null;
   }>(sql`
     with written as (
       ${write}
-      returning link.id, link.user_id, link.expires_at, link.user_name, link.user_domain_name,
-        link.user_checked_at
+      returning link.id, link.user_id, link.expires_at, link.pin_length, link.user_name,
+        link.user_domain_name, link.user_checked_at
     ), event as (
       insert into audit_events
         (action, actor_kind, actor_id, actor_name, user_id, link_id, outcome, client_address, request_id)
@@ -131,12 +138,13 @@ async function writeWithEvent(
       update mails set state = 'cancelled', sealed_props = null, leased_until = null
       where link_id = (select id from written) and template = 'link' and state = 'queued'
     )
-    select id, expires_at, user_name, user_domain_name, user_checked_at from written`);
+    select id, expires_at, pin_length, user_name, user_domain_name, user_checked_at from written`);
   const [row] = rows;
   return (
     row && {
       id: row.id,
       expiresAt: new Date(row.expires_at),
+      pinLength: row.pin_length,
       userName: row.user_name,
       userDomainName: row.user_domain_name,
       userCheckedAt: row.user_checked_at === null ? null : new Date(row.user_checked_at),
@@ -160,11 +168,11 @@ export async function upsertLink(
   const voided = link.voidsAttempts ? noAttempts : sql``;
   const write = sql`
     insert into links as link (
-      user_id, token_hash, sealed_pin_key, pin_mac, sealed_password, expires_at, mail_to,
+      user_id, token_hash, sealed_pin_key, pin_mac, pin_length, sealed_password, expires_at, mail_to,
       issued_by_id, issued_by_name, issued_by_email, issued_via, issued_at
     ) values (
       ${link.userId}, ${link.tokenHash}, ${link.sealedPinKey}, ${link.pinMac},
-      ${link.sealedPassword}, ${link.expiresAt.toISOString()}, ${link.mailTo},
+      ${link.pinLength}, ${link.sealedPassword}, ${link.expiresAt.toISOString()}, ${link.mailTo},
       ${link.issuedById}, ${link.issuedByName}, ${link.issuedByEmail}, ${link.issuedVia},
       clock_timestamp()
     )
@@ -172,7 +180,8 @@ export async function upsertLink(
       state = 'pending', attempts = 0, problem = null, completed_at = null, revoked_at = null,
       claim_id = null, claimed_until = null${voided},
       token_hash = excluded.token_hash, sealed_pin_key = excluded.sealed_pin_key,
-      pin_mac = excluded.pin_mac, sealed_password = excluded.sealed_password,
+      pin_mac = excluded.pin_mac, pin_length = excluded.pin_length,
+      sealed_password = excluded.sealed_password,
       expires_at = excluded.expires_at, mail_to = coalesce(excluded.mail_to, link.mail_to),
       issued_by_id = excluded.issued_by_id, issued_by_name = excluded.issued_by_name,
       issued_by_email = excluded.issued_by_email, issued_via = excluded.issued_via,
@@ -198,6 +207,7 @@ export async function renewLink(
   const samePin = link.pin ? sql`link.pin_mac = ${link.pin.pinMac}` : sql`true`;
   const newPin = link.pin
     ? sql`, sealed_pin_key = ${link.pin.sealedPinKey}, pin_mac = ${link.pin.pinMac},
+        pin_length = ${link.pin.pinLength},
         pin_guesses = case when ${samePin} then link.pin_guesses else 0 end`
     : sql``;
   const newPassword = link.sealedPassword

@@ -36,6 +36,8 @@ export const links = pgTable(
     sealedPinKey: bytea("sealed_pin_key"),
     /** HMAC-SHA-256 of the PIN under that key. */
     pinMac: bytea("pin_mac"),
+    /** How many digits it has; null: as many as PIN_LENGTH. */
+    pinLength: integer("pin_length"),
     sealedPassword: bytea("sealed_password"),
     /** Wrong PINs on this link. */
     attempts: integer("attempts").notNull().default(0),

@@ -144,7 +144,7 @@ async function whyNotWritten(db: Queryable, request: IssueRequest): Promise<Issu
 export async function mailLink(
   { config, vault }: LinkContext,
   tx: Transaction,
-  link: Pick<WrittenLink, "id" | "expiresAt" | "userName" | "userDomainName"> & {
+  link: Pick<WrittenLink, "id" | "expiresAt" | "pinLength" | "userName" | "userDomainName"> & {
     token: LinkToken;
     mailTo: string;
   },
@@ -159,7 +159,7 @@ export async function mailLink(
       domainName: link.userDomainName ?? undefined,
       url: linkUrl(config.publicUrl, link.token),
       expiresAt: link.expiresAt.toISOString(),
-      pinLength: config.links.pinLength,
+      pinLength: link.pinLength ?? config.links.pinLength,
     },
   });
 }

@@ -7,6 +7,8 @@ export interface StoredPin {
   readonly sealedPinKey: Buffer;
   /** HMAC-SHA-256 of the PIN under that key. */
   readonly pinMac: Buffer;
+  /** How many digits: PIN_LENGTH may be another by the time it is asked for. */
+  readonly pinLength: number;
 }
 
 const PIN_KEY_BYTES = 32;
@@ -32,7 +34,11 @@ export function storePin(
   { pin, userId, keptKey }: { pin: string; userId: string; keptKey?: Buffer },
 ): StoredPin {
   const key = keptKey ? vault.open(keptKey, sealedFor(userId)) : randomBytes(PIN_KEY_BYTES);
-  return { sealedPinKey: vault.seal(key, sealedFor(userId)), pinMac: mac(key, pin) };
+  return {
+    sealedPinKey: vault.seal(key, sealedFor(userId)),
+    pinMac: mac(key, pin),
+    pinLength: pin.length,
+  };
 }
 
 /**
@@ -42,7 +48,11 @@ export function storePin(
  */
 export function matchesPin(
   vault: Vault,
-  { pin, userId, stored }: { pin: string; userId: string; stored: StoredPin },
+  {
+    pin,
+    userId,
+    stored,
+  }: { pin: string; userId: string; stored: Pick<StoredPin, "sealedPinKey" | "pinMac"> },
 ): boolean {
   const key = vault.open(stored.sealedPinKey, sealedFor(userId));
   return timingSafeEqual(mac(key, pin), stored.pinMac);

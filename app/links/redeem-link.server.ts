@@ -102,7 +102,7 @@ export async function redeemLink(
   const problem = findPasswordProblem(request.password, policy);
   if (problem)
     return { ok: false, reason: "password-problem", problem, description: policy.description };
-  const { pinLength } = context.config.links;
+  const pinLength = row.pinLength ?? context.config.links.pinLength;
   if (!isPin(request.pin, pinLength)) return { ok: false, reason: "malformed-pin", pinLength };
 
   const opened = await openWithPin(context, request, origin);

@@ -25,7 +25,7 @@ export async function viewLink(
       userName: row.userName,
       domainName: row.userDomainName,
       policy: { regex: row.policyRegex, description: row.policyDescription },
-      pinLength: config.links.pinLength,
+      pinLength: row.pinLength ?? config.links.pinLength,
     }
   );
 }
