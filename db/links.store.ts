@@ -227,15 +227,29 @@ export async function renewLink(
   return writeWithEvent(db, write, link, "link.renewed");
 }
 
-/** Gives a pending link a new token and nothing else; the old token opens nothing from then on. */
+/**
+ * Gives a link a new token and nothing else; the old token opens nothing from then on.
+ *
+ * @returns undefined for a link that could not be redeemed by it: done, expired or locked
+ */
 export async function replaceToken(
   db: Queryable,
   { id, tokenHash, mailTo }: { id: string; tokenHash: Buffer; mailTo: string },
+  limits: { maxAttempts: number; maxPinGuesses: number },
 ): Promise<LinkRow | undefined> {
   const [row] = await db
     .update(links)
     .set({ tokenHash, mailTo })
-    .where(and(eq(links.id, id), eq(links.state, "pending"), isNotNull(links.pinMac)))
+    .where(
+      and(
+        eq(links.id, id),
+        eq(links.state, "pending"),
+        isNotNull(links.pinMac),
+        gt(links.expiresAt, sql`clock_timestamp()`),
+        lt(links.attempts, limits.maxAttempts),
+        lt(links.pinGuesses, limits.maxPinGuesses),
+      ),
+    )
     .returning();
   return row;
 }

@@ -7,6 +7,7 @@ import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
 
 export type ResendResult =
   | { ok: true; token: LinkToken; url: string }
+  /** Done, or expired or locked: such a link takes a renewal, which gives back time and attempts. */
   | { ok: false; reason: "not-pending" };
 
 /**
@@ -22,11 +23,11 @@ export async function resendLink(
 ): Promise<ResendResult> {
   const token = createLinkToken();
   const row = await context.db.transaction(async (tx) => {
-    const link = await replaceToken(tx, {
-      id: request.linkId,
-      tokenHash: hashToken(token),
-      mailTo: request.mailTo,
-    });
+    const link = await replaceToken(
+      tx,
+      { id: request.linkId, tokenHash: hashToken(token), mailTo: request.mailTo },
+      context.config.links,
+    );
     if (!link) return undefined;
     await recordEvent(tx, {
       action: "link.resent",

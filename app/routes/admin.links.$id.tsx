@@ -61,6 +61,8 @@ type Answer =
   | { intent: "none"; ok: false; message: string };
 
 const ENDED = "This link has ended meanwhile: it was used, renewed or revoked.";
+const NOT_TO_MAIL =
+  "This link cannot be used any more: it was used or revoked meanwhile, or it has expired or is locked. Renew it to mail it.";
 
 export async function action(args: ActionFunctionArgs) {
   const admin = await requireAdmin(args);
@@ -79,7 +81,7 @@ export async function action(args: ActionFunctionArgs) {
       const result = await resendLink(services, admin, { linkId: link.id, mailTo }, origin);
       return result.ok
         ? data<Answer>({ intent: "resend", ok: true, url: result.url, mailTo }, { status: 200 })
-        : data<Answer>({ intent: "none", ok: false, message: ENDED }, { status: 409 });
+        : data<Answer>({ intent: "none", ok: false, message: NOT_TO_MAIL }, { status: 409 });
     }
     case "revoke": {
       const result = await revokeLink(services, admin, { linkId: link.id }, origin);

@@ -218,6 +218,20 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "an admi
         expect((await mailsOf(link)).filter((mail) => mail.template === "link")).toEqual([]);
       }
     });
+
+    it("is refused for a link that has expired or is locked, whose mail would open nothing", async () => {
+      const expired = await stage.issue();
+      const { sql } = started.database;
+      await sql`update links set expires_at = now() - interval '1 second' where id = ${expired.id}`;
+      const locked = await stage.issue();
+      for (const pin of wrongPins(locked.pin, 3))
+        await stage.redeem(locked, newPassword(), { pin });
+      for (const link of [expired, locked]) {
+        expect(await resend(link, newAddress())).toEqual({ ok: false, reason: "not-pending" });
+        expect(await mailsOf(link)).toEqual([]);
+        expect(await viewLink(started.services, link.token)).toBeDefined();
+      }
+    });
   });
 
   describe("revokes a link", () => {
