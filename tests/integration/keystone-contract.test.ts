@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { willExpireSoon } from "../../app/keystone/access-info.server";
 import {
@@ -28,6 +28,7 @@ import {
   testPasswordRegex,
   testPasswordRegexDescription,
 } from "../support/real-keystone";
+import { base32, totp } from "../support/totp";
 
 /**
  * One list of promises, kept by the real Keystone and by the sandbox: what setpass relies on, and
@@ -114,21 +115,6 @@ async function errorOf(call: Promise<unknown>): Promise<KeystoneError> {
     throw error;
   }
   throw new Error("The call succeeded");
-}
-
-/** RFC 6238 with Keystone's parameters: SHA-1, 30 s, six digits. */
-function totp(secret: Buffer, atMs = Date.now()): string {
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(atMs / 30_000)));
-  const digest = createHmac("sha1", secret).update(counter).digest();
-  const offset = (digest.at(-1) ?? 0) & 15;
-  return String((digest.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, "0");
-}
-
-function base32(bytes: Buffer): string {
-  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, "0")).join("");
-  return (bits.match(/.{5}/g) ?? []).map((five) => letters[Number.parseInt(five, 2)]).join("");
 }
 
 describe.each([sandbox, ...(real ? [real] : [])])("$name", (target) => {
