@@ -17,7 +17,7 @@ import {
   changePassword,
   isPasswordAccepted,
 } from "../keystone/identity.server";
-import { hashToken } from "../vault/vault.server";
+import { hashToken, type Vault } from "../vault/vault.server";
 import type { LinkContext, Origin } from "./link-context.server";
 import { attemptsLeft } from "./link-status";
 import type { LinkToken } from "./link-token.server";
@@ -176,7 +176,12 @@ async function openWithPin(
 /** What Keystone made of the typed password, after every question that had to be asked. */
 type Settled =
   | { is: "set" }
-  | { is: "refused"; outcome: Exclude<ChangePasswordOutcome, { ok: true }>; current: string }
+  /** `inForce`: the earlier password that was found to be, where it is not the initial one. */
+  | {
+      is: "refused";
+      outcome: Exclude<ChangePasswordOutcome, { ok: true }>;
+      inForce: PasswordAttempt | undefined;
+    }
   /** `unsettled`: the passwords that may be in force, or come into force. */
   | { is: "unknown"; retryAfterSeconds: number; unsettled: readonly PasswordAttempt[] }
   /** The claim was lost before anything was sent. */
@@ -209,12 +214,8 @@ async function setPassword(
     return putOff(context, claim, origin, { left, retryAfterSeconds: settled.retryAfterSeconds });
   }
 
-  const { outcome, current } = settled;
-  const unchanged = current === claim.initialPassword;
-  const left = {
-    sealedAttempts: unchanged ? sealAttempts(vault, claim.userId, claim.unsettled) : null,
-    ...(!unchanged && { sealedPassword: sealPassword(vault, claim.userId, current) }),
-  };
+  const { outcome, inForce } = settled;
+  const left = leftBehind(vault, claim, inForce);
   switch (outcome.reason) {
     case "unavailable": {
       const retryAfterSeconds = outcome.retryAfterSeconds ?? RETRY_AFTER_SECONDS;
@@ -229,6 +230,18 @@ async function setPassword(
       return { ok: false, reason: "needs-administrator", problem };
     }
   }
+}
+
+/**
+ * What the link keeps when a change was refused. A random password of an administrator's is the initial
+ * one from then on. One that the user typed stays among the unsettled: if nobody comes back, the worker
+ * completes the link with it.
+ */
+function leftBehind(vault: Vault, claim: Claim, inForce: PasswordAttempt | undefined) {
+  const { userId, unsettled } = claim;
+  if (inForce?.by === "admin")
+    return { sealedAttempts: null, sealedPassword: sealPassword(vault, userId, inForce.password) };
+  return { sealedAttempts: sealAttempts(vault, userId, inForce ? [inForce] : unsettled) };
 }
 
 const problemOf = {
@@ -260,8 +273,8 @@ async function settle(
     isPasswordAccepted(keystone, { userId, password: typed, requestId });
 
   let { unsettled } = claim;
-  let current = claim.initialPassword;
-  let outcome = hasRoomFor(unsettled, password) ? await change(current) : undefined;
+  let inForce: PasswordAttempt | undefined;
+  let outcome = hasRoomFor(unsettled, password) ? await change(claim.initialPassword) : undefined;
   if (!outcome || (!outcome.ok && outcome.reason === "wrong-original")) {
     for (const earlier of [...claim.unsettled].reverse()) {
       const answer = await ask(earlier.password);
@@ -269,7 +282,7 @@ async function settle(
         return { is: "unknown", retryAfterSeconds: RETRY_AFTER_SECONDS, unsettled };
       if (answer === "refused") continue;
       if (earlier.password === password) return { is: "set" };
-      current = earlier.password;
+      inForce = earlier;
       unsettled = [earlier];
       outcome = undefined;
       break;
@@ -279,12 +292,12 @@ async function settle(
       if (!hasRoomFor(unsettled, password)) unsettled = unsettled.slice(1);
       const sealedAttempts = sealAttempts(vault, userId, withAttempt(unsettled, password));
       if (!(await noteAttempts(db, { ...claim, sealedAttempts }))) return { is: "superseded" };
-      outcome = await change(current);
+      outcome = await change(inForce?.password ?? claim.initialPassword);
     }
   }
   if (outcome.ok) return { is: "set" };
   if (outcome.reason !== "unavailable" || !outcome.mayHaveHappened)
-    return { is: "refused", outcome, current };
+    return { is: "refused", outcome, inForce };
 
   const answer = await ask(password);
   if (answer === "accepted") return { is: "set" };

@@ -282,6 +282,31 @@ describeWhere(
         expect(mails.map((mail) => mail.template)).toContain("password-set");
       });
 
+      it("is found although they tried another one that certainly was not set", async () => {
+        for (const next of ["too weak", "held off"]) {
+          const link = await stage.issue();
+          const password = newPassword();
+          await loseEverything(link, password);
+          const heldOff = proxy.inject(SET, faults["429"], { skip: 1 });
+          if (next === "too weak") heldOff.remove();
+          const typed = next === "too weak" ? "short1" : newPassword();
+          expect(await stage.redeem(link, typed)).toMatchObject({ ok: false });
+          heldOff.remove();
+          await expectAlive(link);
+          await settleNow();
+          await expectDone(link, password);
+        }
+      });
+
+      it("ends the link at once for who types it again after another was refused", async () => {
+        const link = await stage.issue();
+        const password = newPassword();
+        await loseEverything(link, password);
+        expect(await stage.redeem(link, "short1")).toMatchObject({ reason: "password-refused" });
+        expect(await stage.redeem(link, password)).toMatchObject({ ok: true });
+        await expectDone(link, password);
+      });
+
       it("is not asked for while somebody else is at it, nor before its time", async () => {
         const link = await stage.issue();
         await loseEverything(link, newPassword());
