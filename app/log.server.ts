@@ -19,6 +19,8 @@ export interface LogFields {
   /** The route's pattern or a path without its query. */
   path?: string;
   status?: number;
+  /** Node's or OpenSSL's name for an error: `ECONNREFUSED`, `CERT_HAS_EXPIRED`. */
+  errorCode?: string;
   durationMs?: number;
   clientAddress?: string;
   attempt?: number;

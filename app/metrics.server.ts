@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { patternOfPath } from "./keystone/path-pattern.server";
 import type { KeystoneCall } from "./keystone/session.server";
 import type { RedeemResult } from "./links/redeem-link.server";
 
@@ -66,12 +67,9 @@ export function createMetrics(readMailsByState: () => Promise<Record<string, num
       requests.observe({ ...labels, status: String(labels.status) }, durationSeconds),
     observeKeystone: ({ method, path, durationMs, errorKind }) =>
       keystoneCalls.observe(
-        { method, path: patternOf(path), outcome: errorKind ?? "ok" },
+        { method, path: patternOfPath(path), outcome: errorKind ?? "ok" },
         durationMs / 1000,
       ),
     countRedemption: (outcome) => redemptions.inc({ outcome }),
   };
 }
-
-/** `/v3/users/{id}/password` for any user: an id for a label would make a series of each. */
-const patternOf = (path: string) => path.replace(/\/(users|domains)\/[^/]+/, "/$1/{id}");

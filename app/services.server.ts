@@ -13,6 +13,7 @@ import { createUserLookup, type UserLookup } from "./links/look-up-user.server";
 import { createLog, type Log } from "./log.server";
 import { startMaintenance } from "./maintenance.server";
 import { createMetrics, type Metrics } from "./metrics.server";
+import { observeKeystone } from "./observe-keystone.server";
 import { createVault } from "./vault/vault.server";
 
 /** Everything the routes work with, wired once; they receive it through Remix's load context. */
@@ -52,7 +53,7 @@ export function startServices(
     caCertificate: config.keystone.caCertificate,
     timeoutSeconds: config.keystone.timeoutSeconds,
     userAgent: "setpass",
-    onCall: (call) => metrics.observeKeystone(call),
+    onCall: observeKeystone({ log, metrics }),
   });
   const transport = createMailTransport({
     smtpUrl: config.mail.smtpUrl,

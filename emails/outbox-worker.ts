@@ -136,26 +136,20 @@ export function startOutboxWorker(options: OutboxWorkerOptions): OutboxWorker {
     }
   };
 
-  const fail = async (
-    mail: ClaimedMail,
-    failure: { reason: string; lastError: string; smtpCode?: number | undefined },
-  ) => {
+  const fail = async (mail: ClaimedMail, failure: Failure) => {
     await record(() => markFailed(db, mail, failure.lastError));
     log.error("mail.failed", {
       ...named(mail),
-      ...coded(failure.smtpCode),
+      ...coded(failure),
       reason: failure.reason,
     });
   };
 
-  const retry = async (
-    mail: ClaimedMail,
-    failure: { reason: string; lastError: string; smtpCode?: number | undefined },
-  ) => {
+  const retry = async (mail: ClaimedMail, failure: Failure) => {
     if (mail.attempt >= maxAttempts) return fail(mail, failure);
     const delaySeconds = delayAfter(mail.attempt);
     await record(() => markForRetry(db, mail, { delaySeconds, lastError: failure.lastError }));
-    log.warn("mail.retry", { ...named(mail), ...coded(failure.smtpCode), reason: failure.reason });
+    log.warn("mail.retry", { ...named(mail), ...coded(failure), reason: failure.reason });
   };
 
   const deliver = async (mail: ClaimedMail) => {
@@ -203,6 +197,7 @@ export function startOutboxWorker(options: OutboxWorkerOptions): OutboxWorker {
     const failure = {
       reason: outcome.smtpCode === undefined ? "no-answer" : "refused",
       smtpCode: outcome.smtpCode,
+      errorCode: outcome.errorCode,
       lastError: keepableWords(
         outcome.words,
         content.template === "link" ? content.props.url : undefined,
@@ -283,7 +278,17 @@ const named = (mail: ClaimedMail) => ({
   ...(mail.linkId === null ? {} : { linkId: mail.linkId }),
 });
 
-const coded = (smtpCode: number | undefined) => (smtpCode === undefined ? {} : { smtpCode });
+interface Failure {
+  readonly reason: string;
+  readonly lastError: string;
+  readonly smtpCode?: number | undefined;
+  readonly errorCode?: string | undefined;
+}
+
+const coded = ({ smtpCode, errorCode }: Failure) => ({
+  ...(smtpCode === undefined ? {} : { smtpCode }),
+  ...(errorCode === undefined ? {} : { errorCode }),
+});
 
 function open(
   vault: Vault,

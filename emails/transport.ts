@@ -17,6 +17,11 @@ export type SendOutcome =
       readonly final: boolean;
       /** The server's answer, where there was one. */
       readonly smtpCode: number | undefined;
+      /**
+       * Where there was none: Node's, OpenSSL's or Nodemailer's name for why, such as ECONNREFUSED,
+       * CERT_HAS_EXPIRED, ETLS.
+       */
+      readonly errorCode: string | undefined;
       /** The server's words, or what became of the connection. May quote the mail: not for the log. */
       readonly words: string;
     };
@@ -119,6 +124,7 @@ export function createMailTransport(options: {
     ok: false,
     final: isFinal(error),
     smtpCode: error.responseCode,
+    errorCode: error.responseCode === undefined ? errorCodeOf(error) : undefined,
     words: withoutCredentials(explain(error)),
   });
 
@@ -130,6 +136,7 @@ export function createMailTransport(options: {
           ok: false,
           final: true,
           smtpCode: undefined,
+          errorCode: undefined,
           words: "The recipient is not a mail address: nothing was sent.",
         };
       try {
@@ -171,6 +178,12 @@ function isFinal(error: NodemailerError): boolean {
     // Bad sequence, and the login answers of RFC 4954.
     [503, 530, 534, 535, 538].includes(code);
   return code >= 500 && code < 600 && !aboutTheSession;
+}
+
+/** Nodemailer puts a code of its own in the place of Node's, and keeps that beside it. */
+function errorCodeOf({ originalCode, code }: NodemailerError): string | undefined {
+  const named = originalCode ?? code;
+  return named !== undefined && /^\w{1,60}$/.test(named) ? named : undefined;
 }
 
 function explain(error: NodemailerError): string {

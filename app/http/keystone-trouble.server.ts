@@ -1,6 +1,6 @@
 import type { ActionFunctionArgs, LoaderFunctionArgs } from "@remix-run/node";
 import { signOut } from "../admins/session.server";
-import { isKeystoneError } from "../keystone/errors.server";
+import { isKeystoneError, isKeystoneOutage } from "../keystone/errors.server";
 import { originOf } from "./origin.server";
 import { redirectToSignIn } from "./require-admin.server";
 import { readSessionId } from "./session-cookie.server";
@@ -25,14 +25,16 @@ export async function withKeystone<T>(
     return { ok: true, value: await ask() };
   } catch (error) {
     if (!isKeystoneError(error)) throw error;
-    context.services.log.warn("keystone.failed", {
-      reason: error.kind,
-      status: error.status,
-      method: error.method,
-      path: error.path,
-      requestId: context.requestId,
-      keystoneRequestId: error.keystoneRequestId,
-    });
+    // An outage is in the log already, as `keystone.unavailable`.
+    if (!isKeystoneOutage(error))
+      context.services.log.warn("keystone.failed", {
+        reason: error.kind,
+        status: error.status,
+        method: error.method,
+        path: error.path,
+        requestId: context.requestId,
+        keystoneRequestId: error.keystoneRequestId,
+      });
     if (error.kind === "unauthorized") {
       const sessionId = await readSessionId(request, context);
       if (sessionId) await signOut(context.services, sessionId, originOf(context));

@@ -1,7 +1,7 @@
 import { type AccessInfo, readAccessInfo } from "./access-info.server";
 import { KeystoneError } from "./errors.server";
 import { isPlainText } from "./plain-text.server";
-import type { KeystoneSession } from "./session.server";
+import type { KeystoneRequest, KeystoneSession } from "./session.server";
 
 /** The `identity` part of an authentication request: the methods, and one object for each. */
 export interface AuthIdentity {
@@ -124,7 +124,7 @@ export async function authenticate(
       mayHaveHappened: false,
     });
   }
-  const response = await session.request({
+  const request: KeystoneRequest = {
     method: "POST",
     path: "/auth/tokens",
     query: { nocatalog: "" },
@@ -136,10 +136,10 @@ export async function authenticate(
     },
     requestId: options.requestId,
     signal: options.signal,
-  });
-  return readAccessInfo(response, {
-    authUrl: session.authUrl,
-    method: "POST",
-    path: "/auth/tokens",
-  });
+  };
+  const { authUrl } = session;
+  const { method, path } = request;
+  return session.request(request, (response) =>
+    readAccessInfo(response, { authUrl, method, path }),
+  );
 }

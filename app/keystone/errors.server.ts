@@ -33,6 +33,7 @@ export interface KeystoneErrorFields {
   /** Path on the Keystone server, `/v3/…`, without query. */
   path: string;
   status?: number;
+  code?: string;
   keystoneRequestId?: string;
   retryAfterSeconds?: number;
   detail?: string;
@@ -53,6 +54,11 @@ export class KeystoneError extends Error {
   readonly path: string;
   /** Keystone's status, where it gave one. */
   readonly status?: number;
+  /**
+   * Node's or OpenSSL's name for what failed below HTTP, where there is one: `ECONNREFUSED`,
+   * `ENOTFOUND`, `CERT_HAS_EXPIRED`.
+   */
+  readonly code?: string;
   /** Keystone's own `X-Openstack-Request-Id`, to find the call in its log. */
   readonly keystoneRequestId?: string;
   /** How long Keystone asks to wait (429, 503), at most an hour. */
@@ -73,6 +79,7 @@ export class KeystoneError extends Error {
     this.method = fields.method;
     this.path = fields.path;
     this.status = fields.status;
+    this.code = fields.code;
     this.keystoneRequestId = fields.keystoneRequestId;
     this.retryAfterSeconds = fields.retryAfterSeconds;
     this.detail = fields.detail;
@@ -128,5 +135,10 @@ const outages: ReadonlySet<KeystoneErrorKind> = new Set<KeystoneErrorKind>([
  * that it said no: the family that setpass answers with a 503.
  */
 export function isKeystoneOutage(error: unknown): boolean {
-  return isKeystoneError(error) && outages.has(error.kind);
+  return isKeystoneError(error) && isOutageKind(error.kind);
+}
+
+/** @see isKeystoneOutage */
+export function isOutageKind(kind: KeystoneErrorKind): boolean {
+  return outages.has(kind);
 }

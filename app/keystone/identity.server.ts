@@ -76,17 +76,18 @@ async function ask<Shape extends z.ZodType>(
   request: KeystoneRequest,
   shape: Shape,
 ): Promise<z.output<Shape>> {
-  const response = await session.request(request);
-  const parsed = shape.safeParse(response.json);
-  if (parsed.success) return parsed.data;
-  const fields = parsed.error.issues.slice(0, 5).map((issue) => issue.path.join("."));
-  throw invalidResponse({
-    problem: `Keystone's answer is unreadable in ${fields.map((name) => name || "the body").join(", ")}`,
-    authUrl: session.authUrl,
-    method: request.method,
-    path: request.path,
-    status: response.status,
-    keystoneRequestId: response.keystoneRequestId,
+  return session.request(request, (response) => {
+    const parsed = shape.safeParse(response.json);
+    if (parsed.success) return parsed.data;
+    const fields = parsed.error.issues.slice(0, 5).map((issue) => issue.path.join("."));
+    throw invalidResponse({
+      problem: `Keystone's answer is unreadable in ${fields.map((name) => name || "the body").join(", ")}`,
+      authUrl: session.authUrl,
+      method: request.method,
+      path: request.path,
+      status: response.status,
+      keystoneRequestId: response.keystoneRequestId,
+    });
   });
 }
 
@@ -297,12 +298,11 @@ export async function validateToken(
     requestId: options.requestId,
   };
   try {
-    const response = await session.request(request);
-    return readAccessInfo(response, {
-      authUrl: session.authUrl,
-      method: request.method,
-      path: request.path,
-    });
+    const { authUrl } = session;
+    const { method, path } = request;
+    return await session.request(request, (response) =>
+      readAccessInfo(response, { authUrl, method, path }),
+    );
   } catch (error) {
     if (!isKeystoneError(error)) throw error;
     if (error.kind === "not-found") return undefined;

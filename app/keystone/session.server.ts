@@ -1,5 +1,10 @@
 import { buildConnector, Client, errors as undiciErrors } from "undici";
-import { KeystoneError, type KeystoneErrorFields, type KeystoneErrorKind } from "./errors.server";
+import {
+  isKeystoneError,
+  KeystoneError,
+  type KeystoneErrorFields,
+  type KeystoneErrorKind,
+} from "./errors.server";
 
 export interface KeystoneSessionOptions {
   /** Keystone's address, with or without `/v3`, with or without a trailing slash. */
@@ -27,6 +32,8 @@ export interface KeystoneCall {
   status?: number;
   /** Where the call failed. */
   errorKind?: KeystoneErrorKind;
+  /** And below HTTP, by Node's or OpenSSL's name: `ECONNREFUSED`, `CERT_HAS_EXPIRED`. */
+  errorCode?: string;
 }
 
 export interface KeystoneRequest {
@@ -72,6 +79,14 @@ export interface KeystoneSession {
    * @throws KeystoneError for everything else, of the kind that says what
    */
   request(request: KeystoneRequest): Promise<KeystoneResponse>;
+  /**
+   * The same, and what `read` makes of the answer. An answer it cannot read (it throws a
+   * KeystoneError) is a call that failed, and `onCall` hears of it as such.
+   */
+  request<Answer>(
+    request: KeystoneRequest,
+    read: (response: KeystoneResponse) => Answer,
+  ): Promise<Answer>;
   /** Refuses new calls and waits for those under way (each is bounded in time). */
   close(): Promise<void>;
 }
@@ -207,13 +222,16 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
       }
       if (request.signal?.aborted) throw fail("interrupted", "The call was given up");
       if (!known.connected) {
-        throw fail("unreachable", `Keystone is out of reach (${code ?? "no connection"})`);
+        const why = code ?? "no connection";
+        throw fail("unreachable", `Keystone is out of reach (${why})`, { code });
       }
       const { HTTPParserError, HeadersOverflowError } = undiciErrors;
       if (error instanceof HTTPParserError || error instanceof HeadersOverflowError) {
-        throw fail("invalid-response", "Keystone's answer is not HTTP as it should be");
+        throw fail("invalid-response", "Keystone's answer is not HTTP as it should be", { code });
       }
-      throw fail("interrupted", `The connection to Keystone broke (${code ?? "no code"})`);
+      throw fail("interrupted", `The connection to Keystone broke (${code ?? "no code"})`, {
+        code,
+      });
     } finally {
       clearTimeout(timer);
       request.signal?.removeEventListener("abort", giveUp);
@@ -223,7 +241,10 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
 
   return {
     authUrl,
-    async request(request) {
+    async request<Answer>(
+      request: KeystoneRequest,
+      read: (response: KeystoneResponse) => Answer = (response) => response as Answer,
+    ) {
       const startedAt = performance.now();
       const known: Known = { connected: false };
       if (request.requestId !== undefined && requestIdShape.test(request.requestId)) {
@@ -231,11 +252,11 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
       }
       const running = call(request, known);
       underWay.add(running);
-      let errorKind: KeystoneErrorKind | undefined;
+      let failure: KeystoneError | undefined;
       try {
-        return await running;
+        return read(await running);
       } catch (error) {
-        if (error instanceof KeystoneError) errorKind = error.kind;
+        if (isKeystoneError(error)) failure = error;
         throw error;
       } finally {
         underWay.delete(running);
@@ -246,7 +267,8 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
           requestId: known.requestId,
           keystoneRequestId: known.keystoneRequestId,
           status: known.status,
-          errorKind,
+          errorKind: failure?.kind,
+          errorCode: failure?.code,
         });
       }
     },
@@ -451,7 +473,16 @@ function parseRetryAfter(value: string | undefined, nowMs: number): number | und
   return Math.min(Math.max(seconds, 0), longestRetryAfterSeconds);
 }
 
+/**
+ * The innermost code there is: undici puts errors with codes of its own around Node's, and Node an
+ * AggregateError around those of each address it tried.
+ */
 function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error)) return undefined;
-  return typeof error.code === "string" && /^\w{1,60}$/.test(error.code) ? error.code : undefined;
+  let found: string | undefined;
+  let at = error;
+  for (let depth = 0; depth < 5 && at instanceof Error; depth++) {
+    if ("code" in at && typeof at.code === "string" && /^\w{1,60}$/.test(at.code)) found = at.code;
+    at = at instanceof AggregateError ? at.errors[0] : at.cause;
+  }
+  return found;
 }

@@ -233,6 +233,12 @@ describe("a mail server that is", () => {
     );
     expect(await stateOf(id)).toBe("queued");
     expect(smtp.dataCount()).toBe(begun);
+    // The words are for the console; the log says by its code that it is a certificate.
+    await eventually(() => named("mail.retry")[0]).toMatchObject({
+      mailId: id,
+      reason: "no-answer",
+      errorCode: "DEPTH_ZERO_SELF_SIGNED_CERT",
+    });
   });
 
   it("without TLS gets neither password nor mail when TLS is required", async () => {

@@ -126,7 +126,7 @@ export const layers: readonly Layer[] = [
   },
   {
     name: "wiring",
-    files: /^app\/(services|maintenance|metrics)\.server\.ts$/,
+    files: /^app\/(services|maintenance|metrics|observe-keystone)\.server\.ts$/,
     imports: ["wiring", "use case", "keystone", "db", "emails", "base"],
   },
   {

@@ -38,13 +38,17 @@ const addressBytes = (address: string) =>
  * install, and no key in the repository.
  *
  * @param options.names host names and addresses it is for; the loopback ones when left out
+ * @param options.validUntil in 30 days when left out
  * @returns PEM, both
  */
-export function makeSelfSignedCertificate(options: { names?: readonly string[] } = {}): {
+export function makeSelfSignedCertificate(
+  options: { names?: readonly string[]; validUntil?: Date } = {},
+): {
   key: string;
   certificate: string;
 } {
   const names = options.names ?? ["localhost", "127.0.0.1", "::1"];
+  const validUntil = options.validUntil ?? new Date(Date.now() + 30 * DAY_MS);
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const name = sequence(
     set(sequence(COMMON_NAME, der(0x0c, Buffer.from("setpass test certificate")))),
@@ -60,7 +64,7 @@ export function makeSelfSignedCertificate(options: { names?: readonly string[] }
     integer(Buffer.concat([Buffer.from([0x01]), randomBytes(8)])),
     ECDSA_WITH_SHA256,
     name,
-    sequence(utcTime(new Date(Date.now() - DAY_MS)), utcTime(new Date(Date.now() + 30 * DAY_MS))),
+    sequence(utcTime(new Date(validUntil.getTime() - 31 * DAY_MS)), utcTime(validUntil)),
     name,
     publicKey.export({ type: "spki", format: "der" }),
     der(
