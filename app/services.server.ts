@@ -7,6 +7,7 @@ import { createMailTransport } from "../emails/transport";
 import { createTokenAuthorizer, type TokenAuthorizer } from "./admins/authorize-token.server";
 import type { AdminContext } from "./admins/sign-in.server";
 import type { Config } from "./config.server";
+import { findInsecureSettings } from "./insecure-settings.server";
 import { createKeystoneSession } from "./keystone/session.server";
 import type { LinkContext } from "./links/link-context.server";
 import { createUserLookup, type UserLookup } from "./links/look-up-user.server";
@@ -44,6 +45,8 @@ export function startServices(
   config: Config,
   log: Log = createLog({ level: config.logLevel }),
 ): Services {
+  const insecure = findInsecureSettings(config);
+  if (insecure.length > 0) log.warn("server.insecure", { problems: insecure });
   const database = openDatabase({ url: config.databaseUrl, poolSize: config.databasePoolSize });
   const { db } = database;
   const vault = createVault(config.secretKeys);
@@ -61,7 +64,6 @@ export function startServices(
     replyTo: config.mail.replyTo,
     publicUrl: config.publicUrl,
   });
-  if (transport.warnings.length > 0) log.warn("mail.warnings", { problems: transport.warnings });
   const outbox = startOutboxWorker({ db, vault, transport, brand: config.brand, log });
   const anonymousEvents = createAnonymousEvents(db);
   const base = { config, db, vault, keystone, log, outbox, anonymousEvents };

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
+import { isLoopback } from "./loopback.server";
 
 /** What SMTP_URL says, decided to the end. */
 export interface SmtpServer {
@@ -19,8 +19,6 @@ export interface SmtpServer {
   };
   /** The name to greet the server with. */
   readonly name: string | undefined;
-  /** Sentences for the operator: what the options weaken. */
-  readonly warnings: readonly string[];
 }
 
 export type SmtpUrlResult = { ok: true; server: SmtpServer } | { ok: false; problem: string };
@@ -36,10 +34,6 @@ const OPTIONS = [
 type Option = (typeof OPTIONS)[number];
 
 const SWITCHES: readonly Option[] = ["requireTLS", "ignoreTLS", "tls.rejectUnauthorized"];
-
-/** RFC 6761 has `localhost` resolve to this machine and nowhere else. */
-const isLoopback = (host: string) =>
-  host === "localhost" || (isIP(host) === 4 && host.startsWith("127.")) || host === "::1";
 
 /**
  * Reads `smtp://user:password@host:587` or `smtps://user:password@host:465`.
@@ -113,11 +107,6 @@ export function readSmtpUrl(text: string): SmtpUrlResult {
             : "offered",
       certificate: { verify, ca: ca?.pem, servername: options.get("tls.servername") },
       name: options.get("name"),
-      warnings: verify
-        ? []
-        : [
-            "SMTP_URL has tls.rejectUnauthorized=false: whoever is between this service and the mail server can read every link. Use tls.ca=/path/ca.pem instead.",
-          ],
     },
   };
 }

@@ -36,8 +36,6 @@ export interface MailTransport {
   send(mail: OutgoingMail, options: { timeoutSeconds: number }): Promise<SendOutcome>;
   /** Connects and signs in, without sending anything. */
   verify(): Promise<SendOutcome>;
-  /** For the operator, at start. */
-  readonly warnings: readonly string[];
   /** Ends idle connections; those that deliver a mail finish it. */
   close(): void;
 }
@@ -129,7 +127,6 @@ export function createMailTransport(options: {
   });
 
   return {
-    warnings: server.warnings,
     async send(mail, { timeoutSeconds }) {
       if (!ONE_ADDRESS.test(mail.recipient) || mail.recipient.length > 254)
         return {

@@ -165,7 +165,7 @@ export const layers: readonly Layer[] = [
   { name: "db", files: /^db\//, imports: ["db"] },
   {
     name: "base",
-    files: /^app\/(config|smtp-url|log)\.server\.ts$|^app\/vault\//,
+    files: /^app\/(config|insecure-settings|loopback|smtp-url|log)\.server\.ts$|^app\/vault\//,
     imports: ["base"],
   },
   { name: "asset", files: /^app\/.*\.(css|svg)$/, imports: [] },
