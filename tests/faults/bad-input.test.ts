@@ -1,6 +1,7 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { METHODS } from "node:http";
 import { connect } from "node:net";
+import path from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
@@ -123,6 +124,15 @@ function findFault({ status, headers, body }: RawAnswer): string | undefined {
 /** Shows up in an answer as it is only where nobody escaped it. */
 const MARKUP = "<script>planted()</script>";
 
+/** What a file is known by wherever it turns up: its three longest lines, or what there is of them. */
+const linesToKnow = (text: string) =>
+  text
+    .split("\n")
+    .map((line) => line.trim().slice(0, 200))
+    .sort((one, other) => other.length - one.length)
+    .slice(0, 3)
+    .filter((line) => line.length >= 12);
+
 /** Counts what was tried and what held, for the line each test prints. */
 class Tally {
   tried = 0;
@@ -150,8 +160,17 @@ function describeRequest(asked: RawRequest | string): string {
   return text.slice(0, 400);
 }
 
-/** Sends each, a few at a time, and looks at its one answer. */
-async function tryAll(tally: Tally, requests: readonly RawRequest[], atOnce = 8): Promise<void> {
+/**
+ * Sends each, a few at a time, and looks at its one answer.
+ *
+ * @param options.findFault what is wrong with an answer, where it is not only what always would be
+ */
+async function tryAll(
+  tally: Tally,
+  requests: readonly RawRequest[],
+  options: { atOnce?: number; findFault?: (answer: RawAnswer) => string | undefined } = {},
+): Promise<void> {
+  const { atOnce = 8, findFault: look = findFault } = options;
   const rest = [...requests];
   const worker = async () => {
     for (let request = rest.shift(); request; request = rest.shift()) {
@@ -162,7 +181,7 @@ async function tryAll(tally: Tally, requests: readonly RawRequest[], atOnce = 8)
           ? "no end after 15 s"
           : answers.length > 1
             ? "more than one answer"
-            : answer && findFault(answer);
+            : answer && look(answer);
         tally.add(request, answer || isTunnel(request) ? fault : (fault ?? "no answer"));
       } catch (error) {
         tally.add(request, String(error));
@@ -298,6 +317,90 @@ describe("whatever is asked", () => {
         return isLong ? [get, post, head, { target }] : [index % 2 === 0 ? get : post];
       }),
     );
+    tally.end();
+  });
+
+  it("no file is served that is not an asset, however its path is spelt, and no list of files", async () => {
+    const tally = new Tally("paths of files");
+    const root = path.resolve(import.meta.dirname, "../..");
+    const names = [
+      ...["package.json", "package-lock.json", ".env", ".env.example", ".git/config", ".git/HEAD"],
+      ...["server.ts", "app/config.server.ts", "db/schema.ts", "db/migrations/meta/_journal.json"],
+      ...["build/server/index.js", "build/process/server.js", "build/.vite/client-manifest.json"],
+      ...["node_modules/express/package.json", "README.md"],
+      "/etc/passwd",
+    ];
+    const files = names.filter((name) => existsSync(path.resolve(root, name)));
+    for (const file of ["package.json", "server.ts", "build/server/index.js", ".env.example"])
+      expect(files).toContain(file);
+    const linesOf = (file: string) => linesToKnow(readFileSync(file, "utf8"));
+    const known = new Map(files.map((file) => [file, linesOf(path.resolve(root, file))]));
+    const leakIn = ({ body }: RawAnswer) =>
+      [...known].find(([, lines]) => lines.some((line) => body.includes(line)))?.[0];
+
+    // What is served shows that a file would be known by its lines.
+    const assets = path.join(root, "build/client/assets");
+    for (const asset of readdirSync(assets).slice(0, 3)) {
+      const lines = linesOf(path.join(assets, asset));
+      const answer = await ask({ target: `/assets/${asset}` }, { port });
+      expect([asset, answer.status, lines.every((line) => answer.body.includes(line))]).toEqual([
+        ...[asset, 200, true],
+      ]);
+      expect(leakIn(answer)).toBeUndefined();
+    }
+
+    const dots = ["..", "%2e%2e", ".%2e", "%252e%252e", "%c0%ae%c0%ae", "..%00", "...", "..;"];
+    const slashes = ["/", "%2f", "\\", "%5c", "%252f", "//", "%c0%af"];
+    const bases = ["/", "/assets/", "/assets/x/", "/build/", "/build/client/", "/admin/"];
+    const climbing = names.flatMap((file) =>
+      bases.flatMap((base) =>
+        dots.flatMap((dot) =>
+          slashes.flatMap((slash) =>
+            // Three lead from the assets to the root; more do no harm.
+            [1, 2, 3, 5, 9].map((levels) => {
+              const inside = file.replace(/^\//, "").replaceAll("/", slash);
+              return `${base}${`${dot}${slash}`.repeat(levels)}${inside}`;
+            }),
+          ),
+        ),
+      ),
+    );
+    const plain = names.flatMap((file) => {
+      const absolute = path.resolve(root, file);
+      const spelt = [file, absolute, `file://${absolute}`, encodeURIComponent(absolute)];
+      const named = spelt.flatMap((name) => ["/", "/assets/", "//"].map((base) => base + name));
+      const ends = ["", "?.css", "%00.css", "%23.css", "/", "/.", ".data", "%20", "::$DATA", "~"];
+      return named.flatMap((target) => ends.map((end) => target + end));
+    });
+    const folders = [
+      "/assets",
+      "/assets/",
+      "/assets/.",
+      "/assets//",
+      "/assets/%2e/",
+      "/build",
+    ].concat(["/build/", "/build/client/", "/app/", "/db/migrations/", "/node_modules/", "/.git/"]);
+    const isPlainClimb = (target: string) => /^\/assets\/(\.\.\/|%2e%2e%2f){3}[^.%]/.test(target);
+    const targets = [
+      ...folders,
+      ...plain,
+      ...climbing.filter((target, at) => isLong || at % 9 === 0 || isPlainClimb(target)),
+    ];
+    expect(targets).toContain("/assets/../../../package.json");
+    const statuses = new Set<number>();
+    await tryAll(
+      tally,
+      targets.map((target) => ({ target })),
+      {
+        findFault(answer) {
+          statuses.add(answer.status);
+          const leak = leakIn(answer);
+          if (leak) return `it holds ${leak}`;
+          return [400, 404].includes(answer.status) ? undefined : `status ${answer.status}`;
+        },
+      },
+    );
+    expect(statuses).toContain(404);
     tally.end();
   });
 
@@ -809,7 +912,7 @@ describe("whoever is slow, endless or many", () => {
         ][index % 4] as [string, Buffer];
         return { method: "POST", target, headers: [FORM], body };
       });
-      await tryAll(tally, requests, 16);
+      await tryAll(tally, requests, { atOnce: 16 });
     };
     await burst(isLong ? 400 : 100); // the heap finds its size
     const before = residentMebibytes();

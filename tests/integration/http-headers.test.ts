@@ -160,7 +160,7 @@ describe.each(["overHttp", "overHttps"] as const)("the headers of answers %s", (
 
 /** @returns what is wrong with the headers of an answer, of whatever kind */
 function problemsOf(
-  { headers }: RawAnswer,
+  { headers, body }: RawAnswer,
   { isHttps, nonces }: { isHttps: boolean; nonces: Set<string> },
 ): string[] {
   const expected: Record<string, RegExp | undefined> = {
@@ -183,6 +183,14 @@ function problemsOf(
     const right = pattern ? values.length === 1 && pattern.test(values[0] ?? "") : !values.length;
     return right ? [] : [`${name}: ${values.join(" | ")}`];
   });
+  // Text without a charset is a guess of whoever reads it; JSON is UTF-8 by its own standard.
+  const types = headers["content-type"] ?? [];
+  const [kind = "", ...parameters] = (types[0] ?? "").toLowerCase().split(/\s*;\s*/);
+  const isNamed =
+    kind === "application/json" ||
+    (/^text\/[\w-]+$|^application\/javascript$/.test(kind) && parameters.includes("charset=utf-8"));
+  if ((types.length > 0 || body !== "") && (types.length !== 1 || !isNamed))
+    problems.push(`content-type: ${types.join(" | ")}`);
   const policy = Object.fromEntries(
     (headers["content-security-policy"]?.[0] ?? "").split(";").map((directive) => {
       const [name = "", ...sources] = directive.trim().split(/\s+/);
@@ -298,7 +306,9 @@ describe("a request that changes something", () => {
     };
     const all = { ...fields, confirm_password: fields.password, ...resetFields("a@example.org") };
     const before = await site.stack.dump();
+    const linesBefore = crossOriginLines(site).length;
     let tried = 0;
+    let refused = 0;
     for (const route of actions) {
       const exception = withoutSession[route.id];
       for (const origin of strangers(site)) {
@@ -321,10 +331,18 @@ describe("a request that changes something", () => {
             exception?.status ?? 403,
           ]);
           tried += 1;
+          if (status === 403) refused += 1;
         }
       }
     }
     expect(withoutLimits(await site.stack.dump())).toBe(withoutLimits(before));
+    // Each of them is in the log, by where it came from and under its id, and with nothing it sent.
+    await expect.poll(() => crossOriginLines(site).length).toBe(linesBefore + refused);
+    for (const line of crossOriginLines(site))
+      expect(line).toEqual({
+        ...{ level: "warn", time: expect.any(String), event: "request.cross-origin" },
+        ...{ requestId: expect.stringMatching(/^req-/), clientAddress: "127.0.0.1" },
+      });
     // With our own, each of them goes on: it is the Origin that was refused, and not the form.
     for (const route of actions.filter(({ id }) => !withoutSession[id])) {
       const answer = await site.post(addressOf(route), {}, { headers });
@@ -356,6 +374,9 @@ describe("a request that changes something", () => {
     expect(await site.stack.dump()).toBe(before);
   });
 });
+
+const crossOriginLines = (site: Site) =>
+  site.stack.server.events().filter(({ event }) => event === "request.cross-origin");
 
 /** Where Remix's own script sends a page's form. */
 const dataAddressOf = (address: string) =>

@@ -1,13 +1,20 @@
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { SessionId } from "../../../app/admins/sign-in.server";
 import type { AppLoadContext } from "../../../app/http/load-context.server";
 import { requireSameOrigin } from "../../../app/http/same-origin.server";
 import { sessionCookieHeader } from "../../../app/http/session-cookie.server";
 import { createLog } from "../../../app/log.server";
 
+/** What was logged, a line each. */
+let logged: string[] = [];
+beforeEach(() => {
+  logged = [];
+});
+const log = createLog({ level: "debug" }, { write: (line) => logged.push(line) });
+
 function contextAt(publicUrl: string): AppLoadContext {
   return {
-    services: { config: { publicUrl: new URL(publicUrl) }, log: createLog({ level: "silent" }) },
+    services: { config: { publicUrl: new URL(publicUrl) }, log },
     requestId: "req-1",
     clientAddress: "192.0.2.7",
     origin: null,
@@ -75,6 +82,25 @@ describe("a form", () => {
     expect(await refusal({ Cookie: "theme=dark" })).toBeUndefined();
     expect(await refusal({ Cookie: await cookie() })).toBe(403);
     expect(await refusal({ Cookie: `theme=dark; ${await cookie()}` })).toBe(403);
+  });
+
+  it("is in the log where it is refused, with the client's address and nothing it sent", async () => {
+    await refusal({ Origin: "https://evil.example", Cookie: await cookie() });
+    await refusal({ Cookie: await cookie() });
+    const lines = logged.map((line) => JSON.parse(line));
+    for (const { time } of lines) expect(time).toMatch(/^\d{4}-.*Z$/);
+    const said = {
+      ...{ level: "warn", event: "request.cross-origin" },
+      ...{ requestId: "req-1", clientAddress: "192.0.2.7" },
+    };
+    expect(lines.map(({ time, ...line }) => line)).toEqual([said, said]);
+  });
+
+  it("is not in the log where it is taken", async () => {
+    const Origin = "https://setpass.example.org";
+    await refusal({ Origin, Cookie: await cookie() });
+    await refusal({});
+    expect(logged).toEqual([]);
   });
 
   it("knows its session by either name: __Host- where it is https, plain where it is http", async () => {
