@@ -161,6 +161,11 @@ export class SandboxCloud {
     this.#assignments.add(`${userId} ${target} ${roleId}`);
   }
 
+  takeRole(userId: string, target: SandboxTarget, roleId: string): void {
+    if (!this.#assignments.delete(`${userId} ${target} ${roleId}`))
+      throw notFound("role assignment", roleId);
+  }
+
   /** Those held there, and those they bring with them. */
   rolesOf(userId: string, target: SandboxTarget): { id: string; name: string }[] {
     const held = [...this.roles].filter(([id]) =>

@@ -317,7 +317,10 @@ class SandboxApi {
       case "PUT 5 system":
       case "PUT 6 projects":
       case "PUT 6 domains":
-        return this.#assignRole(asked);
+      case "DELETE 5 system":
+      case "DELETE 6 projects":
+      case "DELETE 6 domains":
+        return this.#changeGrant(asked);
       case "POST 1 credentials": {
         this.#requireAdmin(asked, "identity:create_credential");
         const fields = objectIn(asked.json, "credential");
@@ -490,8 +493,9 @@ class SandboxApi {
   }
 
   /** `/projects/{id}/users/{id}/roles/{id}`, `/domains/…` alike, `/system/users/{id}/roles/{id}`. */
-  #assignRole(asked: Asked): Answer {
-    this.#requireAdmin(asked, "identity:create_grant");
+  #changeGrant(asked: Asked): Answer {
+    const isTaken = asked.method === "DELETE";
+    this.#requireAdmin(asked, isTaken ? "identity:revoke_grant" : "identity:create_grant");
     const [where = "", ...rest] = asked.segments;
     const targetId = where === "system" ? "" : (rest.shift() ?? "");
     const [users, userId = "", roles, roleId = ""] = rest;
@@ -503,7 +507,8 @@ class SandboxApi {
         : where === "projects"
           ? (`project:${targetId}` as const)
           : (`domain:${targetId}` as const);
-    this.cloud.assignRole(userId, target, roleId);
+    if (isTaken) this.cloud.takeRole(userId, target, roleId);
+    else this.cloud.assignRole(userId, target, roleId);
     return { status: 204 };
   }
 }

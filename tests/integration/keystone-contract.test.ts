@@ -331,6 +331,24 @@ describe.each([sandbox, ...(real ? [real] : [])])("$name", (target) => {
         expect((await errorOf(authenticate(session, wrong))).kind).toBe("unauthorized");
       });
 
+      it("does not ask for it again where a token is scoped anew", async () => {
+        const secret = randomBytes(20);
+        const user = await newUser({
+          options: {
+            multi_factor_auth_enabled: true,
+            multi_factor_auth_rules: [["password", "totp"]],
+          },
+        });
+        await admin.createTotpCredential({ userId: user.id, base32Secret: base32(secret) });
+        const projectId = await admin.projectId(access.adminProjectName);
+        await admin.assignRole({ userId: user.id, role: "member", projectId });
+        const both = { userId: user.id, password: user.password, passcode: totp(secret) };
+        const scope = adminScope();
+        const { token } = await authenticate(session, passwordAuth(both), { scope });
+        const rescoped = await authenticate(session, tokenAuth({ token }), { scope });
+        expect(rescoped.user.id).toBe(user.id);
+      });
+
       it("changes the password without it", async () => {
         const user = await newUser({
           options: {
@@ -380,6 +398,20 @@ describe.each([sandbox, ...(real ? [real] : [])])("$name", (target) => {
           authenticate(session, tokenAuth({ token }), { scope: adminScope() }),
         );
         expect(error).toMatchObject({ kind: "unauthorized", status: 401 });
+      });
+
+      it("refuses the token of a project once the role there is taken", async () => {
+        const { id: projectId } = await admin.createProject({ name: uniqueName("project") });
+        const user = await newUser();
+        const grant = { userId: user.id, role: "member", projectId };
+        await admin.assignRole(grant);
+        const scope = { projectId };
+        const plugin = passwordAuth({ userId: user.id, password: user.password });
+        const { token } = await authenticate(session, plugin, { scope });
+        await authenticate(session, tokenAuth({ token }), { scope });
+        await admin.takeRole(grant);
+        const error = await errorOf(authenticate(session, tokenAuth({ token }), { scope }));
+        expect(["unauthorized", "not-found"]).toContain(error.kind);
       });
 
       it("says 404 of garbage and of a revoked token", async () => {

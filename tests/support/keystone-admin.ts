@@ -41,6 +41,8 @@ export interface KeystoneAdmin {
     domainId?: string;
     system?: boolean;
   }): Promise<void>;
+  /** Takes a role on a project away again. */
+  takeRole(assignment: { userId: string; role: string; projectId: string }): Promise<void>;
   /** As the user, who must have a role on the project. */
   createApplicationCredential(credential: {
     userId: string;
@@ -166,6 +168,10 @@ export function keystoneAdmin(access: KeystoneAccess): KeystoneAdmin {
           ? `projects/${projectId}`
           : `domains/${domainId}`;
       await call("PUT", `/${target}/users/${userId}/roles/${await roleId(role)}`);
+    },
+    async takeRole({ userId, role, projectId }) {
+      const path = `/projects/${projectId}/users/${userId}/roles/${await roleId(role)}`;
+      await call("DELETE", path);
     },
     async createApplicationCredential({ userId, password, projectId, name }) {
       const asUser = await signIn({ id: userId, password }, { project: { id: projectId } });
