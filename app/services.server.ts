@@ -4,7 +4,8 @@ import { countMailsByState } from "../db/mails.store";
 import { createRateLimit, type RateLimit } from "../db/rate-limits.store";
 import { startOutboxWorker } from "../emails/outbox-worker";
 import { createMailTransport } from "../emails/transport";
-import { createTokenAuthorizer, type TokenAuthorizer } from "./admins/authorize-token.server";
+import { createTokenAuthorizer } from "./admins/authorize-token.server";
+import { createSessionCheck, type SessionCheck } from "./admins/check-session.server";
 import type { AdminContext } from "./admins/sign-in.server";
 import type { Config } from "./config.server";
 import { findInsecureSettings } from "./insecure-settings.server";
@@ -20,7 +21,7 @@ import { createVault } from "./vault/vault.server";
 /** Everything the routes work with, wired once; they receive it through Remix's load context. */
 export interface Services extends LinkContext, AdminContext {
   readonly config: Config;
-  readonly tokenAuthorizer: TokenAuthorizer;
+  readonly sessionCheck: SessionCheck;
   readonly userLookup: UserLookup;
   readonly metrics: Metrics;
   readonly limits: {
@@ -69,9 +70,11 @@ export function startServices(
   const base = { config, db, vault, keystone, log, outbox, anonymousEvents };
   const userLookup = createUserLookup(base);
   const maintenance = startMaintenance(base);
+  const tokenAuthorizer = createTokenAuthorizer({ config, keystone });
   return {
     ...base,
-    tokenAuthorizer: createTokenAuthorizer({ config, keystone }),
+    tokenAuthorizer,
+    sessionCheck: createSessionCheck({ tokenAuthorizer, log }),
     userLookup,
     metrics,
     limits: {

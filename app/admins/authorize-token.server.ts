@@ -26,14 +26,19 @@ export type Authorization =
 export interface TokenAuthorizer {
   /** @param token an `X-Auth-Token` as it came */
   authorize(token: string, options: { requestId: string }): Promise<Authorization>;
+  /** Remembers a token that Keystone has just given for the admin project, to one who has the role. */
+  remember(access: AccessInfo): void;
 }
 
 const MAX_CACHED = 1000;
 /** Keystone's own tokens are far shorter; a longer header is not asked about. */
 const MAX_TOKEN_LENGTH = 4096;
 
+const keyOf = (token: string) => hashToken(token).toString("base64");
+
 /**
- * Authorizes scripts by their Keystone token: it is theirs if it can be scoped to the admin project.
+ * Authorizes by a Keystone token, a script's or a session's: it is an administrator's if it can be
+ * scoped to the admin project.
  * A positive answer is remembered, under the token's hash, for `authCacheSeconds` and never past the
  * token's expiry, as keystonemiddleware does; a refusal is not. Calls with the same token at the same
  * time share one question.
@@ -49,6 +54,14 @@ export function createTokenAuthorizer({
   const remembered = new LRUCache<string, AuthorizedCaller>({ max: MAX_CACHED });
   const asking = new Map<string, Promise<Authorization>>();
 
+  function admit(key: string, access: AccessInfo): AuthorizedCaller {
+    const caller = { userId: access.user.id, userName: access.user.name, token: access.token };
+    const lifetimeMs = access.expiresAt ? access.expiresAt.getTime() - Date.now() : Infinity;
+    const ttl = Math.min(authCacheSeconds * 1000, lifetimeMs);
+    if (ttl >= 1) remembered.set(key, caller, { ttl });
+    return caller;
+  }
+
   async function ask(token: string, key: string, requestId: string): Promise<Authorization> {
     let access: AccessInfo | undefined;
     try {
@@ -58,18 +71,17 @@ export function createTokenAuthorizer({
       return refusalFor(error);
     }
     if (!access || !mayAdminister(access, config.admin)) return { ok: false, reason: "not-admin" };
-    const caller = { userId: access.user.id, userName: access.user.name, token: access.token };
-    const lifetimeMs = access.expiresAt ? access.expiresAt.getTime() - Date.now() : Infinity;
-    const ttl = Math.min(authCacheSeconds * 1000, lifetimeMs);
-    if (ttl >= 1) remembered.set(key, caller, { ttl });
-    return { ok: true, caller };
+    return { ok: true, caller: admit(key, access) };
   }
 
   return {
+    remember: (access) => {
+      admit(keyOf(access.token), access);
+    },
     async authorize(token, { requestId }) {
       if (token.length > MAX_TOKEN_LENGTH || !/^[\x21-\x7e]+$/.test(token))
         return { ok: false, reason: "unknown-token" };
-      const key = hashToken(token).toString("base64");
+      const key = keyOf(token);
       const caller = remembered.get(key);
       if (caller) return { ok: true, caller };
       const asked = asking.get(key) ?? ask(token, key, requestId).finally(() => asking.delete(key));

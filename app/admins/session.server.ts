@@ -45,11 +45,18 @@ export async function findSession(
   };
 }
 
-/** Ends the session here, and its token in Keystone as far as Keystone can be reached. */
+/**
+ * Ends the session here, and its token in Keystone as far as Keystone can be reached. Of several at the
+ * same time, one does it.
+ *
+ * @param options.outcome for the trail: `ok` is the administrator's own wish; `token-ended` where
+ *   Keystone takes the token no more
+ */
 export async function signOut(
   { db, vault, keystone, log }: AdminContext,
   sessionId: string,
   origin: Origin,
+  { outcome = "ok" }: { outcome?: "ok" | "token-ended" } = {},
 ): Promise<void> {
   const idHash = hashToken(sessionId);
   const row = await db.transaction(async (tx) => {
@@ -60,7 +67,7 @@ export async function signOut(
         actorKind: "admin",
         actorId: deleted.userId,
         actorName: deleted.userName,
-        outcome: "ok",
+        outcome,
         clientAddress: origin.clientAddress,
         requestId: origin.requestId,
       });

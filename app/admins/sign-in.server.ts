@@ -12,7 +12,7 @@ import type { KeystoneSession } from "../keystone/session.server";
 import type { Origin } from "../links/link-context.server";
 import type { Log } from "../log.server";
 import { hashToken, type SealedFor, type Vault } from "../vault/vault.server";
-import { mayAdminister } from "./authorize-token.server";
+import { mayAdminister, type TokenAuthorizer } from "./authorize-token.server";
 
 /** What the use cases of administrators work with; `services.server.ts` wires it. */
 export interface AdminContext {
@@ -21,6 +21,7 @@ export interface AdminContext {
   readonly anonymousEvents: AnonymousEvents;
   readonly vault: Vault;
   readonly keystone: KeystoneSession;
+  readonly tokenAuthorizer: TokenAuthorizer;
   readonly log: Log;
 }
 
@@ -124,7 +125,7 @@ async function refuse(
 }
 
 async function startSession(
-  { config, db, vault, keystone, log }: AdminContext,
+  { config, db, vault, keystone, tokenAuthorizer, log }: AdminContext,
   access: AccessInfo,
   origin: Origin,
 ): Promise<SignInResult> {
@@ -158,6 +159,8 @@ async function startSession(
       requestId: origin.requestId,
     });
   });
+  // The pages that come next need not ask again.
+  tokenAuthorizer.remember(access);
   log.info("admin.signed-in", { actorId: access.user.id, requestId: origin.requestId });
   return { ok: true, sessionId, expiresAt };
 }

@@ -50,6 +50,6 @@ export function describeEvent(event: AuditEvent): string {
     case "admin.sign-in-refused":
       return "A sign-in was refused";
     case "admin.signed-out":
-      return `${who} signed out`;
+      return ok ? `${who} signed out` : `The session of ${who} ended with the Keystone token`;
   }
 }

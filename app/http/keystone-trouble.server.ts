@@ -1,9 +1,6 @@
 import type { ActionFunctionArgs, LoaderFunctionArgs } from "@remix-run/node";
-import { signOut } from "../admins/session.server";
 import { isKeystoneError, isKeystoneOutage } from "../keystone/errors.server";
-import { originOf } from "./origin.server";
-import { redirectToSignIn } from "./require-admin.server";
-import { readSessionId } from "./session-cookie.server";
+import { endSession } from "./require-admin.server";
 
 export type KeystoneAnswer<T> =
   | { ok: true; value: T }
@@ -20,7 +17,7 @@ export async function withKeystone<T>(
   args: LoaderFunctionArgs | ActionFunctionArgs,
   ask: () => Promise<T>,
 ): Promise<KeystoneAnswer<T>> {
-  const { request, context } = args;
+  const { context } = args;
   try {
     return { ok: true, value: await ask() };
   } catch (error) {
@@ -35,11 +32,7 @@ export async function withKeystone<T>(
         requestId: context.requestId,
         keystoneRequestId: error.keystoneRequestId,
       });
-    if (error.kind === "unauthorized") {
-      const sessionId = await readSessionId(request, context);
-      if (sessionId) await signOut(context.services, sessionId, originOf(context));
-      throw await redirectToSignIn(args, { reason: "ended" });
-    }
+    if (error.kind === "unauthorized") throw await endSession(args);
     if (error.kind === "forbidden")
       return {
         ok: false,

@@ -1,11 +1,13 @@
 import { type ActionFunctionArgs, type LoaderFunctionArgs, redirect } from "@remix-run/node";
-import { type AdminSession, findSession } from "../admins/session.server";
+import { type AdminSession, findSession, signOut } from "../admins/session.server";
+import { originOf } from "./origin.server";
 import { requireSameOrigin } from "./same-origin.server";
 import { clearedSessionCookieHeader, readSessionId } from "./session-cookie.server";
 
 /**
  * The guard of every loader and action below /admin: loaders run in parallel, so a guard in a layout
- * route protects nothing but itself.
+ * route protects nothing but itself. A session ends with its Keystone token, so Keystone is asked where
+ * its last answer is too old; where it gives none, the session goes on.
  *
  * @throws {Response} a redirect to the sign-in page, or 403 for a form from another site
  */
@@ -17,12 +19,28 @@ export async function requireAdmin(
   if (changes) await requireSameOrigin(request, context);
   const sessionId = await readSessionId(request, context);
   const session = sessionId && (await findSession(context.services, sessionId));
-  if (session) return session;
-  throw await redirectToSignIn(args, { reason: sessionId ? "ended" : undefined });
+  if (!session) throw await redirectToSignIn(args, { reason: sessionId ? "ended" : undefined });
+  const { services, requestId } = context;
+  const state = await services.sessionCheck.check(session, { requestId });
+  if (state === "ended") throw await endSession(args);
+  return session;
+}
+
+/**
+ * Ends the session of a request: its Keystone token is no longer good.
+ *
+ * @returns a redirect to the sign-in page
+ */
+export async function endSession(args: LoaderFunctionArgs | ActionFunctionArgs): Promise<Response> {
+  const { request, context } = args;
+  const sessionId = await readSessionId(request, context);
+  if (sessionId)
+    await signOut(context.services, sessionId, originOf(context), { outcome: "token-ended" });
+  return redirectToSignIn(args, { reason: "ended" });
 }
 
 /** @returns a redirect that comes back to the page after signing in */
-export async function redirectToSignIn(
+async function redirectToSignIn(
   { request, context }: LoaderFunctionArgs | ActionFunctionArgs,
   { reason }: { reason?: "ended" },
 ): Promise<Response> {

@@ -416,6 +416,31 @@ const acts: readonly Act[] = [
     },
   },
   {
+    name: "Keystone ends an administrator's token",
+    async prepare() {
+      const account = { name: `admin-${newPassword()}`, password: newPassword() };
+      const { id: userId } = await keystone.createUser(account);
+      const projectId = await keystone.projectId(keystone.adminProjectName);
+      await keystone.assignRole({ userId, role: "admin", projectId });
+      const credentials = { userName: account.name, password: account.password };
+      const { cookie } = await visitor.signIn(credentials, newScene().how);
+      await keystone.updateUser(userId, { enabled: false });
+      return {
+        act: ({ how }) => visitor.ask({ path: "/admin/users", ...how, cookie }),
+        status: 302,
+        rows: [
+          {
+            action: "admin.signed-out",
+            ...byAdmin(),
+            actor_id: userId,
+            actor_name: account.name,
+            outcome: "token-ended",
+          },
+        ],
+      };
+    },
+  },
+  {
     name: "a user asks for a new link",
     async prepare() {
       const form = requestForm();

@@ -20,11 +20,16 @@ export interface BuiltRoute {
   readonly isLayout: boolean;
 }
 
-export async function readBuiltRoutes(): Promise<BuiltRoute[]> {
+/** Remix's own build, as the server takes it. */
+export async function readBuild(): Promise<ServerBuild> {
   const file = path.resolve(import.meta.dirname, "../../build/server/index.js");
   if (!existsSync(file))
     throw new Error("The server is not built: run `node demo/install-and-build.mjs`");
-  const build = (await import(/* @vite-ignore */ pathToFileURL(file).href)) as ServerBuild;
+  return (await import(/* @vite-ignore */ pathToFileURL(file).href)) as ServerBuild;
+}
+
+export async function readBuiltRoutes(): Promise<BuiltRoute[]> {
+  const build = await readBuild();
   const parents = new Set(Object.values(build.routes).map((route) => route?.parentId));
   return Object.values(build.routes).flatMap((route) => {
     if (!route) return [];
