@@ -53,7 +53,7 @@ const CANCELS_MAILS =
 const WRITES_MAIL = /^insert into "mails"/;
 const CLAIMS_MAILS = /^update "mails" set .*"leased_until" = now\(\) \+/;
 const MARKS_SENT = /^update "mails" set .*"sent_at" = now\(\)/;
-const WRITES_EVENT = /^insert into "audit_events"/;
+const WRITES_EVENT = /^insert into audit_events/;
 const COUNTS_REQUEST = /^insert into "rate_limits"/;
 
 /** Every step of every act, as the server takes them. */

@@ -83,7 +83,7 @@ describe("a connection cut in the middle of an act", () => {
     const subject = await steps.prepare(cast);
     const rule = stack.postgres.inject(where, moment, () => how, { times: 1 });
     const answer = await steps.perform(cast, subject);
-    await rule.waitForHits(1);
+    await eventually("the server takes this step", () => rule.hits > 0);
     stack.postgres.heal();
     if (isBehind(point)) expect(answer.status).toBe(200);
     else expectUnavailable(answer);
