@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
 import { findSession, signOut } from "../../../app/admins/session.server";
 import { type SessionId, signIn } from "../../../app/admins/sign-in.server";
@@ -13,26 +13,10 @@ import {
 } from "../../support/fault-proxy";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import { newOrigin, startTestServices, type TestServices } from "../../support/services";
+import { base32, totp } from "../../support/totp";
 
 const provided = inject("keystone");
 const PASSWORD = "Console-1-password";
-
-/** RFC 6238 as Keystone has it: SHA-1, thirty seconds, six digits. */
-function totp(secret: Buffer): string {
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
-  const mac = createHmac("sha1", secret).update(counter).digest();
-  const at = (mac.at(-1) ?? 0) & 15;
-  return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, "0");
-}
-
-function base32(bytes: Buffer): string {
-  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, "0")).join("");
-  const groups = bits.match(/.{5}/g) ?? [];
-  return groups
-    .map((group) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[Number.parseInt(group, 2)])
-    .join("");
-}
 
 describeWhere(
   { has: provided !== undefined, what: "a real Keystone" },
