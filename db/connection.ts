@@ -45,6 +45,7 @@ export class Connection {
     this.#settings = settings;
     this.#onLost = onLost;
     this.#client = postgres(settings.url, {
+      ...whereIs(settings.url),
       max: 1,
       // Not postgres.js's to end it: it would do so without a word to the pool.
       idle_timeout: 0,
@@ -177,6 +178,19 @@ export class Connection {
       throw error;
     }
   }
+}
+
+/**
+ * postgres.js cuts an address at its first colon, and takes no socket's path: where there is either, it
+ * is told apart. `postgres://…@[2001:db8::5]:5433/…`, `postgres://…@%2Fvar%2Frun%2Fpostgresql/…`
+ */
+function whereIs(url: string): { host?: string[]; port?: number[]; path?: string } {
+  const { hostname, port: given } = new URL(url);
+  const host = decodeURIComponent(hostname);
+  const port = Number(given || 5432);
+  if (host.startsWith("/")) return { path: `${host}/.s.PGSQL.${port}` };
+  if (host.startsWith("[")) return { host: [host.slice(1, -1)], port: [port] };
+  return {};
 }
 
 /** Rows with postgres.js's `count` and `command`. */
