@@ -1,4 +1,4 @@
-import { PassThrough } from "node:stream";
+import { Transform } from "node:stream";
 import {
   type ActionFunctionArgs,
   type AppLoadContext,
@@ -43,7 +43,7 @@ export default function handleRequest(
         nonce,
         [ready]() {
           shellSent = true;
-          const body = new PassThrough();
+          const body = withoutNulBytes();
           body.once("close", () => clearTimeout(giveUp));
           headers.set("Content-Type", "text/html; charset=utf-8");
           resolve(
@@ -62,6 +62,17 @@ export default function handleRequest(
     const giveUp = setTimeout(abort, streamTimeout + 1_000).unref();
   });
 }
+
+/**
+ * React 18 sends a chunk of 2048 bytes whole, with zeros at its end where a letter of several bytes did
+ * not fit any more. Browsers drop them between tags, and show a box in their place within an attribute.
+ */
+const withoutNulBytes = () =>
+  new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      done(null, chunk.includes(0) ? chunk.filter((byte) => byte !== 0) : chunk);
+    },
+  });
 
 /** Every error a loader, an action or a page threw. Answers thrown on purpose are none. */
 export function handleError(

@@ -173,8 +173,7 @@ export async function upsertLink(
     ) values (
       ${link.userId}, ${link.tokenHash}, ${link.sealedPinKey}, ${link.pinMac},
       ${link.pinLength}, ${link.sealedPassword}, ${link.expiresAt.toISOString()}, ${link.mailTo},
-      ${link.issuedById}, ${link.issuedByName}, ${link.issuedByEmail}, ${link.issuedVia},
-      clock_timestamp()
+      ${link.issuedById}, ${link.issuedByName}, ${link.issuedByEmail}, ${link.issuedVia}, now()
     )
     on conflict (user_id) do update set
       state = 'pending', attempts = 0, problem = null, completed_at = null, revoked_at = null,
@@ -220,7 +219,7 @@ export async function renewLink(
       expires_at = ${link.expiresAt.toISOString()}, mail_to = coalesce(${link.mailTo}, link.mail_to),
       issued_by_id = ${link.issuedById}, issued_by_name = ${link.issuedByName},
       issued_by_email = ${link.issuedByEmail}, issued_via = ${link.issuedVia},
-      issued_at = clock_timestamp()${newPin}${newPassword}${voided}
+      issued_at = now()${newPin}${newPassword}${voided}
     where link.user_id = ${link.userId} and link.state = 'pending'
       and link.pin_mac is not null and link.sealed_password is not null
       and not (${samePin} and link.pin_guesses >= ${limits.maxPinGuesses})`;

@@ -1,6 +1,6 @@
-import { and, count, desc, eq, inArray, isNull, lt, lte, ne, or, sql } from "drizzle-orm";
+import { and, count, desc, eq, gte, inArray, isNull, lt, lte, ne, or, sql } from "drizzle-orm";
 import type { Queryable } from "./client";
-import { type MAIL_STATES, type MAIL_TEMPLATES, mails } from "./schema";
+import { links, type MAIL_STATES, type MAIL_TEMPLATES, mails } from "./schema";
 
 export type MailTemplate = (typeof MAIL_TEMPLATES)[number];
 export type MailState = (typeof MAIL_STATES)[number];
@@ -195,7 +195,11 @@ export async function cancelQueuedMails(
   return cancelled.length;
 }
 
-/** @returns by link id, the newest "link" mail of each link that has one */
+/**
+ * A link that was issued again has its row of before: what was mailed then brought another token.
+ *
+ * @returns by link id, the newest mail that brought this very link, or a later token of it
+ */
 export async function latestMailOfLinks(
   db: Queryable,
   linkIds: readonly string[],
@@ -215,7 +219,14 @@ export async function latestMailOfLinks(
       nextAttemptAt: mails.nextAttemptAt,
     })
     .from(mails)
-    .where(and(inArray(mails.linkId, [...linkIds]), eq(mails.template, "link")))
+    .innerJoin(links, eq(links.id, mails.linkId))
+    .where(
+      and(
+        inArray(mails.linkId, [...linkIds]),
+        eq(mails.template, "link"),
+        gte(mails.createdAt, links.issuedAt),
+      ),
+    )
     .orderBy(mails.linkId, desc(mails.createdAt));
   return new Map(rows.map(({ linkId, ...mail }) => [linkId as string, mail]));
 }

@@ -29,7 +29,8 @@ export async function renderMail<Template extends MailTemplate>(
   brand: Brand,
 ): Promise<RenderedMail> {
   const wording = wordings[template];
-  const html = await render(wording.body(props, brand));
+  // React 18 leaves zeros at the end of a chunk where a letter of several bytes did not fit.
+  const html = (await render(wording.body(props, brand))).replaceAll("\0", "");
   const text = toPlainText(html, {
     selectors: [{ selector: "h1", options: { uppercase: false } }],
   });

@@ -630,3 +630,19 @@ describe("the way on after signing in", () => {
     }
   });
 });
+
+describe("a page", () => {
+  it("holds no zero bytes, wherever its letters fall", async () => {
+    const site = sites.overHttp;
+    const { headers } = await signIn(site);
+    let shown = 0;
+    for (let length = 1; length <= 33; length++) {
+      const words = "gr\u00f6\u00dfer".repeat(length);
+      const path = `/admin?q=${encodeURIComponent(words)}`;
+      const { body } = await site.get(path, { headers });
+      if (body.includes(words)) shown += 1;
+      expect(body.includes("\0"), `with ${length} words`).toBe(false);
+    }
+    expect(shown).toBe(33);
+  });
+});

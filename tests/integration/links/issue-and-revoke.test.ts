@@ -115,6 +115,28 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "an admi
     });
   });
 
+  describe("sees of a link's mails", () => {
+    const mailShown = async (link: { id: string }) =>
+      (await getLink(started.services, link.id))?.link.mail;
+
+    it("the newest of this link, and none that brought an earlier one", async () => {
+      const mailTo = newAddress();
+      const userId = newId();
+      const link = await issued({ userId, ...whole, mailTo });
+      expect(await mailShown(link)).toMatchObject({ recipient: mailTo });
+      const again = newAddress();
+      await resend(link, again);
+      expect(await mailShown(link)).toMatchObject({ recipient: again, state: "queued" });
+
+      await issued({ userId });
+      expect(await mailShown(link)).toBeNull();
+      const renewed = await issued({ userId, mailTo });
+      expect(await mailShown(renewed)).toMatchObject({ recipient: mailTo, state: "queued" });
+      await issued({ userId, ...whole });
+      expect(await mailShown(link)).toBeNull();
+    });
+  });
+
   describe("renews a link", () => {
     it("with a new token, a new lifetime and new attempts; the old token is good for nothing", async () => {
       const link = await stage.issue();

@@ -186,3 +186,18 @@ describe("the mail that a password was set", () => {
     expect(text).toContain("Tell help@example.org at once.");
   });
 });
+
+describe("a mail in another script", () => {
+  it("holds no zero bytes, wherever its letters fall", async () => {
+    for (let length = 1; length <= 40; length++) {
+      const appName = `Größenö${"ü".repeat(length)}`;
+      const problem = "é".repeat(length);
+      const props = { ...examples["link-problem"], problem };
+      for (const mail of [
+        await renderMail("link", examples.link, { ...brand, appName }),
+        await renderMail("link-problem", props, { ...brand, appName }),
+      ])
+        expect(`${mail.subject}${mail.html}${mail.text}`).not.toContain("\0");
+    }
+  });
+});
