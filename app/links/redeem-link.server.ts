@@ -84,7 +84,7 @@ interface Claim {
 }
 
 /**
- * Sets the user's own password in Keystone, once. The procedure is DESIGN section 6: count before
+ * Sets the user's own password in Keystone, once. The procedure is in docs/contract.md: count before
  * comparing, claim before acting, complete with the audit row and the mail, erase when done.
  *
  * @param request.pin and `password` as typed

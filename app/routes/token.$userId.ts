@@ -16,7 +16,7 @@ const body = z.object({
   password: text.min(1).max(4096).optional(),
 });
 
-/** `PUT /token/:userId`, for scripts: DESIGN section 4. */
+/** `PUT /token/:userId`, for scripts: docs/contract.md. */
 export async function action({ request, params, context }: ActionFunctionArgs): Promise<Response> {
   if (request.method !== "PUT") return methodNotAllowed();
   const admitted = await authorize(request, context);

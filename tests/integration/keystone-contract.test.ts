@@ -31,8 +31,8 @@ import {
 import { base32, totp } from "../support/totp";
 
 /**
- * One list of promises, kept by the real Keystone and by the sandbox: what setpass relies on, and
- * what DESIGN section 7 says of Keystone.
+ * One list of promises, kept by the real Keystone and by the sandbox: what setpass
+ * relies on, and how Keystone is known to answer.
  */
 interface Target {
   name: string;
