@@ -21,7 +21,7 @@ type Act = () => Promise<Verdict | undefined> | Verdict | undefined;
 export interface SmtpProxy {
   /** @returns the same server, through the proxy */
   through(smtpUrl: string): string;
-  /** The next time that a connection comes to this stage; `act` is awaited. */
+  /** The next time that a connection comes to this stage, if need be a new one; `act` is awaited. */
   injectOnce(stage: SmtpStage, moment: "before" | "after", act: Act): void;
   /** Forgets what was injected and has not happened. */
   heal(): void;
@@ -36,6 +36,7 @@ const STAGES: readonly [RegExp, SmtpStage][] = [
   [/^DATA\b/i, "DATA"],
   [/^QUIT\b/i, "QUIT"],
 ];
+const ONCE_A_CONNECTION: readonly SmtpStage[] = ["connection", "EHLO", "AUTH"];
 const END_OF_DATA = "\r\n.\r\n";
 
 /** @param options.target an SMTP_URL; only its host and port are looked at */
@@ -130,6 +131,8 @@ export async function startSmtpProxy(options: { target: string }): Promise<SmtpP
     },
     injectOnce(stage, moment, act) {
       injected = [...injected, { stage, moment, act }];
+      // A connection that is kept for the next mail is past these.
+      if (ONCE_A_CONNECTION.includes(stage)) for (const socket of sockets) socket.destroy();
     },
     heal() {
       injected = [];
