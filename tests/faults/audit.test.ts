@@ -621,6 +621,51 @@ describe("the audit trail", () => {
     }
     process.stdout.write(`acts whose row is refused: ${acts.length} tried, ${held} held\n`);
   });
+
+  /** The change that an act is, as a trigger names it. The others write a row and nothing else of ours. */
+  const changes: Record<string, string> = {
+    "link.issued": "insert or update on links",
+    "link.renewed": "update on links",
+    "link.resent": "update of token_hash on links",
+    "link.revoked": "update of state on links",
+    "link.redeemed": "update of state on links",
+    "link.pin-refused": "update of attempts on links",
+    "link.secrets-purged": "update on links",
+    "admin.signed-in": "insert on admin_sessions",
+    "admin.signed-out": "delete on admin_sessions",
+    "reset.requested": "insert or update on reset_requests",
+    "reset.closed": "update on reset_requests",
+  };
+
+  it("is not written where the act is undone, as late as at its COMMIT", async () => {
+    let tried = 0;
+    for (const { name, prepare } of acts) {
+      const { act, rows } = await prepare();
+      const action = rows.at(-1)?.action as string;
+      const change = changes[action];
+      if (change === undefined) continue;
+      tried += 1;
+      await superuser.unsafe(`
+        create function refuse_commit() returns trigger language plpgsql as $$
+        begin raise exception 'no room for this act'; end $$;
+        create constraint trigger refuse_commit after ${change}
+          deferrable initially deferred for each row execute function refuse_commit()`);
+      const before = await snapshot();
+      const [last] = await superuser`select coalesce(max(id), 0)::int as id from audit_events`;
+      try {
+        const answer = await act(newScene()).catch((error: Error) => error);
+        if (!(answer instanceof Error)) expect(answer?.status, name).toBe(500);
+        expect(await snapshot(), name).toBe(before);
+        const told = await superuser`
+          select action from audit_events where id > ${last?.id} and action = ${action}`;
+        expect(told, name).toEqual([]);
+      } finally {
+        await superuser`drop function refuse_commit cascade`;
+      }
+    }
+    expect(tried).toBeGreaterThanOrEqual(Object.keys(changes).length);
+    process.stdout.write(`acts undone at their COMMIT: ${tried} tried, ${tried} held\n`);
+  });
 });
 
 describe("the role of the server", () => {
