@@ -1,3 +1,4 @@
+import type { LinkProblem } from "../links/redeem-link.server";
 import type { FieldErrors } from "./error-summary";
 import { looksLikeEmail, NOT_AN_EMAIL, readLine } from "./form-text";
 
@@ -25,6 +26,43 @@ export interface IssueChoices {
 }
 
 export type IssueErrors = FieldErrors<"mail_to" | "pin" | "initial_password" | "password">;
+
+/**
+ * What is chosen before anybody chose: the least that helps. A random password is not for one's own
+ * account, where it ends the password one signs in with.
+ *
+ * @param about.email Keystone's address for the user
+ * @param about.problem why the current link set no password, if it was tried
+ * @param about.ownAccount the administrator's own
+ */
+export function usualChoices(about: {
+  offer: IssueOffer;
+  email: string | null;
+  problem: LinkProblem | null;
+  ownAccount: boolean;
+}): IssueChoices {
+  const { offer, email, problem, ownAccount } = about;
+  const keep = offer.keepPassword && problem !== "initial-password-stale";
+  return {
+    mailTo: email ?? "",
+    pin: offer.requestPin ? "request" : offer.keepPin ? "keep" : "typed",
+    password: keep ? "keep" : ownAccount ? "typed" : "random",
+  };
+}
+
+/**
+ * @param problem why a link set no password
+ * @param user the account as Keystone tells it now
+ * @returns whether that still holds, as far as Keystone's word of now can tell
+ */
+export function isStillSo(
+  problem: LinkProblem,
+  user: { enabled: boolean; passwordLocked: boolean },
+): boolean {
+  if (problem === "account-disabled") return !user.enabled;
+  if (problem === "password-locked") return user.passwordLocked;
+  return true;
+}
 
 /** Longer ones are refused by Keystone anyway. */
 const MAX_INITIAL_PASSWORD = 4096;

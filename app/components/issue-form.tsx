@@ -14,8 +14,10 @@ export function IssueForm(props: {
   /** The address Keystone has for the user. */
   knownEmail: string | null;
   renewing: boolean;
+  /** A random password is what helps here. */
+  adviseRandom: boolean;
 }) {
-  const { offer, choices, errors = {}, message, knownEmail, renewing } = props;
+  const { offer, choices, errors = {}, message, knownEmail, renewing, adviseRandom } = props;
   return (
     <Form method="post" className="card space-y-7 p-5 sm:p-7">
       <ErrorSummary
@@ -44,7 +46,7 @@ export function IssueForm(props: {
             chosen={choices.password}
             hint="The account's present password ends at once. Nobody ever sees the new one."
           >
-            Let setpass set a random one{offer.keepPassword ? "" : " (recommended)"}
+            Let setpass set a random one{adviseRandom ? " (recommended)" : ""}
           </Choice>
           <Choice name="password" value="typed" chosen={choices.password}>
             I type the one the account was created with

@@ -37,7 +37,7 @@ export async function readLinkUser(
   keystone: KeystoneSession,
   lookUp: LookUp,
   readDomain: typeof readDomainFacts = readDomainFacts,
-): Promise<(LinkUser & { enabled: boolean }) | undefined> {
+): Promise<(LinkUser & { enabled: boolean; passwordLocked: boolean }) | undefined> {
   const user = await getUser(keystone, lookUp);
   if (!user) return undefined;
   const domain = await readDomain(keystone, { ...lookUp, domainId: user.domainId });
@@ -49,6 +49,7 @@ export async function readLinkUser(
     policyRegex: domain.policy.regex ?? null,
     policyDescription: domain.policy.description ?? null,
     enabled: user.enabled,
+    passwordLocked: user.lockPassword === true,
   };
 }
 

@@ -12,7 +12,9 @@ import {
   type IssueChoices,
   type IssueErrors,
   type IssueOffer,
+  isStillSo,
   readIssueForm,
+  usualChoices,
 } from "../components/issue-choices";
 import { IssueForm } from "../components/issue-form";
 import { useLastAnswer } from "../components/last-answer";
@@ -30,6 +32,7 @@ import { requireAdmin } from "../http/require-admin.server";
 import { type IssuedLinkAnswer, issueLink } from "../links/issue-link.server";
 import { getLink, getLinkOfUser, type LinkSummary } from "../links/list-links.server";
 import { readLinkUser } from "../links/look-up-user.server";
+import { describeProblem, type LinkProblem } from "../links/redeem-link.server";
 import { setRandomPassword } from "../links/set-random-password.server";
 import {
   closeRequest,
@@ -80,15 +83,29 @@ export async function loader(args: LoaderFunctionArgs) {
   const { userId, keystone, link, request, offer } = await lookUp(args, admin);
   const user = keystone.ok ? keystone.value : undefined;
   const current = link && (await getLink(args.context.services, link.id))?.link;
+  const problem = problemOf(link, user);
   const page = {
     userId,
+    ownAccount: userId === admin.userId,
     user: user ?? null,
     trouble: keystone.ok ? null : keystone.message,
     link: current ?? null,
+    problem,
+    problemWords: problem && (describeProblem(problem) ?? problem),
     request: request ?? null,
     offer,
   };
   return data(page, { status: keystone.ok ? (user ? 200 : 404) : statusOf(keystone.reason) });
+}
+
+/** Why the link that is there has set no password yet, where that still holds. */
+function problemOf(
+  link: LinkSummary | undefined,
+  user: Parameters<typeof isStillSo>[1] | undefined,
+): LinkProblem | null {
+  if (!link?.problem || link.status === "completed" || link.status === "revoked") return null;
+  const problem = link.problem as LinkProblem;
+  return user && !isStillSo(problem, user) ? null : problem;
 }
 
 const statusOf = (reason: "unavailable" | "forbidden") => (reason === "forbidden" ? 403 : 503);
@@ -118,7 +135,7 @@ export async function action(args: ActionFunctionArgs) {
   const password = await passwordFor(args, admin, choices, { userId, initialPassword });
   if (!password.ok) return refuse(password.status, { message: password.message });
 
-  const { enabled: _, ...described } = user;
+  const { enabled: _enabled, passwordLocked: _passwordLocked, ...described } = user;
   const result = await issueLink(
     services,
     admin,
@@ -212,9 +229,10 @@ async function passwordFor(
 export default function UserPage() {
   const page = useLoaderData<typeof loader>();
   const answer = useLastAnswer(useActionData<typeof action>());
-  const { user, link, request, offer } = page;
+  const { user, link, request, offer, problem, ownAccount } = page;
   useRevalidateWhile(answer?.ok === true && link?.mail?.state === "queued");
   const renewing = offer.keepPassword;
+  const usual = usualChoices({ offer, email: user?.email ?? null, problem, ownAccount });
   const back = request
     ? `/admin/users?q=${encodeURIComponent(request.name)}&request=${request.id}`
     : "/admin/users";
@@ -276,9 +294,26 @@ export default function UserPage() {
                 request is closed when the link is issued.
               </Notice>
             ) : null}
-            {user && !user.enabled ? (
+            {ownAccount ? (
+              <Notice tone="wait" heading="This is the account you are signed in with">
+                A random initial password ends your own at once, and your session with it: you may
+                not even see the link. To try setpass out, take another account.
+              </Notice>
+            ) : null}
+            {page.problemWords ? (
+              <Notice tone="bad" heading="The current link could set no password">
+                {page.problemWords}
+              </Notice>
+            ) : null}
+            {user && !user.enabled && problem !== "account-disabled" ? (
               <Notice tone="wait" heading="This account is disabled">
                 A link can be issued, but it sets no password until the account is enabled.
+              </Notice>
+            ) : null}
+            {user?.passwordLocked && problem !== "password-locked" ? (
+              <Notice tone="wait" heading="This user may not change the password">
+                Keystone's option lock_password says so. A link can be issued, but it sets no
+                password until the option is taken away.
               </Notice>
             ) : null}
             {link?.pinExhausted ? (
@@ -301,11 +336,12 @@ export default function UserPage() {
                 </div>
                 <IssueForm
                   offer={offer}
-                  choices={answer?.choices ?? usual(page.offer, user?.email ?? null)}
+                  choices={answer?.choices ?? usual}
                   errors={answer?.errors}
                   message={answer?.message}
                   knownEmail={user?.email ?? null}
                   renewing={renewing}
+                  adviseRandom={usual.password === "random"}
                 />
               </>
             ) : null}
@@ -315,13 +351,6 @@ export default function UserPage() {
     </div>
   );
 }
-
-/** What is chosen before anybody chose. */
-const usual = (offer: IssueOffer, email: string | null): IssueChoices => ({
-  mailTo: email ?? "",
-  pin: offer.requestPin ? "request" : offer.keepPin ? "keep" : "typed",
-  password: offer.keepPassword ? "keep" : "random",
-});
 
 function UserFacts(props: {
   user: { email: string | null; enabled: boolean };
