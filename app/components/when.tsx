@@ -1,5 +1,5 @@
-import { useEffect, useState } from "react";
-import { exactTime, relativeTime } from "./relative-time";
+import { useEffect, useState, useSyncExternalStore } from "react";
+import { clockTime, exactTime, relativeTime } from "./relative-time";
 import { useRenderedAt } from "./render-context";
 
 const TICK_MS = 30_000;
@@ -19,6 +19,23 @@ export function When({ at }: { at: Date }) {
   return (
     <time dateTime={at.toISOString()} title={exactTime(at)} className="whitespace-nowrap">
       {relativeTime(at.getTime(), renderedAt + elapsed)}
+    </time>
+  );
+}
+
+const neverChanges = () => () => {};
+const zoneOfReader = () => Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+const zoneOfServer = () => "UTC";
+
+/**
+ * A moment by the clock, for those who cannot hover: in the reader's time zone where there is a
+ * script, else in UTC. The page is hydrated with what the server wrote, and takes no other room after.
+ */
+export function ExactTime({ at }: { at: Date }) {
+  const timeZone = useSyncExternalStore(neverChanges, zoneOfReader, zoneOfServer);
+  return (
+    <time dateTime={at.toISOString()} className="whitespace-nowrap tabular-nums">
+      {clockTime(at, timeZone)}
     </time>
   );
 }

@@ -20,7 +20,7 @@ import { useRevalidateWhile } from "../components/revalidate-while";
 import { isRowId } from "../components/row-id";
 import { StatusBadge, UserBadge } from "../components/status-badge";
 import { SubmitButton } from "../components/submit-button";
-import { When } from "../components/when";
+import { ExactTime, When } from "../components/when";
 import { readForm } from "../http/form.server";
 import { originOf } from "../http/origin.server";
 import { requireAdmin } from "../http/require-admin.server";
@@ -187,6 +187,9 @@ function LinkFacts({ link }: { link: LinkSummary }) {
         ) : (
           <Fact name="Expires">
             <When at={link.expiresAt} />
+            <span className="block text-sm text-muted">
+              <ExactTime at={link.expiresAt} />
+            </span>
           </Fact>
         )}
         {link.status === "pending" || link.status === "expired" ? (
