@@ -64,6 +64,10 @@ export function isStillSo(
   return true;
 }
 
+/** What is said of a PIN that is none. */
+export const wrongPin = (pinLength: number): string =>
+  `Type the PIN the user gave: exactly ${pinLength} digits.`;
+
 /** Longer ones are refused by Keystone anyway. */
 const MAX_INITIAL_PASSWORD = 4096;
 
@@ -91,7 +95,7 @@ export function readIssueForm(
   const errors: IssueErrors = {};
   if (choices.mailTo !== "" && !looksLikeEmail(choices.mailTo)) errors.mail_to = NOT_AN_EMAIL;
   if (choices.pin === "typed" && !(/^[0-9]+$/.test(pin) && pin.length === offer.pinLength))
-    errors.pin = `Type the PIN the user gave: exactly ${offer.pinLength} digits.`;
+    errors.pin = wrongPin(offer.pinLength);
   if (choices.password === "typed") {
     if (initialPassword === "")
       errors.initial_password = "Type the password the account has now, or let setpass set one.";

@@ -2,7 +2,7 @@ import { Form } from "@remix-run/react";
 import type { ReactNode } from "react";
 import { ErrorSummary } from "./error-summary";
 import { Field } from "./field";
-import type { IssueChoices, IssueErrors, IssueOffer } from "./issue-choices";
+import { type IssueChoices, type IssueErrors, type IssueOffer, wrongPin } from "./issue-choices";
 import { SubmitButton } from "./submit-button";
 
 /** The form that issues a link, or renews the one there is. */
@@ -97,9 +97,9 @@ function PinFields(props: { offer: IssueOffer; choices: IssueChoices; error: str
       type="text"
       inputMode="numeric"
       autoComplete="off"
-      pattern={`[0-9]{${offer.pinLength}}`}
-      title={`${offer.pinLength} digits`}
-      maxLength={offer.pinLength}
+      // Nothing is cut: a PIN that is too long is a slip, and its first digits are another PIN.
+      pattern={`\\s*[0-9]{${offer.pinLength}}\\s*`}
+      title={wrongPin(offer.pinLength)}
       required={!offer.keepPin && !offer.requestPin}
       className="!w-40 font-mono text-xl tracking-[0.35em]"
     />
