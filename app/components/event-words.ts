@@ -22,7 +22,8 @@ export function describeEvent(event: AuditEvent): string {
     case "link.renewed":
       return `Link renewed by ${who}`;
     case "link.resent":
-      return `Link mailed again by ${who}`;
+      // The trail does not hold whether it was mailed before.
+      return `Link mailed by ${who}`;
     case "link.revoked":
       return `Link revoked by ${who}`;
     case "link.redeemed":

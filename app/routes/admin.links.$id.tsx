@@ -222,11 +222,13 @@ function LinkFacts({ link }: { link: LinkSummary }) {
 function Resend({ link, answer }: { link: LinkSummary; answer: Answer | undefined }) {
   const refused = answer?.intent === "resend" && !answer.ok ? answer : undefined;
   if (link.status !== "pending" || !link.renewable) return null;
+  const again = link.mail !== null;
   return (
     <section className="card p-5">
-      <h2 className="text-lg font-semibold">Mail it again</h2>
+      <h2 className="text-lg font-semibold">{again ? "Mail it again" : "Mail it"}</h2>
       <p className="mt-1 text-sm text-muted">
-        The mail brings a new address of the link; the one mailed before stops working. Its lifetime
+        The mail brings a new address of the link; the one{" "}
+        {again ? "mailed before" : "handed out when it was issued"} stops working. Its lifetime
         stays as it is.
       </p>
       <Form method="post" className="mt-4 space-y-4">
@@ -243,7 +245,7 @@ function Resend({ link, answer }: { link: LinkSummary; answer: Answer | undefine
           required
         />
         <SubmitButton intent="resend" tone="quiet" pending="Sending…" className="w-full">
-          Send again
+          {again ? "Send again" : "Send"}
         </SubmitButton>
       </Form>
     </section>
