@@ -35,7 +35,7 @@ export function Fact({ name, children }: { name: string; children: ReactNode }) 
 
 export function Empty({ heading, children }: { heading: string; children?: ReactNode }) {
   return (
-    <div className="px-5 py-12 text-center">
+    <div className="px-5 py-12 text-center wrap-anywhere">
       <p className="font-semibold">{heading}</p>
       {children ? <div className="mt-1 text-muted">{children}</div> : null}
     </div>
