@@ -12,7 +12,7 @@ export function Pager(props: {
   hrefOf(page: number): string;
 }) {
   const { page, pageSize, total, hrefOf } = props;
-  const pages = Math.max(1, Math.ceil(total / pageSize));
+  const pages = lastPage(total, pageSize);
   const first = (page - 1) * pageSize + 1;
   const last = Math.min(total, page * pageSize);
   return (
@@ -55,6 +55,10 @@ function Step(props: { to: string | undefined; rel: "prev" | "next"; children: s
     </span>
   );
 }
+
+/** @returns the number of a list's last page, 1 where the list is empty */
+export const lastPage = (total: number, pageSize: number): number =>
+  Math.max(1, Math.ceil(total / pageSize));
 
 /** @param text the `page` of an address @returns a number from 1 to 100000, 1 where it is none */
 export function readPage(text: string | null): number {

@@ -1,9 +1,9 @@
-import type { LoaderFunctionArgs, MetaFunction } from "@remix-run/node";
+import { type LoaderFunctionArgs, type MetaFunction, redirect } from "@remix-run/node";
 import { Form, Link, useLoaderData, useSubmit } from "@remix-run/react";
 import { Empty, PageHeading } from "../components/console-page";
 import { MailState } from "../components/mail-state";
 import { pageTitle } from "../components/page-title";
-import { Pager, readPage } from "../components/pager";
+import { lastPage, Pager, readPage } from "../components/pager";
 import { useRevalidateWhile } from "../components/revalidate-while";
 import { StatusBadge, UserBadge } from "../components/status-badge";
 import { Tabs } from "../components/tabs";
@@ -60,21 +60,32 @@ export const meta: MetaFunction = ({ matches }) => pageTitle("Links", matches);
 export async function loader(args: LoaderFunctionArgs) {
   await requireAdmin(args);
   const view = readView(new URL(args.request.url).searchParams);
-  const { links, total } = await listLinks(args.context.services, {
+  const { services } = args.context;
+  const search = view.search === "" ? {} : { search: view.search };
+  const { links, total } = await listLinks(services, {
     status: view.status,
     sort: view.sort,
-    ...(view.search !== "" && { search: view.search }),
+    ...search,
     limit: PAGE_SIZE,
     offset: (view.page - 1) * PAGE_SIZE,
   });
-  return { view, links, total };
+  const last = lastPage(total, PAGE_SIZE);
+  if (view.page > last) throw redirect(hrefOf({ ...view, page: last }));
+  if (total > 0 || view.status === "all") return { view, links, total, hidden: 0 };
+  const ofAny = await listLinks(services, {
+    status: "all",
+    sort: view.sort,
+    ...search,
+    limit: 1,
+    offset: 0,
+  });
+  return { view, links, total, hidden: ofAny.total };
 }
 
 export default function Links() {
-  const { view, links, total } = useLoaderData<typeof loader>();
+  const { view, links, total, hidden } = useLoaderData<typeof loader>();
   const mailUnderWay = links.some(({ mail }) => mail?.state === "queued");
   useRevalidateWhile(mailUnderWay);
-  const filtered = view.status !== "all" || view.search !== "";
   return (
     <>
       <PageHeading
@@ -98,12 +109,8 @@ export default function Links() {
       <div className="card mt-4 overflow-hidden">
         {links.length > 0 ? (
           <LinkTable links={links} />
-        ) : filtered || total > 0 ? (
-          <Empty heading="Nothing here">
-            <Link className="link" to="/admin">
-              Show all links
-            </Link>
-          </Empty>
+        ) : view.search !== "" || hidden > 0 ? (
+          <NothingFound view={view} hidden={hidden} />
         ) : (
           <Empty heading="No links yet">
             Pick the user you want to hand an account to:{" "}
@@ -132,6 +139,34 @@ export default function Links() {
         </noscript>
       ) : null}
     </>
+  );
+}
+
+/** @param props.hidden how many links of another status the search would find */
+function NothingFound({ view, hidden }: { view: View; hidden: number }) {
+  const status = STATUSES.find(({ key }) => key === view.status)?.words.toLowerCase();
+  const which = view.status === "all" ? "link" : `${status} link`;
+  return (
+    <Empty
+      heading={
+        view.search === ""
+          ? `There is no ${which}`
+          : `No ${which} has “${view.search}” in its user name, user id or address`
+      }
+    >
+      {hidden > 0 ? (
+        <>
+          {hidden === 1 ? "One of another status is" : `${hidden} of another status are`} not shown:{" "}
+          <Link className="link" to={hrefOf({ ...view, status: "all", page: 1 })}>
+            show every status
+          </Link>
+        </>
+      ) : (
+        <Link className="link" to={hrefOf({ ...view, status: "all", search: "", page: 1 })}>
+          Show all links
+        </Link>
+      )}
+    </Empty>
   );
 }
 
@@ -205,7 +240,9 @@ function LinkRow({ link }: { link: LinkSummary }) {
         </Link>
         <span className="block text-sm text-muted">
           {link.userDomainName}
-          <span className="block truncate font-mono text-xs">{link.userId}</span>
+          {link.userName === null ? null : (
+            <span className="block truncate font-mono text-xs">{link.userId}</span>
+          )}
         </span>
         {link.userFound === false ? (
           <span className="mt-1 block">

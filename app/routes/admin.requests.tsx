@@ -3,13 +3,14 @@ import {
   data,
   type LoaderFunctionArgs,
   type MetaFunction,
+  redirect,
 } from "@remix-run/node";
 import { Form, Link, useActionData, useLoaderData, useNavigation } from "@remix-run/react";
 import { Empty, PageHeading } from "../components/console-page";
 import { Notice } from "../components/notice";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
-import { Pager, readPage } from "../components/pager";
+import { lastPage, Pager, readPage } from "../components/pager";
 import { isRowId } from "../components/row-id";
 import { Tabs } from "../components/tabs";
 import { When } from "../components/when";
@@ -45,6 +46,8 @@ export async function loader(args: LoaderFunctionArgs) {
     limit: PAGE_SIZE,
     offset: (page - 1) * PAGE_SIZE,
   });
+  const last = lastPage(total, PAGE_SIZE);
+  if (page > last) throw redirect(hrefOf(state, last));
   return { state, page, requests, total };
 }
 
