@@ -32,12 +32,20 @@ export const meta: MetaFunction = ({ matches }) => pageTitle("Sign in", matches)
 
 const HOME = "/admin";
 
+/** Why one is here, by the `reason` of the address. */
+const NOTICES = {
+  ended: "Your session has ended. Sign in again to go on.",
+  "signed-out": "You are signed out.",
+};
+const REASONS = Object.keys(NOTICES) as (keyof typeof NOTICES)[];
+
 export async function loader({ request, context }: LoaderFunctionArgs) {
   const { searchParams } = new URL(request.url);
   const next = safePath(searchParams.get("next"), HOME);
   const sessionId = await readSessionId(request, context);
   if (sessionId && (await findSession(context.services, sessionId))) throw redirect(next);
-  return { next, ended: searchParams.get("reason") === "ended" };
+  const reason = REASONS.find((one) => one === searchParams.get("reason"));
+  return { next, notice: reason ? NOTICES[reason] : null };
 }
 
 interface Answer {
@@ -117,7 +125,7 @@ function wordsFor(
 }
 
 export default function SignIn() {
-  const { next, ended } = useLoaderData<typeof loader>();
+  const { next, notice } = useLoaderData<typeof loader>();
   const answer = useActionData<typeof action>();
   const { appName } = useBrand();
   const { errors = {}, typed, message } = answer ?? {};
@@ -130,9 +138,9 @@ export default function SignIn() {
               The console of {appName} is for administrators of the cloud. Use your OpenStack
               account.
             </Intro>
-            {ended && !answer ? (
+            {notice && !answer ? (
               <div className="mt-6 max-w-md">
-                <Notice tone="info">Your session has ended. Sign in again to go on.</Notice>
+                <Notice tone="info">{notice}</Notice>
               </div>
             ) : null}
           </>

@@ -15,7 +15,7 @@ export async function action(args: ActionFunctionArgs) {
   const { request, context } = args;
   const sessionId = await readSessionId(request, context);
   if (sessionId) await signOut(context.services, sessionId, originOf(context));
-  return redirect("/admin/sign-in", {
+  return redirect("/admin/sign-in?reason=signed-out", {
     headers: { "Set-Cookie": await clearedSessionCookieHeader(context) },
   });
 }
