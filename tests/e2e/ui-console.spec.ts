@@ -9,12 +9,15 @@ interface Account {
   email: string;
 }
 
-async function account(stack: BrowserStack): Promise<Account> {
+async function account(
+  stack: BrowserStack,
+  more: { options?: Record<string, unknown> } = {},
+): Promise<Account> {
   const name = `console-${randomBytes(5).toString("hex")}`;
   const email = `${name}@example.org`;
   const password = `Created1-${randomBytes(9).toString("base64url")}`;
   await stack.noteSecret("password of creation", password);
-  const { id } = await stack.admin.createUser({ name, email, password });
+  const { id } = await stack.admin.createUser({ name, email, password, ...more });
   return { id, name, email };
 }
 
@@ -25,6 +28,25 @@ async function issue(stack: BrowserStack, page: Page, user: Account, pin: string
   await page.getByLabel("PIN").fill(pin);
   await page.getByRole("button", { name: "Issue link" }).click();
   return shownLink(stack, page);
+}
+
+/** By a script, which says what the password is. @returns the link's token */
+async function issueByScript(
+  stack: BrowserStack,
+  user: Account,
+  { pin, password }: { pin: string; password: string },
+): Promise<string> {
+  await stack.noteSecret("PIN", pin);
+  await stack.noteSecret("initial password", password);
+  const answer = await fetch(`${stack.url}/token/${user.id}`, {
+    method: "PUT",
+    headers: { "X-Auth-Token": await stack.admin.token(), "Content-Type": "application/json" },
+    body: JSON.stringify({ pin, password }),
+  });
+  expect(answer.status).toBe(200);
+  const token = await answer.text();
+  await stack.noteSecret("link token", token);
+  return token;
 }
 
 async function shownLink(stack: BrowserStack, page: Page): Promise<string> {
@@ -53,6 +75,104 @@ test("a fresh link stays shown while its mail is sent, and is gone for good afte
   await expect(page.getByRole("heading", { name: "Renew the link" })).toBeVisible();
   await expect(page.getByLabel("The link", { exact: true })).toHaveCount(0);
   expect(await page.content()).not.toContain(new URL(link).searchParams.get("token"));
+});
+
+test("renewing a link whose password is no longer good shows why, and chooses a new one", {
+  tag: "@phone",
+}, async ({ page, stack, signIn, asAnotherPerson }) => {
+  const user = await account(stack);
+  const pin = "7182";
+  const token = await issueByScript(stack, user, {
+    pin,
+    password: `Never-in-force-1-${randomBytes(9).toString("base64url")}`,
+  });
+  const own = `Own console pass 1 ${randomBytes(6).toString("hex")}`;
+  await stack.noteSecret("user's own password", own);
+  await asAnotherPerson(async (portal) => {
+    await portal.goto(`/?token=${token}`);
+    await portal.getByLabel("PIN").fill(pin);
+    await portal.getByLabel("New password", { exact: true }).fill(own);
+    await portal.getByLabel("New password again").fill(own);
+    await portal.getByRole("button", { name: "Set password" }).click();
+    await expect(portal.getByRole("button", { name: "Set password" })).toHaveCount(0);
+  });
+  await signIn(page);
+  await page.goto(`/admin?q=${user.id}`);
+  await page.getByRole("link", { name: new RegExp(`${user.name}|${user.id}`) }).click();
+  await page.getByRole("link", { name: "Renew link" }).click();
+  await expect(page.getByText("The current link could set no password")).toBeVisible();
+  await expect(page.getByText(/let setpass set a random password/)).toBeVisible();
+  await expect(page.getByLabel(/Let setpass set a random one \(recommended\)/)).toBeChecked();
+});
+
+test("one is warned before a link is issued that cannot work, or that ends one's own password", async ({
+  page,
+  stack,
+  signIn,
+}) => {
+  const locked = await account(stack, { options: { lock_password: true } });
+  await signIn(page);
+  await page.goto(`/admin/users/${locked.id}`);
+  await expect(page.getByText("This user may not change the password")).toBeVisible();
+  await page.goto(`/admin/users?q=${stack.keystone.adminUserName}`);
+  await page.getByRole("link", { name: stack.keystone.adminUserName, exact: true }).click();
+  await expect(page.getByText("This is the account you are signed in with")).toBeVisible();
+  await expect(page.getByLabel("Let setpass set a random one")).not.toBeChecked();
+});
+
+test("a PIN that is too long is refused, not cut", async ({ page, stack, signIn }) => {
+  const user = await account(stack);
+  await stack.noteSecret("PIN", "987654");
+  await signIn(page);
+  await page.goto(`/admin/users/${user.id}`);
+  const field = page.getByLabel("PIN");
+  await field.pressSequentially("987654");
+  await expect(field).toHaveValue("987654");
+  await page.getByRole("button", { name: "Issue link" }).click();
+  await expect(field).toBeFocused();
+  expect(await field.evaluate((input: HTMLInputElement) => input.validity.patternMismatch)).toBe(
+    true,
+  );
+  // The browser's own check is for the hurried; the server's is the one that counts.
+  await page.locator("form:has(#pin)").evaluate((form: HTMLFormElement) => {
+    form.noValidate = true;
+  });
+  await page.getByRole("button", { name: "Issue link" }).click();
+  await expect(page.locator("#pin-error")).toHaveText(
+    "Type the PIN the user gave: exactly 4 digits.",
+  );
+});
+
+test("a link nobody was mailed is mailed, not mailed again, and tells its expiry by the clock", {
+  tag: "@phone",
+}, async ({ page, stack, signIn }) => {
+  const user = await account(stack);
+  await issueByScript(stack, user, { pin: "1618", password: "Whatever it is 1" });
+  await signIn(page);
+  await page.goto(`/admin?q=${user.id}`);
+  await page.getByRole("link", { name: new RegExp(`${user.name}|${user.id}`) }).click();
+  await expect(page.getByRole("heading", { name: "Mail it", exact: true })).toBeVisible();
+  const state = page.getByRole("region", { name: "State of the link" });
+  await expect(state).toContainText(/in 24 hours\d{4}-\d\d-\d\d \d\d:\d\d UTC/);
+  await page.getByLabel("To", { exact: true }).fill(user.email);
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await shownLink(stack, page);
+  await expect(page.getByText(/^Link mailed by /)).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Mail it again" })).toBeVisible();
+});
+
+test.describe("to a reader elsewhere", () => {
+  test.use({ timezoneId: "Asia/Kolkata" });
+
+  test("the clock is that reader's", async ({ page, stack, signIn }) => {
+    const user = await account(stack);
+    await signIn(page);
+    await issue(stack, page, user, "2718");
+    await page.getByRole("link", { name: "Details of this link" }).click();
+    // Once more from the server, which does not know where the reader is.
+    await page.reload();
+    await expect(page.getByText(/^\d{4}-\d\d-\d\d \d\d:\d\d UTC\+5:30$/)).toBeVisible();
+  });
 });
 
 test("a mail sent again brings a new link, and the one before opens nothing", {
@@ -92,11 +212,34 @@ test("the list's filter, search and order are in its address, and the back butto
   await expect(page).toHaveURL(/sort=user/);
   await page.getByRole("link", { name: "Locked" }).click();
   await expect(page).toHaveURL(`${stack.url}/admin?status=locked&q=${user.name}&sort=user`);
-  await expect(page.getByText("Nothing here")).toBeVisible();
+  await expect(page.getByText(`No locked link has “${user.name}”`)).toBeVisible();
+  await page.getByRole("link", { name: "show every status" }).click();
+  await expect(page).toHaveURL(`${stack.url}/admin?q=${user.name}&sort=user`);
+  await expect(page.getByRole("row")).toHaveCount(2);
+  await page.goBack();
   await page.goBack();
   await expect(page.getByRole("row", { name: user.name })).toContainText("Pending");
   await expect(page.getByRole("searchbox")).toHaveValue(user.name);
   await expect(page.getByLabel("Order")).toHaveValue("user");
+});
+
+test("a page after the last one is the last one, and a search that finds nothing says what for", async ({
+  page,
+  stack,
+  signIn,
+}) => {
+  const user = await account(stack);
+  await signIn(page);
+  await issue(stack, page, user, "6931");
+  await page.goto(`/admin?q=${user.name}&page=99`);
+  await expect(page).toHaveURL(`${stack.url}/admin?q=${user.name}`);
+  await expect(page.getByRole("row")).toHaveCount(2);
+  await page.goto(`/admin/requests?state=closed&page=99`);
+  await expect(page.getByText(/Page 99/)).toHaveCount(0);
+  await page.goto(`/admin?q=nobody-${user.name}`);
+  await expect(page.getByText(`No link has “nobody-${user.name}”`)).toBeVisible();
+  await page.getByRole("link", { name: "Show all links" }).click();
+  await expect(page.getByRole("row", { name: user.name })).toBeVisible();
 });
 
 for (const javaScriptEnabled of [true, false]) {
@@ -172,6 +315,36 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(page.getByRole("row", { name: user.name })).toContainText("by ");
     });
 
+    test("a request by the person's own name leads on by the address it came with", async ({
+      page,
+      stack,
+      signIn,
+      asAnotherPerson,
+    }) => {
+      const user = await account(stack);
+      const person = `Emmy ${randomBytes(4).toString("hex")}`;
+      await stack.noteSecret("PIN", "4669");
+      await asAnotherPerson(async (portal) => {
+        await portal.goto("/reset");
+        await portal.getByLabel("User name").fill(person);
+        await portal.getByLabel("E-mail", { exact: true }).fill(user.email);
+        await portal.getByLabel("E-mail again").fill(user.email);
+        await portal.getByLabel("PIN").fill("4669");
+        await portal.getByRole("button", { name: "Send request" }).click();
+        await expect(portal.getByRole("heading", { name: "Request sent" })).toBeVisible();
+      });
+      await signIn(page);
+      await page.goto("/admin/requests");
+      await page
+        .getByRole("row", { name: person })
+        .getByRole("link", { name: "Find user" })
+        .click();
+      await expect(page.getByText(`No user name contains “${person}”`)).toBeVisible();
+      await page.getByRole("link", { name: `search for “${user.name}”` }).click();
+      await page.getByRole("link", { name: user.name, exact: true }).click();
+      await expect(page.getByText(`This answers the request of ${person}`)).toBeVisible();
+    });
+
     test("what was typed survives a refusal, save secrets", async ({ page, stack, signIn }) => {
       const user = await account(stack);
       const wrong = `Wrong ${randomBytes(6).toString("hex")}`;
@@ -206,7 +379,8 @@ for (const javaScriptEnabled of [true, false]) {
     }) => {
       await signIn(page);
       await page.getByRole("button", { name: "Sign out" }).click();
-      await expect(page).toHaveURL(`${stack.url}/admin/sign-in`);
+      await expect(page).toHaveURL(/\/admin\/sign-in\?/);
+      await expect(page.getByText("You are signed out.")).toBeVisible();
       await page.goto("/admin/requests?state=closed");
       await expect(page.getByRole("heading", { name: "Sign in" })).toBeVisible();
       await page.getByLabel("User name").fill(stack.keystone.adminUserName);
