@@ -37,7 +37,7 @@ export function Empty({ heading, children }: { heading: string; children?: React
   return (
     <div className="px-5 py-12 text-center wrap-anywhere">
       <p className="font-semibold">{heading}</p>
-      {children ? <div className="mt-1 text-muted">{children}</div> : null}
+      {children ? <div className="mt-1 space-y-2 text-muted">{children}</div> : null}
     </div>
   );
 }

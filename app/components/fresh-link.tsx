@@ -1,7 +1,7 @@
 import type { LinkMail } from "../links/list-links.server";
 import { CopyButton } from "./copy-button";
 import { MailState } from "./mail-state";
-import { When } from "./when";
+import { ExactTime, When } from "./when";
 
 /** A link that was made just now: the one time its address is shown. */
 export function FreshLink(props: {
@@ -15,9 +15,9 @@ export function FreshLink(props: {
     <div className="rounded-xl border border-good bg-good-soft p-4 sm:p-5" role="status">
       <p className="text-lg font-semibold">The link is ready</p>
       <p className="mt-0.5">
-        This is the only time it is shown. It works until <When at={props.expiresAt} /> (
-        {props.expiresAt.toISOString().slice(0, 16).replace("T", " ")} UTC), once, and only with the
-        PIN.
+        This is the only time it is shown. It works until <ExactTime at={props.expiresAt} /> (
+        <When at={props.expiresAt} />
+        ), once, and only with the PIN.
       </p>
       <div className="mt-3 flex flex-col gap-2 sm:flex-row">
         <input
