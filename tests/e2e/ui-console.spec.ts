@@ -169,6 +169,7 @@ test.describe("to a reader elsewhere", () => {
     await signIn(page);
     await issue(stack, page, user, "2718");
     await page.getByRole("link", { name: "Details of this link" }).click();
+    await expect(page.getByRole("heading", { name: "History" })).toBeVisible();
     // Once more from the server, which does not know where the reader is.
     await page.reload();
     await expect(page.getByText(/^\d{4}-\d\d-\d\d \d\d:\d\d UTC\+5:30$/)).toBeVisible();
