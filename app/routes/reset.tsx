@@ -172,9 +172,8 @@ function ResetForm(props: {
           type="text"
           inputMode="numeric"
           autoComplete="off"
-          pattern={`[0-9]{${pinLength}}`}
+          pattern={`\\s*[0-9]{${pinLength}}\\s*`}
           title={`${pinLength} digits`}
-          maxLength={pinLength}
           required
           className="!w-40 font-mono text-xl tracking-[0.35em]"
         />
