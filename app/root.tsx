@@ -9,7 +9,7 @@ import {
   useRouteError,
 } from "@remix-run/react";
 import type { ReactNode } from "react";
-import { ErrorPage, wordsForError } from "./components/error-page";
+import { ErrorPage } from "./components/error-page";
 import mark from "./components/mark.svg?url";
 import { pageHeaders } from "./components/page-headers";
 import { type RootData, useNonce } from "./components/render-context";
@@ -32,7 +32,7 @@ export function loader({ context }: LoaderFunctionArgs): RootData {
 }
 
 export const meta: MetaFunction<typeof loader> = ({ data, error }) => [
-  { title: error ? wordsForError(error).words.heading : (data?.brand.appName ?? "") },
+  { title: error ? "Something went wrong" : (data?.brand.appName ?? "") },
 ];
 
 export function Layout({ children }: { children: ReactNode }) {

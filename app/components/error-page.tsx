@@ -1,4 +1,4 @@
-import { isRouteErrorResponse, useLocation } from "@remix-run/react";
+import { isRouteErrorResponse } from "@remix-run/react";
 import type { ReactNode } from "react";
 import { PublicPage } from "./public-page";
 import { useRequestId } from "./render-context";
@@ -91,19 +91,12 @@ export function ErrorPage({ error }: { error: unknown }) {
 /** Heading, advice and reference, for a page's main part. */
 export function ErrorWordsSection({ error }: { error: unknown }) {
   const requestId = useRequestId();
-  const { pathname } = useLocation();
   const { status, words } = wordsForError(error);
   return (
     <section className="max-w-xl">
       <p className="font-mono text-sm text-muted">{status}</p>
       <h1 className="mt-1 text-3xl font-semibold sm:text-4xl">{words.heading}</h1>
       <p className="mt-4 text-lg">{words.advice}</p>
-      {status === 503 && pathname === "/" ? (
-        <p className="mt-2 text-lg">
-          To set your password, open the link in your mail again: reloading this page does not lead
-          back to it.
-        </p>
-      ) : null}
       {requestId && status >= 500 ? (
         <p className="mt-8 text-sm text-muted">
           Reference for your administrator:

@@ -51,9 +51,6 @@ function enhance(form: HTMLFormElement): void {
   password.addEventListener("blur", check);
   confirmation.addEventListener("input", check);
   password.addEventListener("input", () => hintStrength(form, password));
-  for (const field of [input("pin"), password, confirmation])
-    field.addEventListener("input", () => forgetError(field), { once: true });
-  reserveStrength(form);
   // Password managers and the browser's own memory fill fields in before this runs.
   if (password.value) check();
 
@@ -62,12 +59,6 @@ function enhance(form: HTMLFormElement): void {
     password.type = "password";
     confirmation.type = "password";
   });
-}
-
-/** What was wrong with what was sent is not said of what is typed now. It keeps its room: nothing jumps. */
-function forgetError(field: HTMLInputElement): void {
-  field.removeAttribute("aria-invalid");
-  document.getElementById(`${field.id}-error`)?.classList.add("invisible");
 }
 
 /** @param met undefined: nothing to tell yet */
@@ -86,10 +77,9 @@ function offerToShow(form: HTMLFormElement, fields: HTMLInputElement[]): void {
   if (!toggle) return;
   toggle.hidden = false;
   toggle.addEventListener("click", () => {
-    const show = fields.some((field) => field.type === "password");
-    for (const field of fields) field.type = show ? "text" : "password";
-    toggle.textContent = show ? "Hide" : "Show";
-    toggle.setAttribute("aria-label", `${toggle.textContent} the passwords`);
+    const shown = toggle.getAttribute("aria-pressed") === "true";
+    toggle.setAttribute("aria-pressed", String(!shown));
+    for (const field of fields) field.type = shown ? "password" : "text";
   });
 }
 
@@ -111,13 +101,6 @@ function showProgress(form: HTMLFormElement, beforeSending: () => void): void {
   });
 }
 
-/** Its room is there before it is, so that no button moves from under a finger. */
-function reserveStrength(form: HTMLFormElement): void {
-  const box = form.querySelector<HTMLElement>("[data-strength]");
-  box?.classList.add("invisible");
-  if (box) box.hidden = false;
-}
-
 let asked = 0;
 
 /** A hint, nothing more: it is loaded when somebody types, and where it does not load nothing is missed. */
@@ -128,8 +111,8 @@ async function hintStrength(form: HTMLFormElement, password: HTMLInputElement): 
   const strength = await import("./strength").catch(() => undefined);
   // Typed on meanwhile: the newest call answers.
   if (!strength || mine !== asked) return;
-  box.classList.toggle("invisible", password.value === "");
-  if (password.value === "") return;
+  box.hidden = password.value === "";
+  if (box.hidden) return;
   const { level, words } = strength.judgePassword(password.value, [
     form.dataset.userName ?? "",
     form.dataset.appName ?? "",

@@ -54,10 +54,10 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
           error={errors.pin}
           type="text"
           inputMode="numeric"
-          autoComplete="off"
-          // Nothing is cut: the first digits of a PIN that is too long are another PIN.
-          pattern={`\\s*[0-9]{${pinLength}}\\s*`}
+          autoComplete="one-time-code"
+          pattern={`[0-9]{${pinLength}}`}
           title={`${pinLength} digits`}
+          maxLength={pinLength}
           required
           className="!w-40 font-mono text-xl tracking-[0.35em]"
         />
@@ -79,6 +79,7 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
                 type="button"
                 hidden
                 data-show-password
+                aria-pressed="false"
                 aria-label="Show the passwords"
                 className="button button-quiet shrink-0"
               >
@@ -139,7 +140,7 @@ function StrengthHint() {
         <span />
         <span />
       </div>
-      <p className="mt-1 min-h-10 text-sm text-muted" role="status" data-strength-words />
+      <p className="mt-1 text-sm text-muted" role="status" data-strength-words />
     </div>
   );
 }
@@ -178,29 +179,17 @@ export function PasswordSet(props: { userName: string | null; domainName: string
 }
 
 /** A link that leads no further, and the ways on from here. */
-export function LinkEnd(props: {
-  heading: string;
-  message: string;
-  offerReset: boolean;
-  offerSignIn?: boolean;
-}) {
-  const { appName, dashboardUrl } = useBrand();
-  const signIn = props.offerSignIn && dashboardUrl;
+export function LinkEnd(props: { heading: string; message: string; offerReset: boolean }) {
   return (
     <section className="max-w-xl">
       <Intro heading={props.heading}>{props.message}</Intro>
-      <p className="mt-8 flex flex-wrap gap-3 empty:hidden">
-        {signIn ? (
-          <a className="button button-primary" href={dashboardUrl}>
-            Sign in to {appName}
-          </a>
-        ) : null}
-        {props.offerReset ? (
-          <a className={`button ${signIn ? "button-quiet" : "button-primary"}`} href="/reset">
+      {props.offerReset ? (
+        <p className="mt-8">
+          <a className="button button-primary" href="/reset">
             Ask for a new link
           </a>
-        ) : null}
-      </p>
+        </p>
+      ) : null}
     </section>
   );
 }

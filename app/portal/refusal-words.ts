@@ -3,7 +3,7 @@ import { describePasswordProblem } from "./password-words";
 
 export type Refusal = Exclude<RedeemResult, { ok: true }>;
 
-/** The contract's statuses (docs/contract.md), each reason by its name. */
+/** The HTTP contract's statuses (DESIGN section 4), each reason by its name. */
 export const STATUS_OF_REFUSAL = {
   "unknown-link": 404,
   "malformed-pin": 403,
@@ -25,14 +25,7 @@ export type RefusalWords =
   /** The form again; nothing in it is wrong. */
   | { form: true; field?: undefined; heading: string; message: string }
   /** This link takes no more tries. */
-  | {
-      form: false;
-      heading: string;
-      message: string;
-      offerReset: boolean;
-      /** Who comes here may have set the password already. */
-      offerSignIn?: boolean;
-    };
+  | { form: false; heading: string; message: string; offerReset: boolean };
 
 /** @returns what the link's owner reads, in words that say what to do next */
 export function wordsForRefusal(refusal: Refusal): RefusalWords {
@@ -100,9 +93,8 @@ export const DEAD_LINK = {
   form: false,
   heading: "This link does not work",
   message:
-    "It was used already, or a newer one has taken its place. If you have set your password, you are done: sign in with it. If not, open the link in the newest mail you have from us.",
+    "It was used already, or a newer one has taken its place. If you have several mails from us, open the link in the newest.",
   offerReset: true,
-  offerSignIn: true,
 } as const satisfies RefusalWords;
 
 const LOCKED_LINK = {

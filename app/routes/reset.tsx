@@ -172,8 +172,9 @@ function ResetForm(props: {
           type="text"
           inputMode="numeric"
           autoComplete="off"
-          pattern={`\\s*[0-9]{${pinLength}}\\s*`}
+          pattern={`[0-9]{${pinLength}}`}
           title={`${pinLength} digits`}
+          maxLength={pinLength}
           required
           className="!w-40 font-mono text-xl tracking-[0.35em]"
         />
