@@ -6,6 +6,7 @@ import { useBrand } from "../components/render-context";
 import { AccountTag } from "./account-tag";
 import type { PasswordRule } from "./password-words";
 import type { PortalPage } from "./portal-page";
+import type { WaysOn } from "./refusal-words";
 
 const FORM_ID = "set-password";
 
@@ -163,12 +164,9 @@ export function PasswordSet(props: { userName: string | null; domainName: string
         )}
       </div>
       {dashboardUrl ? (
-        <p className="mt-8">
-          <a className="button button-primary text-lg" href={dashboardUrl}>
-            Sign in to {appName}
-          </a>
-          <span className="mt-3 block text-sm wrap-anywhere text-muted">{dashboardUrl}</span>
-        </p>
+        <div className="mt-8">
+          <SignIn dashboardUrl={dashboardUrl} />
+        </div>
       ) : (
         <p className="mt-8">
           You can sign in to {appName} right away, with the password you have just chosen.
@@ -178,12 +176,26 @@ export function PasswordSet(props: { userName: string | null; domainName: string
   );
 }
 
+/** The cloud's own page, and its address for those who want to see it first. */
+function SignIn({ dashboardUrl }: { dashboardUrl: string }) {
+  const { appName } = useBrand();
+  return (
+    <p>
+      <a className="button button-primary text-lg" href={dashboardUrl}>
+        Sign in to {appName}
+      </a>
+      <span className="mt-3 block text-sm wrap-anywhere text-muted">{dashboardUrl}</span>
+    </p>
+  );
+}
+
 /** A link that leads no further, and the ways on from here. */
-export function LinkEnd(props: { heading: string; message: string; offerReset: boolean }) {
+export function LinkEnd(props: { heading: string; message: string; waysOn: WaysOn }) {
   return (
     <section className="max-w-xl">
       <Intro heading={props.heading}>{props.message}</Intro>
-      {props.offerReset ? (
+      {props.waysOn === "sign-in-or-new-link" ? <DoneOrNot /> : null}
+      {props.waysOn === "new-link" ? (
         <p className="mt-8">
           <a className="button button-primary" href="/reset">
             Ask for a new link
@@ -191,6 +203,34 @@ export function LinkEnd(props: { heading: string; message: string; offerReset: b
         </p>
       ) : null}
     </section>
+  );
+}
+
+/** Whoever has set a password is sent to sign in; only the others need a new link. */
+function DoneOrNot() {
+  const { appName, dashboardUrl } = useBrand();
+  return (
+    <>
+      <h2 className="mt-8 text-xl font-semibold">You have set your password already?</h2>
+      <p className="mt-2">
+        Then you are done: sign in to {appName} with your user name and that password.
+      </p>
+      {dashboardUrl ? (
+        <div className="mt-4">
+          <SignIn dashboardUrl={dashboardUrl} />
+        </div>
+      ) : null}
+      <h2 className="mt-10 text-xl font-semibold">Not yet?</h2>
+      <p className="mt-2">
+        If you have several mails from us, open the link in the newest. If that one does not work
+        either, ask for a new link.
+      </p>
+      <p className="mt-4">
+        <a className="button button-quiet" href="/reset">
+          Ask for a new link
+        </a>
+      </p>
+    </>
   );
 }
 

@@ -25,7 +25,10 @@ export type RefusalWords =
   /** The form again; nothing in it is wrong. */
   | { form: true; field?: undefined; heading: string; message: string }
   /** This link takes no more tries. */
-  | { form: false; heading: string; message: string; offerReset: boolean };
+  | { form: false; heading: string; message: string; waysOn: WaysOn };
+
+/** Where the owner of a link that leads no further can go. Some can only ask, as the message says. */
+export type WaysOn = "sign-in-or-new-link" | "new-link" | "none";
 
 /** @returns what the link's owner reads, in words that say what to do next */
 export function wordsForRefusal(refusal: Refusal): RefusalWords {
@@ -53,7 +56,7 @@ export function wordsForRefusal(refusal: Refusal): RefusalWords {
         form: false,
         heading: "This link has expired",
         message: "Your PIN was right, but the link's time has run out. Your password was not set.",
-        offerReset: true,
+        waysOn: "new-link",
       };
     case "in-progress":
       return {
@@ -68,7 +71,7 @@ export function wordsForRefusal(refusal: Refusal): RefusalWords {
         heading: "Your administrator changed this link just now",
         message:
           "Your password reached the cloud at the same moment, so it may or may not be in force. Try to sign in with it. If that fails, look for a newer mail.",
-        offerReset: true,
+        waysOn: "new-link",
       };
     case "password-problem":
       return {
@@ -79,7 +82,7 @@ export function wordsForRefusal(refusal: Refusal): RefusalWords {
     case "password-refused":
       return { form: true, field: "password", message: refusal.message };
     case "needs-administrator":
-      return { form: false, ...WORDS_FOR_PROBLEM[refusal.problem], offerReset: false };
+      return { form: false, ...WORDS_FOR_PROBLEM[refusal.problem], waysOn: "none" };
     case "keystone-unavailable":
       return {
         form: true,
@@ -89,19 +92,22 @@ export function wordsForRefusal(refusal: Refusal): RefusalWords {
   }
 }
 
+/**
+ * The same for a link that is unknown, replaced or used: nothing may tell them apart. Most who come
+ * here have set their password, and reload the page that said so or open the mail again.
+ */
 export const DEAD_LINK = {
   form: false,
   heading: "This link does not work",
-  message:
-    "It was used already, or a newer one has taken its place. If you have several mails from us, open the link in the newest.",
-  offerReset: true,
+  message: "It was used already, or a newer one has taken its place.",
+  waysOn: "sign-in-or-new-link",
 } as const satisfies RefusalWords;
 
 const LOCKED_LINK = {
   form: false,
   heading: "This link is locked",
   message: "The PIN was typed wrong too often, so the link takes no more tries.",
-  offerReset: true,
+  waysOn: "new-link",
 } as const satisfies RefusalWords;
 
 const countTries = (count: number) => (count === 1 ? "1 try" : `${count} tries`);

@@ -62,7 +62,7 @@ const tooMany = ({ init }: LimitRefusal): Answer => {
     form: false,
     heading: "Too many tries",
     message: `Your link was not touched. Wait ${seconds} seconds, then open it in your mail again.`,
-    offerReset: false,
+    waysOn: "none",
   } as const;
   return { page, status: init.status, retryAfterSeconds: Number(seconds) };
 };

@@ -133,6 +133,37 @@ test("what is shown can be hidden, and is hidden before it is sent", async ({ pa
   ]);
 });
 
+test("whoever has set a password is told so by the used link, and not sent for a new one", {
+  tag: "@phone",
+}, async ({ page, stack }) => {
+  const path = await linkOf(stack, "3715");
+  const own = await ownPassword(stack);
+  await page.goto(path);
+  await page.getByLabel("PIN").fill("3715");
+  await page.getByLabel("New password", { exact: true }).fill(own);
+  await page.getByLabel("New password again").fill(own);
+  await page.getByRole("button", { name: "Set password" }).click();
+  await expect(page.getByRole("heading", { name: "Password set" })).toBeVisible();
+  const signIn = page.getByRole("link", { name: /^Sign in to / });
+  const dashboard = await signIn.getAttribute("href");
+
+  const seen: string[] = [];
+  for (const open of [
+    () => page.reload(),
+    () => page.goto(path),
+    () => page.goto("/?token=00000000-0000-4000-8000-000000000000"),
+  ]) {
+    const answer = await open();
+    expect(answer?.status()).toBe(404);
+    await expect(page.getByText("Then you are done")).toBeVisible();
+    await expect(signIn).toHaveAttribute("href", dashboard ?? "");
+    await expect(page.getByRole("link", { name: "Ask for a new link" })).toBeVisible();
+    seen.push(await page.locator("main").innerHTML());
+  }
+  // An unknown link looks no different.
+  expect(new Set(seen).size).toBe(1);
+});
+
 test("whoever reloads the page learns how to get back to it", { tag: "@phone" }, async ({
   page,
   stack,
