@@ -55,10 +55,9 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
           error={errors.pin}
           type="text"
           inputMode="numeric"
-          autoComplete="one-time-code"
+          autoComplete="off"
           pattern={`[0-9]{${pinLength}}`}
-          title={`${pinLength} digits`}
-          maxLength={pinLength}
+          title={`The PIN has exactly ${pinLength} digits.`}
           required
           className="!w-40 font-mono text-xl tracking-[0.35em]"
         />

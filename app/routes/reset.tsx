@@ -173,8 +173,7 @@ function ResetForm(props: {
           inputMode="numeric"
           autoComplete="off"
           pattern={`[0-9]{${pinLength}}`}
-          title={`${pinLength} digits`}
-          maxLength={pinLength}
+          title={`Type a PIN of exactly ${pinLength} digits.`}
           required
           className="!w-40 font-mono text-xl tracking-[0.35em]"
         />

@@ -189,6 +189,40 @@ test.describe("without JavaScript", () => {
     await expect(page.getByRole("button")).toHaveText(["Set password"]);
   });
 
+  test("a PIN that is too long is refused, not cut to one that would be tried", {
+    tag: "@phone",
+  }, async ({ page, stack }) => {
+    const path = await linkOf(stack, "9482");
+    await stack.noteSecret("PIN", "948265");
+    await page.goto(path);
+    const pin = page.getByLabel("PIN");
+    await expect(pin).toHaveAttribute("autocomplete", "off");
+    await pin.pressSequentially("948265");
+    await expect(pin).toHaveValue("948265");
+    const own = await ownPassword(stack);
+    await page.getByLabel("New password", { exact: true }).fill(own);
+    await page.getByLabel("New password again").fill(own);
+    await page.getByRole("button", { name: "Set password" }).click();
+    // The browser does not send it …
+    expect(await pin.evaluate((input: HTMLInputElement) => input.validity.patternMismatch)).toBe(
+      true,
+    );
+    await expect(page.getByRole("alert")).toHaveCount(0);
+    // … and one that does not look at patterns is told by the server.
+    await page.locator("form").evaluate((form: HTMLFormElement) => {
+      form.noValidate = true;
+    });
+    await page.getByRole("button", { name: "Set password" }).click();
+    await expect(page.locator("#pin-error")).toHaveText(
+      "The PIN has exactly 4 digits. This did not count as a try.",
+    );
+
+    await page.goto("/reset");
+    await page.getByLabel("PIN").pressSequentially("948265");
+    await expect(page.getByLabel("PIN")).toHaveValue("948265");
+    await expect(page.getByLabel("PIN")).toHaveAttribute("autocomplete", "off");
+  });
+
   test("a request for a new link keeps what was typed, save the PIN", async ({ page, stack }) => {
     await stack.noteSecret("PIN", "9371");
     await page.goto("/reset");
