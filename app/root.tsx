@@ -9,9 +9,10 @@ import {
   useRouteError,
 } from "@remix-run/react";
 import type { ReactNode } from "react";
-import { ErrorPage } from "./components/error-page";
+import { ErrorPage, wordsForError } from "./components/error-page";
 import mark from "./components/mark.svg?url";
 import { pageHeaders } from "./components/page-headers";
+import { pageTitle } from "./components/page-title";
 import { type RootData, useNonce } from "./components/render-context";
 import type { RouteHandle } from "./components/route-handle";
 import stylesheet from "./styles.css?url";
@@ -31,9 +32,10 @@ export function loader({ context }: LoaderFunctionArgs): RootData {
   };
 }
 
-export const meta: MetaFunction<typeof loader> = ({ data, error }) => [
-  { title: error ? "Something went wrong" : (data?.brand.appName ?? "") },
-];
+export const meta: MetaFunction<typeof loader> = ({ data, error, matches }) =>
+  error
+    ? pageTitle(wordsForError(error).words.heading, matches)
+    : [{ title: data?.brand.appName ?? "" }];
 
 export function Layout({ children }: { children: ReactNode }) {
   const nonce = useNonce();

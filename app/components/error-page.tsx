@@ -64,6 +64,17 @@ const UNEXPECTED: ErrorWords = {
     "It is not your fault, and nothing you typed was kept. Try again; if it stays like this, tell your administrator, with the reference below.",
 };
 
+/** Which page could not be shown, where trying again is another matter there. */
+export type FailedPage = "portal";
+
+/** The token has left the address: neither a reload nor going back leads to the form again. */
+const PORTAL_ADVICE: Record<number, ReactNode> = {
+  400: "Something in the address or the form is broken. Open the link in your mail again.",
+  403: "The form did not come from its own page, so nothing was changed. Open the link in your mail again.",
+  500: "It is not your fault, and nothing you typed was kept. Open the link in your mail again; if it stays like this, tell your administrator, with the reference below.",
+  503: "Something this service needs does not answer. Wait a moment, then open the link in your mail again; doing the same twice does no harm.",
+};
+
 /** Answers thrown on purpose carry a sentence of ours; Remix's own begin with the error's name. */
 function ownWords(data: unknown): string | undefined {
   return typeof data === "string" && data !== "" && data.length < 300 && !/^\w*Error\b/.test(data)
@@ -71,27 +82,37 @@ function ownWords(data: unknown): string | undefined {
     : undefined;
 }
 
-/** @returns the words for anything a route threw; never its stack, nor a message not written for people */
-export function wordsForError(error: unknown): { status: number; words: ErrorWords } {
-  if (!isRouteErrorResponse(error)) return { status: 500, words: UNEXPECTED };
-  const words = WORDS[error.status] ?? UNEXPECTED;
-  const advice = error.status < 500 || error.status === 503 ? ownWords(error.data) : undefined;
-  return { status: error.status, words: advice ? { ...words, advice } : words };
+/**
+ * @param failed the page, where it has advice of its own
+ * @returns the words for anything a route threw; never its stack, nor a message not written for people
+ */
+export function wordsForError(
+  error: unknown,
+  failed?: FailedPage,
+): { status: number; words: ErrorWords } {
+  const status = isRouteErrorResponse(error) ? error.status : 500;
+  const words = WORDS[status] ?? UNEXPECTED;
+  const thrown =
+    isRouteErrorResponse(error) && (status < 500 || status === 503)
+      ? ownWords(error.data)
+      : undefined;
+  const advice = (failed === "portal" ? PORTAL_ADVICE[status] : undefined) ?? thrown;
+  return { status, words: advice ? { ...words, advice } : words };
 }
 
 /** The page for whatever went wrong outside the console. */
-export function ErrorPage({ error }: { error: unknown }) {
+export function ErrorPage(props: { error: unknown; failed?: FailedPage }) {
   return (
     <PublicPage>
-      <ErrorWordsSection error={error} />
+      <ErrorWordsSection {...props} />
     </PublicPage>
   );
 }
 
 /** Heading, advice and reference, for a page's main part. */
-export function ErrorWordsSection({ error }: { error: unknown }) {
+export function ErrorWordsSection(props: { error: unknown; failed?: FailedPage }) {
   const requestId = useRequestId();
-  const { status, words } = wordsForError(error);
+  const { status, words } = wordsForError(props.error, props.failed);
   return (
     <section className="max-w-xl">
       <p className="font-mono text-sm text-muted">{status}</p>

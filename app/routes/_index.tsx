@@ -5,7 +5,8 @@ import type {
   MetaFunction,
 } from "@remix-run/node";
 import { data } from "@remix-run/node";
-import { useLoaderData } from "@remix-run/react";
+import { useLoaderData, useRouteError } from "@remix-run/react";
+import { ErrorPage, wordsForError } from "../components/error-page";
 import { type LimitRefusal, refusedByLimit } from "../components/limit-words";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
@@ -126,8 +127,8 @@ function findErrors(typed: {
   return Object.keys(errors).length > 0 ? errors : undefined;
 }
 
-export const meta: MetaFunction<typeof loader> = ({ data, matches }) =>
-  pageTitle(data ? titleOf(data.page) : "Something went wrong", matches);
+export const meta: MetaFunction<typeof loader> = ({ data, error, matches }) =>
+  pageTitle(data ? titleOf(data.page) : wordsForError(error).words.heading, matches);
 
 function titleOf(page: Answer["page"]): string {
   switch (page.view) {
@@ -152,6 +153,11 @@ export default function Portal() {
       {page.view === "form" ? <script type="module" src={script} /> : null}
     </PublicPage>
   );
+}
+
+/** What the page cannot answer itself: the database is away, or the form was none. */
+export function ErrorBoundary() {
+  return <ErrorPage error={useRouteError()} failed="portal" />;
 }
 
 function Shown({ page }: { page: Answer["page"] }) {
