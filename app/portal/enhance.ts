@@ -3,10 +3,12 @@
  * one on the page, and knows no framework.
  */
 import { findPasswordProblem, MAX_PASSWORD_BYTES, translatePolicy } from "../links/password-rules";
-import { describePasswordProblem, PASSWORDS_DIFFER } from "./password-words";
+import { describePasswordProblem, PASSWORDS_DIFFER, STRENGTH_ADVICE } from "./password-words";
 
-// First of all: the token leaves the address bar and the history. The form holds it from here on.
-if (location.search) history.replaceState(null, "", "/");
+// First of all: the token leaves the address bar and the history. The form holds it from here on. Where
+// this page answers a form, a reload asks for the page from here on, and does not send the form again:
+// with a wrong PIN, that would spend another try.
+history.replaceState(null, "", "/");
 
 // Browsers that know `autofocus` on a form's fields alone.
 addEventListener("load", () => {
@@ -53,12 +55,28 @@ function enhance(form: HTMLFormElement): void {
   password.addEventListener("input", () => hintStrength(form, password));
   // Password managers and the browser's own memory fill fields in before this runs.
   if (password.value) check();
+  for (const field of [input("pin"), password, confirmation])
+    field.addEventListener("input", () => clearError(field));
 
-  offerToShow(form, [password, confirmation]);
-  showProgress(form, () => {
-    password.type = "password";
-    confirmation.type = "password";
-  });
+  const hide = offerToShow(form, [password, confirmation]);
+  showProgress(form, hide);
+}
+
+/**
+ * What the server said of a field is about what was sent, not about what is typed now. The summary's
+ * heading stays: until the form is sent again, it is true.
+ */
+function clearError(field: HTMLInputElement): void {
+  const error = document.getElementById(`${field.id}-error`);
+  if (!error) return;
+  error.remove();
+  field.removeAttribute("aria-invalid");
+  const others = (field.getAttribute("aria-describedby") ?? "")
+    .split(" ")
+    .filter((id) => id !== error.id);
+  if (others.join("")) field.setAttribute("aria-describedby", others.join(" "));
+  else field.removeAttribute("aria-describedby");
+  document.querySelector(`[data-error-summary] a[href="#${field.id}"]`)?.closest("li")?.remove();
 }
 
 /** @param met undefined: nothing to tell yet */
@@ -72,15 +90,21 @@ function mark(rule: string, met: boolean | undefined): void {
   if (words && words.textContent !== told) words.textContent = told;
 }
 
-function offerToShow(form: HTMLFormElement, fields: HTMLInputElement[]): void {
+/** @returns what hides the passwords again */
+function offerToShow(form: HTMLFormElement, fields: HTMLInputElement[]): () => void {
   const toggle = form.querySelector<HTMLButtonElement>("[data-show-password]");
-  if (!toggle) return;
-  toggle.hidden = false;
-  toggle.addEventListener("click", () => {
-    const shown = toggle.getAttribute("aria-pressed") === "true";
-    toggle.setAttribute("aria-pressed", String(!shown));
-    for (const field of fields) field.type = shown ? "password" : "text";
-  });
+  let shown = false;
+  const turn = (to: "show" | "hide") => {
+    shown = to === "show";
+    for (const field of fields) field.type = shown ? "text" : "password";
+    if (!toggle) return;
+    // The name says what a press does, so there is no pressed state beside it.
+    toggle.textContent = shown ? "Hide" : "Show";
+    toggle.setAttribute("aria-label", shown ? "Hide the passwords" : "Show the passwords");
+  };
+  if (toggle) toggle.hidden = false;
+  toggle?.addEventListener("click", () => turn(shown ? "hide" : "show"));
+  return () => turn("hide");
 }
 
 /** While Keystone works, which takes a second: one submission, and a button that says so. */
@@ -111,12 +135,10 @@ async function hintStrength(form: HTMLFormElement, password: HTMLInputElement): 
   const strength = await import("./strength").catch(() => undefined);
   // Typed on meanwhile: the newest call answers.
   if (!strength || mine !== asked) return;
-  box.hidden = password.value === "";
-  if (box.hidden) return;
-  const { level, words } = strength.judgePassword(password.value, [
-    form.dataset.userName ?? "",
-    form.dataset.appName ?? "",
-  ]);
+  const typed = password.value;
+  const { level, words } = typed
+    ? strength.judgePassword(typed, [form.dataset.userName ?? "", form.dataset.appName ?? ""])
+    : { level: 0, words: STRENGTH_ADVICE };
   const meter = box.querySelector<HTMLElement>(".meter");
   const text = box.querySelector("[data-strength-words]");
   if (meter) meter.dataset.score = String(level);

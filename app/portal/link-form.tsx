@@ -4,7 +4,7 @@ import { Notice } from "../components/notice";
 import { FormSplit, Intro } from "../components/public-page";
 import { useBrand } from "../components/render-context";
 import { AccountTag } from "./account-tag";
-import type { PasswordRule } from "./password-words";
+import { type PasswordRule, STRENGTH_ADVICE } from "./password-words";
 import type { PortalPage } from "./portal-page";
 import type { WaysOn } from "./refusal-words";
 
@@ -79,9 +79,8 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
                 type="button"
                 hidden
                 data-show-password
-                aria-pressed="false"
                 aria-label="Show the passwords"
-                className="button button-quiet shrink-0"
+                className="button button-quiet min-w-20 shrink-0"
               >
                 Show
               </button>
@@ -131,16 +130,22 @@ function Rules({ rules }: { rules: readonly PasswordRule[] }) {
   );
 }
 
+/**
+ * The script puts its verdict in the advice's place. Two lines, which is what the longest takes on a
+ * phone: nothing below moves when it comes.
+ */
 function StrengthHint() {
   return (
-    <div data-strength hidden className="mt-3">
-      <div className="meter" data-score="0" aria-hidden="true">
+    <div data-strength className="mt-3">
+      <div className="meter noscript:hidden" data-score="0" aria-hidden="true">
         <span />
         <span />
         <span />
         <span />
       </div>
-      <p className="mt-1 text-sm text-muted" role="status" data-strength-words />
+      <p className="mt-1 min-h-10 text-sm text-muted" role="status" data-strength-words>
+        {STRENGTH_ADVICE}
+      </p>
     </div>
   );
 }

@@ -102,15 +102,18 @@ test("what is shown can be hidden, and is hidden before it is sent", async ({ pa
   const password = page.getByLabel("New password", { exact: true });
   const again = page.getByLabel("New password again");
   const show = page.getByRole("button", { name: "Show the passwords" });
+  const hide = page.getByRole("button", { name: "Hide the passwords" });
   await page.getByLabel("PIN").fill("6048");
   await password.fill(own);
   await again.fill(own);
   await show.click();
-  await expect(show).toHaveAttribute("aria-pressed", "true");
+  await expect(hide).toHaveText("Hide");
   await expect(password).toHaveAttribute("type", "text");
   await expect(again).toHaveAttribute("type", "text");
-  await show.click();
+  await hide.click();
+  await expect(show).toHaveText("Show");
   await expect(password).toHaveAttribute("type", "password");
+  await expect(again).toHaveAttribute("type", "password");
   await show.click();
 
   const sent: unknown[] = [];
@@ -164,6 +167,88 @@ test("whoever has set a password is told so by the used link, and not sent for a
   expect(new Set(seen).size).toBe(1);
 });
 
+test("nothing moves when the verdict on a password comes, or goes", { tag: "@phone" }, async ({
+  page,
+  stack,
+}) => {
+  await page.goto(await linkOf(stack, "2604"));
+  const password = page.getByLabel("New password", { exact: true });
+  const words = page.locator("[data-strength-words]");
+  const button = page.getByRole("button", { name: "Set password" });
+  await expect(page.getByRole("button", { name: "Show the passwords" })).toBeVisible();
+  const before = await button.boundingBox();
+  const advice = await words.textContent();
+  for (const [typed, verdict] of [
+    ["password", "Easy to guess: it is one of the most used passwords."],
+    ["qwertzuiop kitten", /^Could be better: |^Easy to guess: |^Good/],
+    ["Seven quiet rivers cross 4 maps", "Very good."],
+    ["", advice ?? ""],
+  ] as const) {
+    await password.fill(typed);
+    await expect(words).toHaveText(verdict);
+    expect(await button.boundingBox()).toEqual(before);
+  }
+});
+
+test("what was wrong with a field is no longer said once something else is typed in it", {
+  tag: "@phone",
+}, async ({ page, stack }) => {
+  await page.goto(await linkOf(stack, "1593"));
+  const form = page.locator("form");
+  const password = page.getByLabel("New password", { exact: true });
+  const again = page.getByLabel("New password again");
+  await page.getByLabel("PIN").fill("1593");
+  await password.fill("Two different passwords 1");
+  await again.fill("Two different passwords 2");
+  // As a browser sends it that checks nothing, the PIN too short to be a try.
+  await page.getByLabel("PIN").fill("");
+  await form.evaluate((element: HTMLFormElement) => {
+    element.noValidate = true;
+  });
+  await page.getByRole("button", { name: "Set password" }).click();
+  const summary = page.getByRole("alert");
+  await expect(summary.getByRole("listitem")).toHaveCount(2);
+  await expect(again).toHaveAttribute("aria-describedby", "confirm_password-error");
+
+  await page.getByLabel("PIN").pressSequentially("1");
+  await expect(page.locator("#pin-error")).toHaveCount(0);
+  await expect(page.getByLabel("PIN")).not.toHaveAttribute("aria-invalid");
+  await expect(page.getByLabel("PIN")).toHaveAttribute("aria-describedby", "pin-hint");
+  // The others stand until they are mended themselves.
+  await expect(summary.getByRole("listitem")).toHaveText([/not the same/]);
+  await password.pressSequentially("T");
+  await expect(page.locator("#confirm_password-error")).toBeVisible();
+  await again.pressSequentially("T");
+  await expect(page.locator("#confirm_password-error")).toHaveCount(0);
+  await expect(again).not.toHaveAttribute("aria-invalid");
+  await expect(again).not.toHaveAttribute("aria-describedby");
+  await expect(page.locator("[data-rule=match]")).toHaveAttribute("data-met", "yes");
+  await expect(summary).toHaveText("Your password is not set yet");
+});
+
+test("reloading the page after a wrong PIN spends no other try", { tag: "@phone" }, async ({
+  page,
+  stack,
+}) => {
+  const path = await linkOf(stack, "5086");
+  await stack.noteSecret("wrong PIN", "6805");
+  const own = await ownPassword(stack);
+  const tryWrongPin = async () => {
+    await page.getByLabel("PIN").fill("6805");
+    await page.getByLabel("New password", { exact: true }).fill(own);
+    await page.getByLabel("New password again").fill(own);
+    await page.getByRole("button", { name: "Set password" }).click();
+  };
+  await page.goto(path);
+  await tryWrongPin();
+  await expect(page.locator("#pin-error")).toContainText("2 tries left");
+  await page.reload();
+  await expect(page.getByRole("heading", { name: "Open the link in your mail" })).toBeVisible();
+  await page.goto(path);
+  await tryWrongPin();
+  await expect(page.locator("#pin-error")).toContainText("1 try left");
+});
+
 test("whoever reloads the page learns how to get back to it", { tag: "@phone" }, async ({
   page,
   stack,
@@ -178,6 +263,24 @@ test("whoever reloads the page learns how to get back to it", { tag: "@phone" },
   await expect(page.getByLabel("PIN")).toBeVisible();
 });
 
+test("an error page is titled by its heading, and the portal's leads back to the mail", async ({
+  page,
+  stack,
+}) => {
+  await page.goto("/nowhere");
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("There is no such page");
+  await expect(page).toHaveTitle(/^There is no such page · /);
+
+  const answer = await page.request.post(`${stack.url}/`, {
+    headers: { Origin: "https://elsewhere.example" },
+    form: { pin: "0000" },
+  });
+  expect(answer.status()).toBe(403);
+  const text = await answer.text();
+  expect(text).toContain("Open the link in your mail again");
+  expect(text).toMatch(/<title>This is not allowed · /);
+});
+
 test.describe("without JavaScript", () => {
   test.use({ javaScriptEnabled: false });
 
@@ -187,6 +290,7 @@ test.describe("without JavaScript", () => {
   }) => {
     await page.goto(await linkOf(stack, "8260"));
     await expect(page.getByRole("button")).toHaveText(["Set password"]);
+    await expect(page.locator(".meter")).toBeHidden();
   });
 
   test("a PIN that is too long is refused, not cut to one that would be tried", {
