@@ -3,7 +3,7 @@
  * one on the page, and knows no framework.
  */
 import { findPasswordProblem, MAX_PASSWORD_BYTES, translatePolicy } from "../links/password-rules";
-import { describePasswordProblem, PASSWORDS_DIFFER, STRENGTH_ADVICE } from "./password-words";
+import { describePasswordProblem, PASSWORDS_DIFFER } from "./password-words";
 
 // First of all: the token leaves the address bar and the history. The form holds it from here on. Where
 // this page answers a form, a reload asks for the page from here on, and does not send the form again:
@@ -126,6 +126,8 @@ function showProgress(form: HTMLFormElement, beforeSending: () => void): void {
 }
 
 let asked = 0;
+/** What the page says in the verdict's place before there is one. */
+const advice = document.querySelector("[data-strength-words]")?.textContent ?? "";
 
 /** A hint, nothing more: it is loaded when somebody types, and where it does not load nothing is missed. */
 async function hintStrength(form: HTMLFormElement, password: HTMLInputElement): Promise<void> {
@@ -138,7 +140,7 @@ async function hintStrength(form: HTMLFormElement, password: HTMLInputElement): 
   const typed = password.value;
   const { level, words } = typed
     ? strength.judgePassword(typed, [form.dataset.userName ?? "", form.dataset.appName ?? ""])
-    : { level: 0, words: STRENGTH_ADVICE };
+    : { level: 0, words: advice };
   const meter = box.querySelector<HTMLElement>(".meter");
   const text = box.querySelector("[data-strength-words]");
   if (meter) meter.dataset.score = String(level);

@@ -4,7 +4,7 @@ import { Notice } from "../components/notice";
 import { FormSplit, Intro } from "../components/public-page";
 import { useBrand } from "../components/render-context";
 import { AccountTag } from "./account-tag";
-import { type PasswordRule, STRENGTH_ADVICE } from "./password-words";
+import type { PasswordRule } from "./password-words";
 import type { PortalPage } from "./portal-page";
 import type { WaysOn } from "./refusal-words";
 
@@ -144,7 +144,7 @@ function StrengthHint() {
         <span />
       </div>
       <p className="mt-1 min-h-10 text-sm text-muted" role="status" data-strength-words>
-        {STRENGTH_ADVICE}
+        Several words are hard to guess and easy to remember.
       </p>
     </div>
   );

@@ -13,9 +13,6 @@ export interface PasswordRule {
 /** Shared by the server and the portal's script, so that both say the same. */
 export const PASSWORDS_DIFFER = "The two passwords are not the same. Type the same one twice.";
 
-/** Stands where the strength of what is typed will. */
-export const STRENGTH_ADVICE = "Several words are hard to guess and easy to remember.";
-
 /**
  * @param description Keystone's own words for its policy, where it has any
  * @returns what is wrong with a password, and what to do
