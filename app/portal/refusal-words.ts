@@ -3,7 +3,7 @@ import { describePasswordProblem } from "./password-words";
 
 export type Refusal = Exclude<RedeemResult, { ok: true }>;
 
-/** The HTTP contract's statuses (DESIGN section 4), each reason by its name. */
+/** The contract's statuses (docs/contract.md), each reason by its name. */
 export const STATUS_OF_REFUSAL = {
   "unknown-link": 404,
   "malformed-pin": 403,

@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
-import type { BrowserStack } from "../support/browser-stack";
 import { expect, test } from "../support/browser-test";
+import { issueByScript } from "../support/issue-by-script";
+
+const PIN = "8315";
 
 /** Every page, by the rules of WCAG 2.2 level AA that a program can check, and nothing wider than the screen. */
 async function isAccessible(page: Page): Promise<void> {
@@ -17,24 +19,6 @@ async function isAccessible(page: Page): Promise<void> {
   expect(overflow, `${page.url()} is wider than the screen, in px`).toBeLessThanOrEqual(0);
 }
 
-/** @returns a mailed link's address and its PIN, issued by a script */
-async function issueByScript(stack: BrowserStack) {
-  const name = `axe-${randomBytes(5).toString("hex")}`;
-  const password = `Created1-${randomBytes(9).toString("base64url")}`;
-  const { id } = await stack.admin.createUser({ name, password, email: `${name}@example.org` });
-  await stack.noteSecret("password of creation", password);
-  const answer = await fetch(`${stack.url}/token/${id}`, {
-    method: "PUT",
-    headers: { "X-Auth-Token": await stack.admin.token(), "Content-Type": "application/json" },
-    body: JSON.stringify({ pin: "8315", password }),
-  });
-  expect(answer.status).toBe(200);
-  const token = await answer.text();
-  await stack.noteSecret("link token", token);
-  await stack.noteSecret("PIN", "8315");
-  return { id, name, path: `/?token=${token}` };
-}
-
 for (const colorScheme of ["light", "dark"] as const) {
   test.describe(`in ${colorScheme} colours`, () => {
     test.use({ colorScheme });
@@ -43,7 +27,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       page,
       stack,
     }) => {
-      const { path } = await issueByScript(stack);
+      const { path } = await issueByScript(stack, PIN);
       await page.goto(path);
       await isAccessible(page);
       await page.getByLabel("PIN").fill("0000");
@@ -64,16 +48,16 @@ for (const colorScheme of ["light", "dark"] as const) {
       stack,
       signIn,
     }) => {
-      const { id, name } = await issueByScript(stack);
+      const { userId, name } = await issueByScript(stack, PIN);
       await page.goto("/admin/sign-in");
       await isAccessible(page);
       await signIn(page);
-      for (const path of ["/admin", "/admin/users", `/admin/users/${id}`, "/admin/requests"]) {
+      for (const path of ["/admin", "/admin/users", `/admin/users/${userId}`, "/admin/requests"]) {
         await page.goto(path);
         await isAccessible(page);
       }
-      await page.goto(`/admin?q=${id}`);
-      await page.getByRole("link", { name: new RegExp(`${name}|${id}`) }).click();
+      await page.goto(`/admin?q=${userId}`);
+      await page.getByRole("link", { name: new RegExp(`${name}|${userId}`) }).click();
       await expect(page.getByRole("heading", { name: "History" })).toBeVisible();
       await isAccessible(page);
     });
@@ -81,7 +65,7 @@ for (const colorScheme of ["light", "dark"] as const) {
 }
 
 test("a password is set by keyboard alone", async ({ page, stack }) => {
-  const { path } = await issueByScript(stack);
+  const { path } = await issueByScript(stack, PIN);
   const own = `Typed by keyboard ${randomBytes(6).toString("hex")}`;
   await stack.noteSecret("user's own password", own);
   await page.goto(path);
@@ -93,7 +77,7 @@ test("a password is set by keyboard alone", async ({ page, stack }) => {
     expect(await focused()).toBe(name);
   };
   await tabTo("pin");
-  await page.keyboard.type("8315");
+  await page.keyboard.type(PIN);
   await tabTo("password");
   await page.keyboard.type(own);
   await tabTo("confirm_password");

@@ -1,36 +1,12 @@
-import { randomBytes } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Page } from "@playwright/test";
 import type { BrowserStack } from "../support/browser-stack";
 import { expect, test } from "../support/browser-test";
 import { readBuiltRoutes } from "../support/built-routes";
+import { issueByScript } from "../support/issue-by-script";
 
-interface IssuedLink {
-  userId: string;
-  name: string;
-  pin: string;
-  token: string;
-  path: string;
-}
-
-async function issueLink(stack: BrowserStack): Promise<IssuedLink> {
-  const name = `browser-${randomBytes(5).toString("hex")}`;
-  const pin = "7352";
-  const password = `Created1-${randomBytes(9).toString("base64url")}`;
-  const { id } = await stack.admin.createUser({ name, password, email: `${name}@example.org` });
-  const answer = await fetch(`${stack.url}/token/${id}`, {
-    method: "PUT",
-    headers: { "X-Auth-Token": await stack.admin.token(), "Content-Type": "application/json" },
-    body: JSON.stringify({ pin, password }),
-  });
-  expect(answer.status).toBe(200);
-  const token = await answer.text();
-  await stack.noteSecret("PIN", pin);
-  await stack.noteSecret("password of creation", password);
-  await stack.noteSecret("link token", token);
-  return { userId: id, name, pin, token, path: `/?token=${token}` };
-}
+const issueLink = (stack: BrowserStack) => issueByScript(stack, "7352");
 
 /** Somebody else's site: another origin for the browser. Serves one page of ours, and hears of all asked. */
 interface OtherSite {

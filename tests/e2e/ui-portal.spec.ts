@@ -1,30 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { BrowserStack } from "../support/browser-stack";
 import { expect, test } from "../support/browser-test";
-import { testPasswordRegexDescription } from "../support/real-keystone";
-
-/** @returns the path of a link issued by a script */
-async function linkOf(stack: BrowserStack, pin: string): Promise<string> {
-  const name = `portal-${randomBytes(5).toString("hex")}`;
-  const password = `Created1-${randomBytes(9).toString("base64url")}`;
-  const { id } = await stack.admin.createUser({ name, password, email: `${name}@example.org` });
-  await stack.noteSecret("password of creation", password);
-  const answer = await fetch(`${stack.url}/token/${id}`, {
-    method: "PUT",
-    headers: { "X-Auth-Token": await stack.admin.token(), "Content-Type": "application/json" },
-    body: JSON.stringify({ pin, password }),
-  });
-  expect(answer.status).toBe(200);
-  const token = await answer.text();
-  await stack.noteSecret("link token", token);
-  await stack.noteSecret("PIN", pin);
-  const path = `/?token=${token}`;
-  // The password rules are fetched behind the answer of PUT.
-  await expect
-    .poll(async () => (await fetch(stack.url + path)).text())
-    .toContain(testPasswordRegexDescription);
-  return path;
-}
+import { issueByScript } from "../support/issue-by-script";
 
 async function ownPassword(stack: BrowserStack): Promise<string> {
   const password = `Own portal pass 1 ${randomBytes(6).toString("hex")}`;
@@ -36,7 +13,7 @@ test("the portal loads no React, and the strength hint only when somebody types"
   page,
   stack,
 }) => {
-  const path = await linkOf(stack, "4826");
+  const { path } = await issueByScript(stack, "4826");
   const scripts: string[] = [];
   page.on("request", (request) => {
     if (request.resourceType() === "script") scripts.push(new URL(request.url()).pathname);
@@ -59,7 +36,7 @@ test("the portal loads no React, and the strength hint only when somebody types"
 test("rules are ticked off while typing, and the browser sends no password that breaks them", {
   tag: "@phone",
 }, async ({ page, stack }) => {
-  const path = await linkOf(stack, "5937");
+  const { path } = await issueByScript(stack, "5937");
   const own = await ownPassword(stack);
   await page.goto(path);
   const posted: string[] = [];
@@ -96,7 +73,7 @@ test("rules are ticked off while typing, and the browser sends no password that 
 });
 
 test("what is shown can be hidden, and is hidden before it is sent", async ({ page, stack }) => {
-  const path = await linkOf(stack, "6048");
+  const { path } = await issueByScript(stack, "6048");
   const own = await ownPassword(stack);
   await page.goto(path);
   const password = page.getByLabel("New password", { exact: true });
@@ -139,7 +116,7 @@ test("what is shown can be hidden, and is hidden before it is sent", async ({ pa
 test("whoever has set a password is told so by the used link, and not sent for a new one", {
   tag: "@phone",
 }, async ({ page, stack }) => {
-  const path = await linkOf(stack, "3715");
+  const { path } = await issueByScript(stack, "3715");
   const own = await ownPassword(stack);
   await page.goto(path);
   await page.getByLabel("PIN").fill("3715");
@@ -171,7 +148,7 @@ test("nothing moves when the verdict on a password comes, or goes", { tag: "@pho
   page,
   stack,
 }) => {
-  await page.goto(await linkOf(stack, "2604"));
+  await page.goto((await issueByScript(stack, "2604")).path);
   const password = page.getByLabel("New password", { exact: true });
   const words = page.locator("[data-strength-words]");
   const button = page.getByRole("button", { name: "Set password" });
@@ -196,7 +173,7 @@ test("nothing moves when the verdict on a password comes, or goes", { tag: "@pho
 test("what was wrong with a field is no longer said once something else is typed in it", {
   tag: "@phone",
 }, async ({ page, stack }) => {
-  await page.goto(await linkOf(stack, "1593"));
+  await page.goto((await issueByScript(stack, "1593")).path);
   const form = page.locator("form");
   const password = page.getByLabel("New password", { exact: true });
   const again = page.getByLabel("New password again");
@@ -233,7 +210,7 @@ test("reloading the page after a wrong PIN spends no other try", { tag: "@phone"
   page,
   stack,
 }) => {
-  const path = await linkOf(stack, "5086");
+  const { path } = await issueByScript(stack, "5086");
   await stack.noteSecret("wrong PIN", "6805");
   const own = await ownPassword(stack);
   const tryWrongPin = async () => {
@@ -258,7 +235,7 @@ test("whoever reloads the page learns how to get back to it", { tag: "@phone" },
   page,
   stack,
 }) => {
-  const path = await linkOf(stack, "7159");
+  const { path } = await issueByScript(stack, "7159");
   await page.goto(path);
   await expect(page).toHaveURL(`${stack.url}/`);
   const answer = await page.reload();
@@ -293,7 +270,7 @@ test.describe("without JavaScript", () => {
     page,
     stack,
   }) => {
-    await page.goto(await linkOf(stack, "8260"));
+    await page.goto((await issueByScript(stack, "8260")).path);
     await expect(page.getByRole("button")).toHaveText(["Set password"]);
     await expect(page.locator(".meter")).toBeHidden();
   });
@@ -301,7 +278,7 @@ test.describe("without JavaScript", () => {
   test("a PIN that is too long is refused, not cut to one that would be tried", {
     tag: "@phone",
   }, async ({ page, stack }) => {
-    const path = await linkOf(stack, "9482");
+    const { path } = await issueByScript(stack, "9482");
     await stack.noteSecret("PIN", "948265");
     await page.goto(path);
     const pin = page.getByLabel("PIN");
