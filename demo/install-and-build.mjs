@@ -52,8 +52,8 @@ const stampFile = "build/.built-from.json";
  */
 export function findNodeProblem(version = process.versions.node) {
   const [major = 0, minor = 0] = version.split(".").map(Number);
-  if (major > 20 || (major === 20 && minor >= 12)) return undefined;
-  return `setpass needs Node 20.12 or newer; this is Node ${version}. Get a newer one from https://nodejs.org.`;
+  if (major > 20 || (major === 20 && minor >= 19)) return undefined;
+  return `setpass needs Node 20.19 or newer; this is Node ${version}. Get a newer one from https://nodejs.org.`;
 }
 
 /**

@@ -5,12 +5,12 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findNodeProblem, hasPackages } from "../../demo/install-and-build.mjs";
 
 describe("the version of Node", () => {
-  it.each(["20.12.0", "20.20.2", "22.0.0", "24.1.0"])("%s will do", (version) => {
+  it.each(["20.19.0", "20.20.2", "22.0.0", "24.1.0"])("%s will do", (version) => {
     expect(findNodeProblem(version)).toBe(undefined);
   });
 
-  it.each(["20.11.1", "18.20.0", "8.0.0"])("%s is too old, and a sentence says so", (version) => {
-    expect(findNodeProblem(version)).toMatch(/^setpass needs Node 20\.12 or newer; this is Node/);
+  it.each(["20.18.3", "18.20.0", "8.0.0"])("%s is too old, and a sentence says so", (version) => {
+    expect(findNodeProblem(version)).toMatch(/^setpass needs Node 20\.19 or newer; this is Node/);
     expect(findNodeProblem(version)).toContain(version);
   });
 });
