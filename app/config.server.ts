@@ -20,6 +20,8 @@ export interface Config {
     readonly caCertificate: string | undefined;
     /** For each call, from connect to the last byte. */
     readonly timeoutSeconds: number;
+    /** Calls of this process at the same time; more wait. */
+    readonly concurrency: number;
   };
   readonly admin: {
     readonly projectName: string;
@@ -50,6 +52,7 @@ export interface Config {
   readonly brand: Brand;
   /** What Express's `trust proxy` takes: `false`, a number of hops, or CIDRs. */
   readonly trustProxy: false | number | readonly string[];
+  /** Of each kind of mistake, from one client address. */
   readonly rateLimitPerMinute: number;
   readonly logLevel: LogLevel;
 }
@@ -192,6 +195,7 @@ const environment = z.object({
       return z.NEVER;
     }),
   KEYSTONE_TIMEOUT: wholeNumber(10, { min: 1, max: 120 }),
+  KEYSTONE_CONCURRENCY: wholeNumber(16, { min: 1, max: 1000 }),
   ADMIN_PROJECT_NAME: z.string().default("admin"),
   ADMIN_PROJECT_DOMAIN_ID: z.string().default("default"),
   ADMIN_ROLES: z
@@ -274,6 +278,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): ConfigResult {
         authUrl: authUrl.endsWith("/v3") ? authUrl : `${authUrl}/v3`,
         caCertificate: values.OS_CACERT,
         timeoutSeconds: values.KEYSTONE_TIMEOUT,
+        concurrency: values.KEYSTONE_CONCURRENCY,
       },
       admin: {
         projectName: values.ADMIN_PROJECT_NAME,

@@ -22,8 +22,11 @@ export interface Metrics {
 
 type RedemptionOutcome = "ok" | Exclude<RedeemResult, { ok: true }>["reason"];
 
-/** @param readMailsByState asked at each scrape */
-export function createMetrics(readMailsByState: () => Promise<Record<string, number>>): Metrics {
+/** @param read asked at each scrape */
+export function createMetrics(read: {
+  mailsByState(): Promise<Record<string, number>>;
+  keystoneLoad(): { underWay: number; waiting: number };
+}): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const requests = new Histogram({
@@ -35,7 +38,7 @@ export function createMetrics(readMailsByState: () => Promise<Record<string, num
   });
   const keystoneCalls = new Histogram({
     name: "setpass_keystone_call_duration_seconds",
-    help: "Time a call to Keystone took, by call and by how it ended.",
+    help: "Time a call to Keystone took, without the wait for its turn, by call and by how it ended.",
     labelNames: ["method", "path", "outcome"],
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers: [registry],
@@ -47,6 +50,17 @@ export function createMetrics(readMailsByState: () => Promise<Record<string, num
     registers: [registry],
   });
   new Gauge({
+    name: "setpass_keystone_calls",
+    help: "Turns at Keystone under way, at most KEYSTONE_CONCURRENCY, and calls that wait for one.",
+    labelNames: ["state"],
+    registers: [registry],
+    collect() {
+      const { underWay, waiting } = read.keystoneLoad();
+      this.set({ state: "under-way" }, underWay);
+      this.set({ state: "waiting" }, waiting);
+    },
+  });
+  new Gauge({
     name: "setpass_mails",
     help: "Mails in the outbox, by state.",
     labelNames: ["state"],
@@ -55,7 +69,7 @@ export function createMetrics(readMailsByState: () => Promise<Record<string, num
       this.reset();
       // Of all times, the metrics must be there when the database is not: then this one is missing.
       const counts = await Promise.race([
-        readMailsByState().catch(() => ({})),
+        read.mailsByState().catch(() => ({})),
         sleep(PATIENCE_MS, {}, { ref: false }),
       ]);
       for (const [state, count] of Object.entries(counts)) this.set({ state }, count);

@@ -1,15 +1,17 @@
 import { createAnonymousEvents } from "../db/anonymous-events.store";
 import { openDatabase } from "../db/client";
 import { countMailsByState } from "../db/mails.store";
-import { createRateLimit, type RateLimit } from "../db/rate-limits.store";
+import { createRateLimit, type HashKey, type RateLimit } from "../db/rate-limits.store";
 import { startOutboxWorker } from "../emails/outbox-worker";
 import { createMailTransport } from "../emails/transport";
 import { createTokenAuthorizer } from "./admins/authorize-token.server";
 import { createSessionCheck, type SessionCheck } from "./admins/check-session.server";
+import { createRefusedTokens } from "./admins/refused-tokens.server";
 import type { AdminContext } from "./admins/sign-in.server";
 import type { Config } from "./config.server";
 import { findInsecureSettings } from "./insecure-settings.server";
 import { createKeystoneSession } from "./keystone/session.server";
+import { shareKeystone } from "./keystone/shared-session.server";
 import type { LinkContext } from "./links/link-context.server";
 import { createUserLookup, type UserLookup } from "./links/look-up-user.server";
 import { createLog, type Log } from "./log.server";
@@ -25,8 +27,12 @@ export interface Services extends LinkContext, AdminContext {
   readonly userLookup: UserLookup;
   readonly metrics: Metrics;
   readonly limits: {
-    /** Anonymous forms, by client address. */
+    /** Requests for a new link, by client address. */
     readonly address: RateLimit;
+    /** Links that there are not and wrong PINs, by client address. */
+    readonly wrongLink: RateLimit;
+    /** Sign-ins, by client address: those that are right are given back. */
+    readonly signInOfAddress: RateLimit;
     /** Sign-ins, by the account named and the client address. */
     readonly signInFromAddress: RateLimit;
     /** Sign-ins, by the account named alone. */
@@ -51,14 +57,19 @@ export function startServices(
   const database = openDatabase({ url: config.databaseUrl, poolSize: config.databasePoolSize });
   const { db } = database;
   const vault = createVault(config.secretKeys);
-  const metrics = createMetrics(() => countMailsByState(db));
-  const keystone = createKeystoneSession({
+  const metrics = createMetrics({
+    mailsByState: () => countMailsByState(db),
+    keystoneLoad: () => keystone.load(),
+  });
+  const onCall = observeKeystone({ log, metrics });
+  const session = createKeystoneSession({
     authUrl: config.keystone.authUrl,
     caCertificate: config.keystone.caCertificate,
     timeoutSeconds: config.keystone.timeoutSeconds,
     userAgent: "setpass",
-    onCall: observeKeystone({ log, metrics }),
+    onCall,
   });
+  const keystone = shareKeystone(session, { concurrency: config.keystone.concurrency, onCall });
   const transport = createMailTransport({
     smtpUrl: config.mail.smtpUrl,
     from: config.mail.from,
@@ -66,11 +77,16 @@ export function startServices(
     publicUrl: config.publicUrl,
   });
   const outbox = startOutboxWorker({ db, vault, transport, brand: config.brand, log });
-  const anonymousEvents = createAnonymousEvents(db);
+  const hashKey: HashKey = (key) => vault.fingerprint("limit", key);
+  const anonymousEvents = createAnonymousEvents(db, hashKey);
   const base = { config, db, vault, keystone, log, outbox, anonymousEvents };
   const userLookup = createUserLookup(base);
   const maintenance = startMaintenance(base);
-  const tokenAuthorizer = createTokenAuthorizer({ config, keystone });
+  const perMinute = config.rateLimitPerMinute;
+  const refusedTokens = createRefusedTokens({ db, anonymousEvents, log, hashKey, perMinute });
+  const tokenAuthorizer = createTokenAuthorizer({ config, keystone, refusedTokens });
+  const limit = (name: string, points: number, windowSeconds: number) =>
+    createRateLimit(db, { name, points, windowSeconds, hashKey });
   return {
     ...base,
     tokenAuthorizer,
@@ -78,17 +94,11 @@ export function startServices(
     userLookup,
     metrics,
     limits: {
-      address: createRateLimit(db, {
-        name: "address",
-        points: config.rateLimitPerMinute,
-        windowSeconds: 60,
-      }),
-      signInFromAddress: createRateLimit(db, {
-        name: "sign-in-from",
-        points: 10,
-        windowSeconds: 300,
-      }),
-      signIn: createRateLimit(db, { name: "sign-in", points: 50, windowSeconds: 900 }),
+      address: limit("address", perMinute, 60),
+      wrongLink: limit("wrong-link", perMinute, 60),
+      signInOfAddress: limit("sign-in-of", perMinute, 60),
+      signInFromAddress: limit("sign-in-from", 10, 300),
+      signIn: limit("sign-in", 50, 900),
     },
     async stop() {
       await Promise.all([outbox.stop(), maintenance.stop(), userLookup.stop()]);

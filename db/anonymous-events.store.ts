@@ -1,7 +1,8 @@
 import type { Database } from "./client";
-import { createRateLimit } from "./rate-limits.store";
+import { limitKeyOf } from "./limit-key";
+import { createRateLimit, type HashKey } from "./rate-limits.store";
 
-/** What those may add to the audit trail who are nobody yet: a refused sign-in, a request for a link. */
+/** What those may add to the audit trail who are nobody yet: a refused sign-in, an unknown token. */
 export interface AnonymousEvents {
   /**
    * Asked before such an event is written, outside of any transaction: it counts by itself.
@@ -17,14 +18,15 @@ const MOST_OF_ONE_ADDRESS = 60;
 const MOST_OF_ALL = 1000;
 
 /** Counts in the database, for all replicas together. */
-export function createAnonymousEvents(db: Database): AnonymousEvents {
-  const limits = { windowSeconds: WINDOW_SECONDS };
+export function createAnonymousEvents(db: Database, hashKey: HashKey): AnonymousEvents {
+  const limits = { windowSeconds: WINDOW_SECONDS, hashKey };
   const ofOne = createRateLimit(db, { ...limits, name: "events-of", points: MOST_OF_ONE_ADDRESS });
   const ofAll = createRateLimit(db, { ...limits, name: "events", points: MOST_OF_ALL });
   return {
     async admit(clientAddress = "unknown") {
       // One address first, so that it cannot use up what is for all.
-      return (await ofOne.take(clientAddress)).ok && (await ofAll.take("all")).ok;
+      const from = limitKeyOf(clientAddress);
+      return (await ofOne.take(from)).ok && (await ofAll.take("all")).ok;
     },
   };
 }

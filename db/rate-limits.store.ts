@@ -1,13 +1,20 @@
-import { lt, sql } from "drizzle-orm";
+import { and, eq, gt, lt, sql } from "drizzle-orm";
 import { RateLimiterDrizzle, RateLimiterRes } from "rate-limiter-flexible";
 import type { Database, Queryable } from "./client";
 import { rateLimits } from "./schema";
 
 export type RateLimitResult = { ok: true } | { ok: false; retryAfterSeconds: number };
 
+/** A keyed hash of what is counted: see `Vault.fingerprint`. */
+export type HashKey = (key: string) => string;
+
 export interface RateLimit {
   /** Counts one. @throws where the database fails: who cannot be counted is not let in */
   take(key: string): Promise<RateLimitResult>;
+  /** Counts nothing. @returns whether there is room for one. @throws as `take` */
+  look(key: string): Promise<RateLimitResult>;
+  /** Takes one back that was counted and turned out right. */
+  giveBack(key: string): Promise<void>;
   /** Forgets what was counted. */
   reset(key: string): Promise<void>;
 }
@@ -17,10 +24,12 @@ export interface RateLimit {
  *
  * @param options.name the prefix of its keys
  * @param options.points how many in `windowSeconds`, counted from the first
+ * @param options.hashKey makes of a key what the table may show of it. People type passwords into the name
+ *   field: with a plain hash, whoever has a dump could try what they typed
  */
 export function createRateLimit(
   db: Database,
-  options: { name: string; points: number; windowSeconds: number },
+  options: { name: string; points: number; windowSeconds: number; hashKey: HashKey },
 ): RateLimit {
   const limiter = new RateLimiterDrizzle({
     storeClient: db,
@@ -33,21 +42,34 @@ export function createRateLimit(
     // Counting is what this is for: a cache in memory would count each replica by itself.
     inMemoryBlockOnConsumed: 0,
   });
+  const { hashKey, points } = options;
+  const refused = ({ msBeforeNext }: RateLimiterRes): RateLimitResult => ({
+    ok: false,
+    retryAfterSeconds: Math.max(1, Math.ceil(msBeforeNext / 1000)),
+  });
   return {
     async take(key) {
       try {
-        await limiter.consume(key);
+        await limiter.consume(hashKey(key));
         return { ok: true };
       } catch (refusal) {
         if (!(refusal instanceof RateLimiterRes)) throw refusal;
-        return {
-          ok: false,
-          retryAfterSeconds: Math.max(1, Math.ceil(refusal.msBeforeNext / 1000)),
-        };
+        return refused(refusal);
       }
     },
+    async look(key) {
+      const counted = await limiter.get(hashKey(key));
+      return counted && counted.consumedPoints >= points ? refused(counted) : { ok: true };
+    },
+    async giveBack(key) {
+      // Not the limiter's own `reward`: where the window has ended, that begins one with a point too many.
+      await db
+        .update(rateLimits)
+        .set({ points: sql`${rateLimits.points} - 1` })
+        .where(and(eq(rateLimits.key, limiter.getKey(hashKey(key))), gt(rateLimits.points, 0)));
+    },
     async reset(key) {
-      await limiter.delete(key);
+      await limiter.delete(hashKey(key));
     },
   };
 }

@@ -141,6 +141,7 @@ export const AUDIT_ACTIONS = [
   "admin.signed-in",
   "admin.sign-in-refused",
   "admin.signed-out",
+  "token.refused",
   "link.issued",
   "link.renewed",
   "link.resent",

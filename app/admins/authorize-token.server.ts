@@ -1,11 +1,14 @@
 import { LRUCache } from "lru-cache";
+import { limitKeyOf } from "../../db/limit-key";
 import type { Config } from "../config.server";
 import type { AccessInfo } from "../keystone/access-info.server";
 import { authenticate, tokenAuth } from "../keystone/auth.server";
 import { isKeystoneError, type KeystoneError } from "../keystone/errors.server";
 import { validateToken } from "../keystone/identity.server";
 import type { KeystoneSession } from "../keystone/session.server";
+import type { SharedKeystone } from "../keystone/shared-session.server";
 import { hashToken } from "../vault/vault.server";
+import type { RefusedTokens } from "./refused-tokens.server";
 
 /** A caller who may issue links. */
 export interface AuthorizedCaller {
@@ -21,16 +24,27 @@ export type Authorization =
   | { ok: false; reason: "unknown-token" }
   /** A good token that cannot be scoped to the admin project, or lacks the role. */
   | { ok: false; reason: "not-admin" }
+  /** Not asked about: too many from the same address were refused. */
+  | { ok: false; reason: "too-many-refused"; retryAfterSeconds: number }
   | { ok: false; reason: "keystone-unavailable"; retryAfterSeconds: number };
 
 export interface TokenAuthorizer {
-  /** @param token an `X-Auth-Token` as it came */
-  authorize(token: string, options: { requestId: string }): Promise<Authorization>;
+  /**
+   * @param token an `X-Auth-Token` as it came
+   * @param options.clientAddress who sent it; left out for a session's own, which is known to be a token
+   */
+  authorize(
+    token: string,
+    options: { requestId: string; clientAddress?: string },
+  ): Promise<Authorization>;
   /** Remembers a token that Keystone has just given for the admin project, to one who has the role. */
   remember(access: AccessInfo): void;
 }
 
 const MAX_CACHED = 1000;
+/** Tokens that were good once, whether or not that is still believed, and for how long. */
+const MAX_VOUCHED = 10_000;
+const VOUCHED_MS = 86_400_000;
 /** Keystone's own tokens are far shorter; a longer header is not asked about. */
 const MAX_TOKEN_LENGTH = 4096;
 
@@ -46,12 +60,16 @@ const keyOf = (token: string) => hashToken(token).toString("base64");
 export function createTokenAuthorizer({
   config,
   keystone,
+  refusedTokens,
 }: {
   config: Pick<Config, "admin">;
-  keystone: KeystoneSession;
+  keystone: SharedKeystone;
+  refusedTokens: RefusedTokens;
 }): TokenAuthorizer {
   const { authCacheSeconds } = config.admin;
   const remembered = new LRUCache<string, AuthorizedCaller>({ max: MAX_CACHED });
+  /** Asked about again, these are no stranger's: a flood from the same address is not to hold them up. */
+  const vouched = new LRUCache<string, true>({ max: MAX_VOUCHED });
   const asking = new Map<string, Promise<Authorization>>();
 
   function admit(key: string, access: AccessInfo): AuthorizedCaller {
@@ -59,36 +77,100 @@ export function createTokenAuthorizer({
     const lifetimeMs = access.expiresAt ? access.expiresAt.getTime() - Date.now() : Infinity;
     const ttl = Math.min(authCacheSeconds * 1000, lifetimeMs);
     if (ttl >= 1) remembered.set(key, caller, { ttl });
+    const vouchedMs = Math.min(VOUCHED_MS, lifetimeMs);
+    if (vouchedMs >= 1) vouched.set(key, true, { ttl: vouchedMs });
     return caller;
   }
 
-  async function ask(token: string, key: string, requestId: string): Promise<Authorization> {
-    let access: AccessInfo | undefined;
+  async function ask(token: string, key: string, from: Sender): Promise<Authorization> {
+    const { requestId, clientAddress } = from;
+    const stranger = vouched.has(key) ? undefined : clientAddress;
+    const begins = { method: "POST", path: "/auth/tokens", requestId } as const;
     try {
-      access = await scopeToAdminProject({ keystone, config, token, requestId });
+      if (stranger === undefined)
+        return await keystone.inOneTurn({ rank: "people", party: key }, begins, (session) =>
+          decide(session, token, key, from),
+        );
+      const heldBack = await refuseToAsk(stranger);
+      if (heldBack) return heldBack;
+      const caller = { rank: "strangers", party: limitKeyOf(stranger) } as const;
+      // Looked at again when its turn has come: those before it may all have been refused.
+      return await keystone.inOneTurn(
+        caller,
+        begins,
+        async (session) =>
+          (await refuseToAsk(stranger)) ?? (await decide(session, token, key, from)),
+      );
     } catch (error) {
       if (!isKeystoneError(error)) throw error;
       return refusalFor(error);
     }
-    if (!access || !mayAdminister(access, config.admin)) return { ok: false, reason: "not-admin" };
-    return { ok: true, caller: admit(key, access) };
+  }
+
+  async function refuseToAsk(clientAddress: string): Promise<Authorization | undefined> {
+    const room = await refusedTokens.mayAsk(clientAddress);
+    return room.ok ? undefined : { ...room, reason: "too-many-refused" };
+  }
+
+  /** Asks Keystone, and notes a refusal before the next one's turn. */
+  async function decide(
+    session: KeystoneSession,
+    token: string,
+    key: string,
+    { requestId, clientAddress }: Sender,
+  ): Promise<Authorization> {
+    let answer: Authorization;
+    let owner: AccessInfo["user"] | undefined;
+    try {
+      const access = await scopeToAdminProject({ keystone: session, config, token, requestId });
+      if (access && mayAdminister(access, config.admin))
+        return { ok: true, caller: admit(key, access) };
+      answer = { ok: false, reason: "not-admin" };
+      owner = access?.user;
+    } catch (error) {
+      if (!isKeystoneError(error)) throw error;
+      answer = refusalFor(error);
+      if (answer.ok || answer.reason === "keystone-unavailable") return answer;
+    }
+    vouched.delete(key);
+    const { reason } = answer;
+    if (clientAddress !== undefined && (reason === "unknown-token" || reason === "not-admin")) {
+      if (reason === "not-admin") owner ??= await ownerOf(session, token, requestId);
+      await refusedTokens.note({ reason, owner, clientAddress, requestId });
+    }
+    return answer;
   }
 
   return {
     remember: (access) => {
       admit(keyOf(access.token), access);
     },
-    async authorize(token, { requestId }) {
+    async authorize(token, from) {
       if (token.length > MAX_TOKEN_LENGTH || !/^[\x21-\x7e]+$/.test(token))
         return { ok: false, reason: "unknown-token" };
       const key = keyOf(token);
       const caller = remembered.get(key);
       if (caller) return { ok: true, caller };
-      const asked = asking.get(key) ?? ask(token, key, requestId).finally(() => asking.delete(key));
+      const asked = asking.get(key) ?? ask(token, key, from).finally(() => asking.delete(key));
       asking.set(key, asked);
       return asked;
     },
   };
+}
+
+interface Sender {
+  readonly requestId: string;
+  readonly clientAddress?: string;
+}
+
+/** Whose token it is, for the trail. @returns undefined where Keystone does not say */
+async function ownerOf(
+  session: KeystoneSession,
+  token: string,
+  requestId: string,
+): Promise<AccessInfo["user"] | undefined> {
+  const asked = validateToken(session, { token, subjectToken: token, requestId });
+  return (await asked.catch(() => undefined))?.user;
 }
 
 /**

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import type { Log } from "../log.server";
 import { hashToken } from "../vault/vault.server";
-import type { TokenAuthorizer } from "./authorize-token.server";
+import type { Authorization, TokenAuthorizer } from "./authorize-token.server";
 import type { AdminSession } from "./session.server";
 
 /**
@@ -20,6 +20,9 @@ export interface SessionCheck {
 const PATIENCE_MS = 2000;
 const NO_WAITING_MS = 10_000;
 const MAX_REMEMBERED = 1000;
+
+type Refusal = Exclude<Authorization, { ok: true }>["reason"];
+const isRefusal = (reason: Refusal) => reason === "unknown-token" || reason === "not-admin";
 
 /**
  * Finds sessions whose Keystone token was ended early: account disabled, role taken, password changed.
@@ -41,7 +44,7 @@ export function createSessionCheck({
 
   async function ask(token: string, key: string, requestId: string): Promise<SessionState> {
     const answer = await tokenAuthorizer.authorize(token, { requestId });
-    if (!answer.ok && answer.reason === "keystone-unavailable") return "unanswered";
+    if (!answer.ok && !isRefusal(answer.reason)) return "unanswered";
     unanswered.delete(key);
     if (answer.ok) return "good";
     ended.set(key, true);

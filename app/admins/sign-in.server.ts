@@ -8,8 +8,8 @@ import type { AccessInfo } from "../keystone/access-info.server";
 import { authenticate, passwordAuth } from "../keystone/auth.server";
 import { isKeystoneError } from "../keystone/errors.server";
 import { getUser } from "../keystone/identity.server";
-import type { KeystoneSession } from "../keystone/session.server";
-import type { Origin } from "../links/link-context.server";
+import type { SharedKeystone } from "../keystone/shared-session.server";
+import { type Origin, partyOf } from "../links/link-context.server";
 import type { Log } from "../log.server";
 import { hashToken, type SealedFor, type Vault } from "../vault/vault.server";
 import { mayAdminister, type TokenAuthorizer } from "./authorize-token.server";
@@ -20,7 +20,7 @@ export interface AdminContext {
   readonly db: Database;
   readonly anonymousEvents: AnonymousEvents;
   readonly vault: Vault;
-  readonly keystone: KeystoneSession;
+  readonly keystone: SharedKeystone;
   readonly tokenAuthorizer: TokenAuthorizer;
   readonly log: Log;
 }
@@ -63,7 +63,7 @@ export async function signIn(
   let access: AccessInfo;
   try {
     access = await authenticate(
-      keystone,
+      keystone.as({ rank: "strangers", party: partyOf(origin) }),
       passwordAuth({
         userName: credentials.userName,
         userDomainName: credentials.domainName,

@@ -50,6 +50,10 @@ export function describeEvent(event: AuditEvent): string {
       return `${who} signed in`;
     case "admin.sign-in-refused":
       return "A sign-in was refused";
+    case "token.refused":
+      return event.outcome === "not-admin"
+        ? `A script's token was refused: ${who} is no administrator`
+        : "A script's token was refused: Keystone does not know it";
     case "admin.signed-out":
       return ok ? `${who} signed out` : `The session of ${who} ended with the Keystone token`;
   }

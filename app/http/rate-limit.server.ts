@@ -1,31 +1,7 @@
-import { createHash } from "node:crypto";
-import { isIPv6 } from "node:net";
 import type { ActionFunctionArgs } from "@remix-run/node";
+import { limitKeyOf } from "../../db/limit-key";
 import type { RateLimitResult } from "../../db/rate-limits.store";
-
-/**
- * What an address is counted by. Whoever has one IPv6 address has the 2^64 beside it, so those count
- * as one.
- */
-export function limitKeyOf(address: string): string {
-  if (!isIPv6(address)) return address;
-  // The URL parser writes the address in its one short form; then the elided groups come back.
-  const [head = "", tail] = new URL(`http://[${address.replace(/%.*$/, "")}]`).hostname
-    .slice(1, -1)
-    .split("::");
-  const groups = head.split(":").filter(Boolean);
-  const rest = tail?.split(":").filter(Boolean) ?? [];
-  const zeros = Array.from({ length: 8 - groups.length - rest.length }, () => "0");
-  const all = tail === undefined ? groups : [...groups, ...zeros, ...rest];
-  // A socket on `::` writes IPv4 as ::ffff:192.0.2.7; one network of those would be the whole world.
-  if (/^(0:){5}ffff:/.test(all.join(":")))
-    return all
-      .slice(6)
-      .map((group) => Number.parseInt(group, 16))
-      .flatMap((two) => [two >> 8, two & 255])
-      .join(".");
-  return `${all.slice(0, 4).join(":")}::/64`;
-}
+import { type AccountName, accountKeyOf } from "../admins/account-key.server";
 
 /**
  * Counts an anonymous form against its sender's address.
@@ -37,44 +13,52 @@ export async function limitByAddress({ context }: ActionFunctionArgs): Promise<v
 }
 
 /**
- * Counts a sign-in against the account it names, whether there is such an account or not: from one
- * address, and (much more of them) from everywhere.
+ * Counts a link that there is not, or a wrong PIN, against the sender's address. Not whoever has a link:
+ * of two hundred in a lecture hall behind one address, each must get in.
+ *
+ * @throws {Response} 429 with Retry-After. A wrong PIN is answered as what it is all the same: the link
+ *   itself counts those, and takes no more of them from anywhere.
+ */
+export async function countWrongLink({ context }: ActionFunctionArgs): Promise<void> {
+  refuseBeyond(await context.services.limits.wrongLink.take(limitKeyOf(context.clientAddress)));
+}
+
+/**
+ * Counts a sign-in before Keystone is asked: against its sender's address, and against the account it
+ * names, whether there is such an account or not, from that address and (much more of them) from
+ * everywhere. `forgiveSignIn` takes back what was right.
  *
  * @throws {Response} 429 with Retry-After
  */
 export async function limitSignIn(
   { context }: ActionFunctionArgs,
-  account: { userName: string; domainName: string },
+  account: AccountName,
 ): Promise<void> {
   const { limits } = context.services;
-  const named = accountKey(account);
-  refuseBeyond(
-    await limits.signInFromAddress.take(`${named}:${limitKeyOf(context.clientAddress)}`),
-  );
+  const named = accountKeyOf(account);
+  const from = limitKeyOf(context.clientAddress);
+  refuseBeyond(await limits.signInOfAddress.take(from));
+  refuseBeyond(await limits.signInFromAddress.take(`${named}:${from}`));
   refuseBeyond(await limits.signIn.take(named));
 }
 
-/** After a sign-in that was right, what was counted against the account is forgotten. */
+/**
+ * After a sign-in that was right, what was counted against the account is forgotten. Of what was counted
+ * against the address only this one: an account of one's own must not pay for guesses at others.
+ */
 export async function forgiveSignIn(
   { context }: ActionFunctionArgs,
-  account: { userName: string; domainName: string },
+  account: AccountName,
 ): Promise<void> {
   const { limits } = context.services;
-  const named = accountKey(account);
+  const named = accountKeyOf(account);
+  const from = limitKeyOf(context.clientAddress);
   await Promise.all([
-    limits.signInFromAddress.reset(`${named}:${limitKeyOf(context.clientAddress)}`),
+    limits.signInOfAddress.giveBack(from),
+    limits.signInFromAddress.reset(`${named}:${from}`),
     limits.signIn.reset(named),
   ]);
 }
-
-/** Hashed, because people type passwords into the name field, and to bound its length. */
-const accountKey = ({ userName, domainName }: { userName: string; domainName: string }) =>
-  createHash("sha256")
-    .update(JSON.stringify([foldName(domainName), foldName(userName)]))
-    .digest("base64url");
-
-/** To a Keystone on MySQL, whose names know no case and no accents, all these are one account. */
-const foldName = (name: string) => name.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
 function refuseBeyond(result: RateLimitResult): void {
   if (result.ok) return;

@@ -2,6 +2,7 @@
  * What can go wrong with a call to Keystone, each kind its own value.
  *
  * - `unreachable`: no connection (refused, DNS, TLS); nothing was sent.
+ * - `busy`: too many calls of ours were waiting for Keystone already; nothing was sent.
  * - `interrupted`: the connection broke after it stood, or the caller gave up waiting.
  * - `timeout`: no complete answer within the session's time.
  * - `server-error`: a 5xx. - `rate-limited`: a 429.
@@ -12,6 +13,7 @@
  */
 export type KeystoneErrorKind =
   | "unreachable"
+  | "busy"
   | "interrupted"
   | "timeout"
   | "server-error"
@@ -61,7 +63,7 @@ export class KeystoneError extends Error {
   readonly code?: string;
   /** Keystone's own `X-Openstack-Request-Id`, to find the call in its log. */
   readonly keystoneRequestId?: string;
-  /** How long Keystone asks to wait (429, 503), at most an hour. */
+  /** How long Keystone asks to wait (429, 503), at most an hour; with `busy`, how long we do. */
   readonly retryAfterSeconds?: number;
   /** Keystone's own `error.message`: one line, bounded, without the values it was sent. */
   readonly detail?: string;
@@ -122,6 +124,7 @@ export function isKeystoneError(error: unknown): error is KeystoneError {
 
 const outages: ReadonlySet<KeystoneErrorKind> = new Set<KeystoneErrorKind>([
   "unreachable",
+  "busy",
   "interrupted",
   "timeout",
   "server-error",

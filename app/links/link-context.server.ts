@@ -1,7 +1,8 @@
 import type { AnonymousEvents } from "../../db/anonymous-events.store";
 import type { Database } from "../../db/client";
+import { limitKeyOf } from "../../db/limit-key";
 import type { Config } from "../config.server";
-import type { KeystoneSession } from "../keystone/session.server";
+import type { SharedKeystone } from "../keystone/shared-session.server";
 import type { Log } from "../log.server";
 import type { Vault } from "../vault/vault.server";
 
@@ -11,7 +12,7 @@ export interface LinkContext {
   readonly db: Database;
   readonly anonymousEvents: AnonymousEvents;
   readonly vault: Vault;
-  readonly keystone: KeystoneSession;
+  readonly keystone: SharedKeystone;
   readonly log: Log;
   /** Tells the mail worker that the outbox has something new, once the transaction is committed. */
   readonly outbox: { wake(): void };
@@ -23,6 +24,10 @@ export interface Origin {
   /** `req-<uuid>`, the one Keystone is told as well. */
   readonly requestId: string;
 }
+
+/** @returns in whose line a call to Keystone waits that comes from there: see `Caller` */
+export const partyOf = ({ clientAddress = "unknown" }: Pick<Origin, "clientAddress">): string =>
+  limitKeyOf(clientAddress);
 
 /** The administrator, or the script, that acts. */
 export interface Admin {

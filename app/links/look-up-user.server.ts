@@ -92,6 +92,7 @@ export interface UserLookup {
 export function createUserLookup(
   context: Pick<LinkContext, "db" | "keystone" | "log">,
 ): UserLookup {
+  const keystone = context.keystone.as({ rank: "background", party: "look-ups" });
   const waiting = new Map<string, { token: string; requestId: string }>();
   const domains = new LRUCache<string, DomainFacts>({ max: 100, ttl: DOMAIN_FRESH_MS });
   let running: Promise<void> | undefined;
@@ -108,7 +109,7 @@ export function createUserLookup(
     for (const [userId, { token, requestId }] of waiting) {
       waiting.delete(userId);
       try {
-        const user = await readLinkUser(context.keystone, { token, userId, requestId }, readDomain);
+        const user = await readLinkUser(keystone, { token, userId, requestId }, readDomain);
         await describeLinkUser(context.db, userId, user);
       } catch (error) {
         context.log.warn("user.look-up-failed", { userId, requestId, error: describeError(error) });

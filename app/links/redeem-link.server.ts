@@ -12,13 +12,15 @@ import {
 } from "../../db/links.store";
 import { cancelQueuedMails } from "../../db/mails.store";
 import { enqueueMail } from "../../emails/outbox";
+import { isKeystoneError } from "../keystone/errors.server";
 import {
   type ChangePasswordOutcome,
   changePassword,
   isPasswordAccepted,
 } from "../keystone/identity.server";
+import type { KeystoneSession } from "../keystone/session.server";
 import { hashToken, type Vault } from "../vault/vault.server";
-import type { LinkContext, Origin } from "./link-context.server";
+import { type LinkContext, type Origin, partyOf } from "./link-context.server";
 import { attemptsLeft } from "./link-status";
 import type { LinkToken } from "./link-token.server";
 import { findPasswordProblem, type PasswordProblem } from "./password-rules";
@@ -105,17 +107,44 @@ export async function redeemLink(
   const pinLength = row.pinLength ?? context.config.links.pinLength;
   if (!isPin(request.pin, pinLength)) return { ok: false, reason: "malformed-pin", pinLength };
 
-  const opened = await openWithPin(context, request, origin);
-  if (!opened.ok) {
-    context.log.info("link.redeem-refused", {
-      linkId: row.id,
-      userId: row.userId,
-      reason: opened.reason,
-      requestId: origin.requestId,
-    });
-    return opened;
+  return inOneTurn(context, row.userId, origin, async (keystone) => {
+    const opened = await openWithPin(context, request, origin);
+    if (!opened.ok) {
+      context.log.info("link.redeem-refused", {
+        linkId: row.id,
+        userId: row.userId,
+        reason: opened.reason,
+        requestId: origin.requestId,
+      });
+      return opened;
+    }
+    return setPassword({ ...context, keystone }, opened.claim, request.password, origin);
+  });
+}
+
+/** What follows the PIN works with: its turn has come, so that none of its calls waits for another. */
+export type RedeemContext = Omit<LinkContext, "keystone"> & { readonly keystone: KeystoneSession };
+
+/**
+ * Waits for Keystone before the PIN is looked at: the claim's lease is for the calls alone, and whoever
+ * waits in vain has spent nothing and can try again at once.
+ */
+async function inOneTurn(
+  { keystone }: LinkContext,
+  userId: string,
+  origin: Origin,
+  redeem: (keystone: KeystoneSession) => Promise<RedeemResult>,
+): Promise<RedeemResult> {
+  const caller = { rank: "people", party: partyOf(origin) } as const;
+  const path = `/users/${encodeURIComponent(userId)}/password`;
+  const begins = { method: "POST", path, requestId: origin.requestId } as const;
+  try {
+    return await keystone.inOneTurn(caller, begins, redeem);
+  } catch (error) {
+    if (!isKeystoneError(error) || error.kind !== "busy") throw error;
+    const { retryAfterSeconds = RETRY_AFTER_SECONDS } = error;
+    return { ok: false, reason: "keystone-unavailable", retryAfterSeconds };
   }
-  return setPassword(context, opened.claim, request.password, origin);
 }
 
 type OpenResult = { ok: true; claim: Claim } | Exclude<RedeemResult, { ok: true }>;
@@ -196,7 +225,7 @@ const withAttempt = (unsettled: readonly PasswordAttempt[], password: string) =>
 ];
 
 async function setPassword(
-  context: LinkContext,
+  context: RedeemContext,
   claim: Claim,
   password: string,
   origin: Origin,
@@ -259,7 +288,7 @@ const problemOf = {
  * more lost answer would push out the oldest of them, they are asked about first.
  */
 async function settle(
-  context: LinkContext,
+  context: RedeemContext,
   claim: Claim,
   password: string,
   origin: Origin,
@@ -307,7 +336,7 @@ async function settle(
 
 /** Completes the row, erases its secrets and tells the user by mail, all or nothing. */
 export async function completeRedemption(
-  context: LinkContext,
+  context: RedeemContext,
   claim: Pick<Claim, "id" | "claimId" | "userId">,
   origin: Origin,
 ): Promise<RedeemResult> {
@@ -346,7 +375,7 @@ export async function completeRedemption(
 
 /** A definite refusal: the claim goes back, and where only an administrator can help, they are told. */
 async function giveUp(
-  context: LinkContext,
+  context: RedeemContext,
   claim: Claim,
   origin: Origin,
   end: {
@@ -410,7 +439,7 @@ const problemSentences: Record<LinkProblem, string> = {
  * that the password was set, and cannot know from where.
  */
 async function putOff(
-  context: LinkContext,
+  context: RedeemContext,
   claim: Claim,
   origin: Origin,
   end: {

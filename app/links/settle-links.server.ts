@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { claimLink, findLink, findUnsettledLinks, releaseClaim } from "../../db/links.store";
+import { isKeystoneError } from "../keystone/errors.server";
 import { isPasswordAccepted } from "../keystone/identity.server";
 import { describeError } from "../log.server";
 import { VaultError } from "../vault/vault.server";
 import type { LinkContext } from "./link-context.server";
-import { completeRedemption, leaseSecondsFor } from "./redeem-link.server";
+import { completeRedemption, leaseSecondsFor, type RedeemContext } from "./redeem-link.server";
 import { openAttempts, sealPassword } from "./sealed-fields.server";
 
 /** By then Keystone has carried a change out or never will. */
@@ -14,6 +15,8 @@ const SETTLE_AFTER_SECONDS = 180;
  * CVE-2021-38155), so the first refusal is not believed. Its lock lasts half an hour by default.
  */
 const ASK_AGAIN_AFTER_SECONDS = 35 * 60;
+const IN_TURN = { rank: "background", party: "settling" } as const;
+const FIRST_CALL = { method: "POST", path: "/auth/tokens" } as const;
 
 /**
  * Finds out how redemptions ended whose answer was lost, by a crash of this server or of Keystone, and
@@ -37,10 +40,20 @@ export async function settleLinks(
   for (const { id } of unsettled) {
     const claimId = randomUUID();
     const leaseSeconds = leaseSecondsFor(config.keystone.timeoutSeconds);
-    if (!(await claimLink(db, { id, claimId, leaseSeconds }))) continue;
     try {
-      if (await settleLink(context, { id, claimId })) completed++;
+      // Its turn first: the lease is for the calls alone.
+      const isCompleted = await context.keystone.inOneTurn(
+        IN_TURN,
+        FIRST_CALL,
+        async (keystone) => {
+          if (!(await claimLink(db, { id, claimId, leaseSeconds }))) return false;
+          return settleLink({ ...context, keystone }, { id, claimId });
+        },
+      );
+      if (isCompleted) completed++;
     } catch (error) {
+      // In the log already. Next minute is soon enough.
+      if (isKeystoneError(error) && error.kind === "busy") break;
       if (!(error instanceof VaultError)) throw error;
       // Sealed with a key that is missing: no reason to leave the others waiting.
       context.log.error("link.settle-failed", { linkId: id, error: describeError(error) });
@@ -51,7 +64,7 @@ export async function settleLinks(
 
 /** @returns whether the link was completed */
 async function settleLink(
-  context: LinkContext,
+  context: RedeemContext,
   claim: { id: string; claimId: string },
 ): Promise<boolean> {
   const { db, vault, keystone } = context;

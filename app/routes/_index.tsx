@@ -13,7 +13,7 @@ import { pageTitle } from "../components/page-title";
 import { PublicPage } from "../components/public-page";
 import { readForm } from "../http/form.server";
 import { originOf } from "../http/origin.server";
-import { limitByAddress } from "../http/rate-limit.server";
+import { countWrongLink } from "../http/rate-limit.server";
 import { parseLinkToken } from "../links/link-token.server";
 import { redeemLink } from "../links/redeem-link.server";
 import { viewLink } from "../links/view-link.server";
@@ -49,20 +49,24 @@ async function show(request: Request, context: AppLoadContext): Promise<Answer> 
 }
 
 export async function action(args: ActionFunctionArgs) {
-  const limited = await refusedByLimit(limitByAddress(args));
-  const answer = limited ? tooMany(limited) : await redeem(args);
+  const answer = await redeem(args);
   answered.set(args.context, answer);
   return data(null, initOf(answer));
 }
 
-/** Said without a look at the form or the database: the limit is there to save both. */
+/** There is no such link: counted, and beyond the limit no longer told. */
+async function deadLink(args: ActionFunctionArgs): Promise<Answer> {
+  const limited = await refusedByLimit(countWrongLink(args));
+  return limited ? tooMany(limited) : { page: { view: "end", ...DEAD_LINK }, status: 404 };
+}
+
 const tooMany = ({ init }: LimitRefusal): Answer => {
   const seconds = init.headers["Retry-After"];
   const page = {
     view: "end",
     form: false,
     heading: "Too many tries",
-    message: `Your link was not touched. Wait ${seconds} seconds, then open it in your mail again.`,
+    message: `Too many links from your network did not work. Wait ${seconds} seconds, then open the link in your mail again.`,
     waysOn: "none",
   } as const;
   return { page, status: init.status, retryAfterSeconds: Number(seconds) };
@@ -81,7 +85,7 @@ async function redeem(args: ActionFunctionArgs): Promise<Answer> {
   if (!given) return { page: { view: "none" }, status: 400 };
   const token = parseLinkToken(given);
   const link = token && (await viewLink(services, token));
-  if (!link) return { page: { view: "end", ...DEAD_LINK }, status: 404 };
+  if (!link) return deadLink(args);
 
   const rules = describeRules(link.policy);
   const again = (shown: Pick<Extract<PortalPage, { view: "form" }>, "errors" | "notice">) =>
@@ -102,6 +106,9 @@ async function redeem(args: ActionFunctionArgs): Promise<Answer> {
       },
       status: 200,
     };
+  if (result.reason === "unknown-link") return deadLink(args);
+  // Answered as what it is also beyond the limit: the link counts its own, and the right PIN must work.
+  if (result.reason === "wrong-pin") await refusedByLimit(countWrongLink(args));
   const status = STATUS_OF_REFUSAL[result.reason];
   const retryAfterSeconds =
     result.reason === "keystone-unavailable" ? result.retryAfterSeconds : undefined;

@@ -21,7 +21,7 @@ import type { RouteHandle } from "../components/route-handle";
 import { SubmitButton } from "../components/submit-button";
 import { readForm } from "../http/form.server";
 import { originOf } from "../http/origin.server";
-import { forgiveSignIn, limitByAddress, limitSignIn } from "../http/rate-limit.server";
+import { forgiveSignIn, limitSignIn } from "../http/rate-limit.server";
 import { safePath } from "../http/safe-redirect";
 import { readSessionId, sessionCookieHeader } from "../http/session-cookie.server";
 
@@ -58,13 +58,11 @@ interface Answer {
 export async function action(args: ActionFunctionArgs) {
   const { request, context } = args;
   const { services } = context;
-  const limited = await refusedByLimit(limitByAddress(args));
   const form = await readForm(args);
   const typed = { userName: readLine(form, "user_name"), domainName: readLine(form, "domain") };
   const password = form.get("password") ?? "";
   const passcode = (form.get("passcode") ?? "").replace(/\s/g, "");
   const answer = { typed, askPasscode: passcode !== "" };
-  if (limited) return data<Answer>({ ...answer, message: limited.message }, limited.init);
   const errors = findErrors({ ...typed, password });
   if (errors) return data<Answer>({ ...answer, errors }, { status: 400 });
 

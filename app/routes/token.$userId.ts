@@ -61,7 +61,8 @@ async function authorize(
   const token = request.headers.get("X-Auth-Token");
   if (!token)
     return keystoneError(401, "Send a Keystone token in the X-Auth-Token header.", challenge);
-  const authorization = await tokenAuthorizer.authorize(token, { requestId: context.requestId });
+  const { requestId, clientAddress } = context;
+  const authorization = await tokenAuthorizer.authorize(token, { requestId, clientAddress });
   if (authorization.ok) return authorization.caller;
   switch (authorization.reason) {
     case "unknown-token":
@@ -74,6 +75,12 @@ async function authorize(
       return keystoneError(
         403,
         `This token cannot be scoped to the project ${config.admin.projectName}, or lacks a role there. Use an administrator's.`,
+      );
+    case "too-many-refused":
+      return keystoneError(
+        429,
+        "Too many tokens from this address were refused, so Keystone was not asked about this one. Nothing was stored; wait, and check the token.",
+        { "Retry-After": String(authorization.retryAfterSeconds) },
       );
     case "keystone-unavailable":
       return keystoneError(503, "Keystone does not answer. Nothing was stored; try again.", {

@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+} from "node:crypto";
 
 /** What a sealed value belongs to. It is authenticated, so that a value moved elsewhere won't open. */
 export interface SealedFor {
@@ -15,6 +22,13 @@ export interface Vault {
   open(sealed: Buffer, owner: SealedFor): Buffer;
   /** @returns whether the newest key sealed it: what is not shall be sealed again */
   isCurrent(sealed: Buffer): boolean;
+  /**
+   * A hash that nobody can compute without the key: of what people may have typed a secret into.
+   *
+   * @param purpose fingerprints of two purposes cannot be compared
+   * @returns 64 characters of hex, the same until the newest key is another one
+   */
+  fingerprint(purpose: string, text: string): string;
   /** Key ids, newest first: hex, safe to print. */
   readonly keyIds: readonly string[];
 }
@@ -57,7 +71,8 @@ export function createVault(keys: readonly Buffer[]): Vault {
     sealing: derive(key, "sealing", 32),
   }));
   const newest = ring[0];
-  if (!newest) throw new VaultError("no key given");
+  const newestKey = keys[0];
+  if (!newest || !newestKey) throw new VaultError("no key given");
 
   const idOf = (sealed: Buffer) => sealed.subarray(1, HEADER_BYTES);
 
@@ -95,6 +110,10 @@ export function createVault(keys: readonly Buffer[]): Vault {
         throw new VaultError(`${owner.column} was changed or moved: its seal does not fit`);
       }
     },
+    fingerprint: (purpose, text) =>
+      createHmac("sha256", derive(newestKey, `fingerprint of ${purpose}`, 32))
+        .update(text, "utf8")
+        .digest("hex"),
     isCurrent: (sealed) => sealed[0] === FORMAT && idOf(sealed).equals(newest.id),
   };
 }

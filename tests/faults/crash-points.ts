@@ -54,7 +54,6 @@ const WRITES_MAIL = /^insert into "mails"/;
 const CLAIMS_MAILS = /^update "mails" set .*"leased_until" = now\(\) \+/;
 const MARKS_SENT = /^update "mails" set .*"sent_at" = now\(\)/;
 const WRITES_EVENT = /^insert into audit_events/;
-const COUNTS_REQUEST = /^insert into "rate_limits"/;
 
 /** Every step of every act, as the server takes them. */
 export const CRASH_POINTS: readonly CrashPoint[] = [
@@ -75,7 +74,6 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
   ...around("console-issue", "its mail is written", statement(WRITES_MAIL), "before"),
   ...around("console-issue", "both are committed", statement(COMMIT, WRITES_LINK), "after"),
 
-  ...around("redeem", "the request is counted", statement(COUNTS_REQUEST), "none"),
   ...around("redeem", "the attempt is counted", statement(COUNTS_ATTEMPT), "after"),
   ...around("redeem", "the attempt is given back", statement(GIVES_ATTEMPT_BACK), "none"),
   ...around("redeem", "the link is claimed", statement(CLAIMS_LINK), "none"),

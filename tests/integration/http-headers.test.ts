@@ -71,7 +71,7 @@ describe.each(["overHttp", "overHttps"] as const)("the headers of answers %s", (
     const limited = { from: "127.0.5.1" };
     await site.sql`
       insert into rate_limits (key, points, expire)
-      values ('address:127.0.5.1', 1000000, now() + interval '1 minute')`;
+      values (${site.limitKey("address", limited.from)}, 1000000, now() + interval '1 minute')`;
     const own = { headers: [originOf(site)] };
     const big = { method: "POST", target: "/reset", headers: [FORM], body: "x".repeat(70_000) };
     const json: [string, string] = ["Accept", "application/json"];

@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import postgres from "postgres";
 import { expect, inject } from "vitest";
+import { createVault } from "../../app/vault/vault.server";
 import { ask, type RawAnswer, type RawRequest } from "./raw-http";
 import { type Stack, type StackOptions, startStack } from "./stack";
 
@@ -86,6 +87,13 @@ export class Site {
   /** Time goes by for the limits. */
   async endWindows(): Promise<void> {
     await this.sql`update rate_limits set expire = now() - interval '1 second'`;
+  }
+
+  /** @returns the key of a counter, as the table has it: keyed, so that nobody can try what it is of */
+  limitKey(limit: string, counted: string): string {
+    const keys = (this.stack.env.SECRET_KEYS ?? "").split(",");
+    const vault = createVault(keys.map((key) => Buffer.from(key, "base64")));
+    return `${limit}:${vault.fingerprint("limit", counted)}`;
   }
 
   async stop(): Promise<void> {

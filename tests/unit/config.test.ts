@@ -62,6 +62,7 @@ describe("the configuration", () => {
       authUrl: "https://keystone.example.org:5000/v3",
       caCertificate: undefined,
       timeoutSeconds: 10,
+      concurrency: 16,
     });
     expect(config.publicUrl.href).toBe("http://localhost:3000/");
   });
@@ -85,6 +86,7 @@ describe("the configuration", () => {
       SUPPORT_CONTACT: "help@example.org",
       AUTH_CACHE_SECONDS: "0",
       KEYSTONE_TIMEOUT: "3",
+      KEYSTONE_CONCURRENCY: "4",
       RATE_LIMIT_PER_MINUTE: "5",
       LOG_LEVEL: "warn",
     });
@@ -92,7 +94,7 @@ describe("the configuration", () => {
       port: 8080,
       admin: { projectName: "operators", roles: ["admin", "manager"], authCacheSeconds: 0 },
       links: { lifetimeSeconds: 3600, maxAttempts: 5, pinLength: 6 },
-      keystone: { timeoutSeconds: 3 },
+      keystone: { timeoutSeconds: 3, concurrency: 4 },
       logLevel: "warn",
     });
     expect(config.secretKeys.map((key) => key[0])).toEqual([7, 8]);
@@ -137,7 +139,12 @@ describe("a configuration that is wrong", () => {
       },
       ...{ TOKEN_EXPIRATION: "1 day", MAX_ATTEMPTS: "0", PIN_LENGTH: "2", SECRET_KEYS: "short" },
       ...{ SMTP_URL: "mail", MAIL_FROM: "nobody", MAIL_REPLY_TO: "x", HELPDESK_EMAIL: "y" },
-      ...{ DASHBOARD_URL: "ftp://x", AUTH_CACHE_SECONDS: "-1", KEYSTONE_TIMEOUT: "0" },
+      ...{
+        DASHBOARD_URL: "ftp://x",
+        AUTH_CACHE_SECONDS: "-1",
+        KEYSTONE_TIMEOUT: "0",
+        KEYSTONE_CONCURRENCY: "0",
+      },
       ...{ TRUST_PROXY: "everybody", RATE_LIMIT_PER_MINUTE: "0", LOG_LEVEL: "loud" },
       ...{ OS_CACERT: "/nonexistent/ca.pem", MIGRATE_ON_START: "yes", APP_NAME: "x".repeat(81) },
     };
@@ -212,7 +219,7 @@ describe("a configuration that is wrong", () => {
     const configurable = fc.constantFrom(
       ...["PORT", "PUBLIC_URL", "DATABASE_URL", "OS_AUTH_URL", "SECRET_KEYS", "SMTP_URL"],
       ...["MAIL_FROM", "MAIL_REPLY_TO", "DASHBOARD_URL", "TRUST_PROXY", "LOG_LEVEL", "PIN_LENGTH"],
-      ...["MIGRATE_ON_START", "KEYSTONE_TIMEOUT"],
+      ...["MIGRATE_ON_START", "KEYSTONE_TIMEOUT", "KEYSTONE_CONCURRENCY"],
     );
     const form = fc.constantFrom(
       (text: string) => text,

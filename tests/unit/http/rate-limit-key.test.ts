@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { limitKeyOf } from "../../../app/http/rate-limit.server";
+import { limitKeyOf } from "../../../db/limit-key";
 
 describe("what an address is counted by", () => {
   it("is an IPv4 address itself", () => {

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createVault, hashToken, VaultError } from "../../../app/vault/vault.server";
@@ -19,6 +19,33 @@ function openingFails(open: () => Buffer): VaultError {
   }
   throw new Error("it opened");
 }
+
+describe("a fingerprint", () => {
+  const vault = createVault([newest, older]);
+
+  it("is the same for the same text, and 64 characters of hex whatever its length", () => {
+    for (const text of ["", "admin", "x".repeat(10_000)]) {
+      expect(vault.fingerprint("limit", text)).toMatch(/^[0-9a-f]{64}$/);
+      expect(createVault([newest]).fingerprint("limit", text)).toBe(
+        vault.fingerprint("limit", text),
+      );
+    }
+  });
+
+  it("is another one for another text, another purpose, and another newest key", () => {
+    const one = vault.fingerprint("limit", "admin");
+    expect(vault.fingerprint("limit", "admiN")).not.toBe(one);
+    expect(vault.fingerprint("account", "admin")).not.toBe(one);
+    expect(createVault([older, newest]).fingerprint("limit", "admin")).not.toBe(one);
+  });
+
+  it("cannot be made without the key: it is no plain hash of the text", () => {
+    const one = vault.fingerprint("limit", "admin");
+    expect(hashToken("admin").toString("hex")).not.toBe(one);
+    const plain = createHmac("sha256", newest).update("admin").digest("hex");
+    expect(plain).not.toBe(one);
+  });
+});
 
 describe("a vault", () => {
   const vault = createVault([newest]);
