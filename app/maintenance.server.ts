@@ -1,5 +1,6 @@
 import { deleteEndedSessions } from "../db/admin-sessions.store";
 import { recordEvent } from "../db/audit-events.store";
+import { forgetAdmins } from "../db/known-admins.store";
 import { purgeExpiredSecrets } from "../db/links.store";
 import { cancelQueuedMails, deleteOldMails } from "../db/mails.store";
 import { deleteEndedLimits } from "../db/rate-limits.store";
@@ -13,6 +14,7 @@ const EVERY_MS = 60_000;
 const PURGE_BATCH = 500;
 const REQUEST_LIFETIME_DAYS = 30;
 const MAIL_LIFETIME_DAYS = 90;
+const KNOWN_ADMIN_DAYS = 400;
 const DAY_MS = 86_400_000;
 
 type MaintenanceContext = LinkContext & Pick<AdminContext, "config">;
@@ -43,6 +45,7 @@ export async function maintain(context: MaintenanceContext): Promise<{ purged: n
   if (purged > 0) log.info("links.purged", { count: purged });
   await deleteEndedSessions(db, { idleSeconds: config.admin.sessionIdleSeconds });
   await deleteEndedLimits(db);
+  await forgetAdmins(db, { unseenForDays: KNOWN_ADMIN_DAYS });
   await deleteOldRequests(db, new Date(Date.now() - REQUEST_LIFETIME_DAYS * DAY_MS));
   await deleteOldMails(db, { olderThanDays: MAIL_LIFETIME_DAYS });
   const settled = await settleLinks(context);

@@ -107,6 +107,23 @@ export const adminSessions = pgTable(
   (table) => [index("admin_sessions_expires_at").on(table.expiresAt)],
 );
 
+/**
+ * Who has signed in to the console before: the accounts that a refused sign-in may be named after. A name
+ * that is not among them may be a password, typed into the wrong field.
+ */
+export const knownAdmins = pgTable(
+  "known_admins",
+  {
+    userId: text("user_id").primaryKey(),
+    name: text("name").notNull(),
+    domainName: text("domain_name").notNull(),
+    /** Domain and name as `accountKeyOf` writes them, for all spellings of it. */
+    account: text("account").notNull(),
+    lastSignedInAt: instant("last_signed_in_at").notNull(),
+  },
+  (table) => [index("known_admins_account").on(table.account)],
+);
+
 export const MAIL_STATES = ["queued", "sent", "failed", "cancelled"] as const;
 export const MAIL_TEMPLATES = ["link", "password-set", "link-problem", "reset-request"] as const;
 

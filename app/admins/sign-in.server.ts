@@ -3,6 +3,7 @@ import { insertSession } from "../../db/admin-sessions.store";
 import type { AnonymousEvents } from "../../db/anonymous-events.store";
 import { recordEvent } from "../../db/audit-events.store";
 import type { Database } from "../../db/client";
+import { findKnownAdmins, rememberAdmin } from "../../db/known-admins.store";
 import type { Config } from "../config.server";
 import type { AccessInfo } from "../keystone/access-info.server";
 import { authenticate, passwordAuth } from "../keystone/auth.server";
@@ -12,6 +13,7 @@ import type { SharedKeystone } from "../keystone/shared-session.server";
 import { type Origin, partyOf } from "../links/link-context.server";
 import type { Log } from "../log.server";
 import { hashToken, type SealedFor, type Vault } from "../vault/vault.server";
+import { type AccountName, accountKeyOf } from "./account-key.server";
 import { mayAdminister, type TokenAuthorizer } from "./authorize-token.server";
 
 /** What the use cases of administrators work with; `services.server.ts` wires it. */
@@ -25,10 +27,7 @@ export interface AdminContext {
   readonly log: Log;
 }
 
-export interface Credentials {
-  userName: string;
-  /** The domain's name, as people know it. */
-  domainName: string;
+export interface Credentials extends AccountName {
   password: string;
   /** A one-time code (TOTP), for accounts that have one. */
   passcode?: string;
@@ -44,6 +43,9 @@ export type SignInResult =
   /** The password was right; the account asks for a one-time code as well. */
   | { ok: false; reason: "passcode-needed" }
   | { ok: false; reason: "keystone-unavailable"; retryAfterSeconds: number };
+
+/** In hex: enough to tell one name that is tried from another, too little to find one out. */
+const FINGERPRINT_LENGTH = 6;
 
 export const sealedTokenOf = (idHash: Buffer): SealedFor => ({
   column: "admin_sessions.sealed_token",
@@ -87,7 +89,7 @@ export async function signIn(
       case "forbidden":
       case "not-found":
       case "bad-request":
-        return refuse(context, origin, { reason: "refused" });
+        return refuse(context, origin, { reason: "refused", named: credentials });
       default:
         return {
           ok: false,
@@ -101,27 +103,53 @@ export async function signIn(
   return startSession(context, access, origin);
 }
 
-/** The refused are counted in the trail without their name: people type passwords in that field. */
+/**
+ * What the trail has of a refused sign-in. Once the password was right it is known who that is. Before, a
+ * name is only what somebody typed, and people type passwords into that field: so it is written down where
+ * it is that of an account which has signed in here, and else as a fingerprint, by which repeated tries
+ * can be told as such.
+ */
 async function refuse(
   context: AdminContext,
   origin: Origin,
-  refusal: { reason: "refused" | "role-missing"; access?: AccessInfo },
+  refusal:
+    | { reason: "refused"; named: AccountName }
+    | { reason: "role-missing"; access: AccessInfo },
 ): Promise<SignInResult> {
-  const isSomebody = refusal.access !== undefined;
-  if (!isSomebody && !(await context.anonymousEvents.admit(origin.clientAddress))) {
-    context.log.warn("audit.left-out", { reason: "admin.sign-in-refused", ...origin });
-    return { ok: false, reason: "refused" };
-  }
-  await recordEvent(context.db, {
-    action: "admin.sign-in-refused",
-    actorKind: "admin",
-    actorId: refusal.access?.user.id,
-    actorName: refusal.access?.user.name,
+  const refused = { ok: false, reason: "refused" } as const;
+  const event = {
+    action: "admin.sign-in-refused" as const,
+    actorKind: "admin" as const,
     outcome: refusal.reason,
     clientAddress: origin.clientAddress,
     requestId: origin.requestId,
-  });
-  return { ok: false, reason: "refused" };
+  };
+  if (refusal.reason === "role-missing") {
+    const { id: actorId, name: actorName } = refusal.access.user;
+    await recordEvent(context.db, { ...event, actorId, actorName });
+    return refused;
+  }
+  if (!(await context.anonymousEvents.admit(origin.clientAddress))) {
+    context.log.warn("audit.left-out", { reason: event.action, ...origin });
+    return refused;
+  }
+  await recordEvent(context.db, { ...event, ...(await claimedAccount(context, refusal.named)) });
+  return refused;
+}
+
+/** @returns the account that somebody claims to be: it is what the event is about, and nobody's act yet */
+async function claimedAccount(
+  { db, vault }: Pick<AdminContext, "db" | "vault">,
+  named: AccountName,
+): Promise<{ userId?: string; actorName: string }> {
+  const account = accountKeyOf(named);
+  const known = await findKnownAdmins(db, account);
+  const claimed =
+    known.find((one) => one.name === named.userName && one.domainName === named.domainName) ??
+    (known.length === 1 ? known[0] : undefined);
+  if (claimed) return { userId: claimed.userId, actorName: claimed.name };
+  const fingerprint = vault.fingerprint("account", account).slice(0, FINGERPRINT_LENGTH);
+  return { actorName: `unknown account #${fingerprint}` };
 }
 
 async function startSession(
@@ -139,7 +167,10 @@ async function startSession(
     userId: access.user.id,
     requestId: origin.requestId,
   }).catch(() => undefined);
+  const { id: userId, name, domain } = access.user;
+  const account = accountKeyOf({ userName: name, domainName: domain.name });
   await db.transaction(async (tx) => {
+    await rememberAdmin(tx, { userId, name, domainName: domain.name, account });
     await insertSession(tx, {
       idHash,
       userId: access.user.id,

@@ -49,7 +49,7 @@ export function describeEvent(event: AuditEvent): string {
     case "admin.signed-in":
       return `${who} signed in`;
     case "admin.sign-in-refused":
-      return "A sign-in was refused";
+      return event.actorName ? `A sign-in as ${who} was refused` : "A sign-in was refused";
     case "token.refused":
       return event.outcome === "not-admin"
         ? `A script's token was refused: ${who} is no administrator`

@@ -62,7 +62,8 @@ export async function action(args: ActionFunctionArgs) {
   const typed = { userName: readLine(form, "user_name"), domainName: readLine(form, "domain") };
   const password = form.get("password") ?? "";
   const passcode = (form.get("passcode") ?? "").replace(/\s/g, "");
-  const answer = { typed, askPasscode: passcode !== "" };
+  // Once asked for, the field stays: whoever mistypes the password next still needs it.
+  const answer = { typed, askPasscode: passcode !== "" || form.get("passcode_asked") !== null };
   const errors = findErrors({ ...typed, password });
   if (errors) return data<Answer>({ ...answer, errors }, { status: 400 });
 
@@ -71,7 +72,7 @@ export async function action(args: ActionFunctionArgs) {
   const origin = originOf(context);
   const result = await signIn(services, { ...typed, password, passcode }, origin);
   if (!result.ok) {
-    const { status, retryAfterSeconds, ...words } = wordsFor(result);
+    const { status, retryAfterSeconds, ...words } = wordsFor(result, answer);
     const headers: HeadersInit = retryAfterSeconds
       ? { "Retry-After": String(retryAfterSeconds) }
       : {};
@@ -95,16 +96,19 @@ function findErrors(typed: { userName: string; domainName: string; password: str
   return Object.keys(errors).length > 0 ? errors : undefined;
 }
 
+const WRONG =
+  "Check user name, password and domain. If they are right, your account lacks a role in the admin project.";
+/** Keystone says no to all of them at once, and not which one was wrong. */
+const WRONG_WITH_PASSCODE =
+  "Check user name, password, domain and one-time code. A code works for 30 seconds, and only if your phone's clock is right: wait for the next one. If all are right, your account lacks a role in the admin project.";
+
 function wordsFor(
   result: Exclude<SignInResult, { ok: true }>,
+  { askPasscode }: Pick<Answer, "askPasscode">,
 ): Partial<Answer> & { status: number; retryAfterSeconds?: number } {
   switch (result.reason) {
     case "refused":
-      return {
-        status: 403,
-        message:
-          "Check user name, password and domain. If they are right, your account lacks a role in the admin project.",
-      };
+      return { status: 403, message: askPasscode ? WRONG_WITH_PASSCODE : WRONG };
     case "passcode-needed":
       return {
         status: 403,
@@ -179,6 +183,7 @@ export default function SignIn() {
             maxLength={255}
             required
           />
+          {answer?.askPasscode ? <input type="hidden" name="passcode_asked" value="1" /> : null}
           <details key={String(answer?.askPasscode)} open={answer?.askPasscode}>
             <summary className="link w-fit">My account uses a one-time code</summary>
             <div className="mt-3">

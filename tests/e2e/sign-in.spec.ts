@@ -47,12 +47,28 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(page.getByLabel("User name")).toHaveValue(name);
       await code.fill("000000");
       await send();
-      await expect(page.getByRole("alert")).toContainText("Check user name, password and domain");
+      const alert = page.getByRole("alert");
+      await expect(alert).toContainText("Check user name, password, domain and one-time code");
+      await expect(alert).toContainText("clock");
 
+      // A slip in the password next, with no code at all: the field is still there.
+      await expect(code).toBeVisible();
+      await page.getByLabel("Password", { exact: true }).fill("Wrong-password-1");
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await expect(alert).toContainText("Check user name, password, domain and one-time code");
       await expect(code).toBeVisible();
       await code.fill(totp(secret));
       await send();
       await expect(page).toHaveURL(`${stack.url}/admin`);
+    });
+
+    test("an account without one is told nothing of codes", async ({ page, stack }) => {
+      await page.goto("/admin/sign-in");
+      await page.getByLabel("User name").fill(stack.keystone.adminUserName);
+      await page.getByLabel("Password", { exact: true }).fill("Wrong-password-1");
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await expect(page.getByRole("alert")).toContainText("Check user name, password and domain.");
+      await expect(page.getByLabel("One-time code")).toBeHidden();
     });
   });
 }

@@ -128,7 +128,12 @@ describeWhere(
         });
         await admin.createTotpCredential({ userId: id, base32Secret: base32(secret) });
         expect(await attempt(name)).toEqual({ ok: false, reason: "passcode-needed" });
-        expect(await attempt(name, { passcode: "000000" })).toMatchObject({ ok: false });
+        // Whichever of the two is wrong: Keystone says no more, and so neither do we.
+        const refused = { ok: false, reason: "refused" };
+        expect(await attempt(name, { passcode: "000000" })).toEqual(refused);
+        const password = "Wrong-1-password";
+        expect(await attempt(name, { password, passcode: totp(secret) })).toEqual(refused);
+        expect(await attempt(name, { password })).toEqual(refused);
         expect(await sessionRows(id)).toHaveLength(0);
         expect(await attempt(name, { passcode: totp(secret) })).toMatchObject({ ok: true });
       });
@@ -179,19 +184,103 @@ describeWhere(
         },
       );
 
-      it("and counts it in the trail without the name: people type passwords there", async () => {
-        const typed = `Secret-in-the-wrong-field-${randomBytes(4).toString("hex")}`;
-        await attempt(typed, { password: typed });
-        const [event] = await started.database.sql`
-        select * from audit_events where action = 'admin.sign-in-refused' order by id desc limit 1`;
-        expect(event).toMatchObject({
-          outcome: "refused",
-          actor_name: null,
-          client_address: "192.0.2.7",
+      describe("and names in the trail", () => {
+        const lastRefusal = async (by = started) => {
+          const [event] = await by.database.sql`
+            select actor_id, actor_name, user_id, outcome, client_address from audit_events
+            where action = 'admin.sign-in-refused' order by id desc limit 1`;
+          return event;
+        };
+        const WRONG = { password: "Wrong-1-password" };
+        const UNKNOWN = /^unknown account #[0-9a-f]{6}$/;
+
+        it("an account that has signed in before, in whatever spelling; it has done nothing itself", async () => {
+          const { id, name } = await newAdmin();
+          await attempt(name, WRONG);
+          expect((await lastRefusal())?.actor_name).toMatch(UNKNOWN);
+          await signedIn(name);
+          for (const typed of [name, name.toUpperCase()]) {
+            await attempt(typed, WRONG);
+            expect(await lastRefusal()).toEqual({
+              actor_id: null,
+              actor_name: name,
+              user_id: id,
+              outcome: "refused",
+              client_address: "192.0.2.7",
+            });
+          }
         });
-        const everything = await started.database.sql`select * from audit_events`;
-        expect(JSON.stringify(everything)).not.toContain(typed);
-        expect(started.logText()).not.toContain(typed);
+
+        it("not one of the same name in another domain", async () => {
+          const { name } = await newAdmin();
+          await signedIn(name);
+          await attempt(name, { ...WRONG, domainName: "Elsewhere" });
+          expect(await lastRefusal()).toMatchObject({ actor_name: expect.stringMatching(UNKNOWN) });
+          expect((await lastRefusal())?.user_id).toBeNull();
+        });
+
+        it("of two accounts that differ in case the one that was typed, and else neither", async () => {
+          const lower = `twin-${randomBytes(6).toString("hex")}`;
+          const ids: Record<string, string> = {};
+          for (const name of [lower, lower.toUpperCase()]) {
+            const { id } = await admin.createUser({ name, password: PASSWORD });
+            await admin.assignRole({ userId: id, role: "admin", projectId: adminProjectId });
+            await signedIn(name);
+            ids[name] = id;
+          }
+          await attempt(lower.toUpperCase(), WRONG);
+          expect((await lastRefusal())?.user_id).toBe(ids[lower.toUpperCase()]);
+          await attempt(`T${lower.slice(1)}`, WRONG);
+          expect((await lastRefusal())?.actor_name).toMatch(UNKNOWN);
+        });
+
+        it("any other by a fingerprint, so that tries at one name can be told as such", async () => {
+          const tried = async (name: string, by = started) => {
+            await attempt(name, { ...WRONG, by });
+            return (await lastRefusal(by))?.actor_name as string;
+          };
+          const name = `guessed-${randomBytes(6).toString("hex")}`;
+          const fingerprint = await tried(name);
+          expect(fingerprint).toMatch(UNKNOWN);
+          expect(await tried(name.toUpperCase())).toBe(fingerprint);
+          expect(await tried(`${name}x`)).not.toBe(fingerprint);
+          // It says nothing to who has not the key.
+          const other = await startTestServices({ database: started.database });
+          try {
+            expect(await tried(name, other)).not.toBe(fingerprint);
+          } finally {
+            await other.stop();
+          }
+        });
+
+        it("nothing that somebody mistyped: people type passwords there", async () => {
+          const typed = `Secret-in-the-wrong-field-${randomBytes(4).toString("hex")}`;
+          await attempt(typed, { password: typed });
+          const everything = await started.database.sql`
+            select (select json_agg(e) from audit_events e) as events,
+              (select json_agg(l) from rate_limits l) as limits,
+              (select json_agg(k) from known_admins k) as known`;
+          expect(JSON.stringify(everything).toLowerCase()).not.toContain(typed.toLowerCase());
+          expect(started.logText()).not.toContain(typed);
+        });
+
+        it("who it is where the password was right, and the role is missing", async () => {
+          const strict = await startTestServices({
+            database: started.database,
+            env: { ADMIN_ROLES: "setpass-operator" },
+          });
+          try {
+            const { id, name } = await newAdmin({ role: "member" });
+            await attempt(name, { by: strict });
+            expect(await lastRefusal()).toMatchObject({
+              actor_id: id,
+              actor_name: name,
+              outcome: "role-missing",
+            });
+          } finally {
+            await strict.stop();
+          }
+        });
       });
     });
 

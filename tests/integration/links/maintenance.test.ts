@@ -107,7 +107,7 @@ describe("what is over", () => {
     }
   });
 
-  it("is deleted: sessions, limits, requests and mails that have had their time", async () => {
+  it("is deleted: sessions, limits, administrators, requests and mails that have had their time", async () => {
     const { sql } = database;
     const session = (id: string, expires: string, seen: string) => sql`
       insert into admin_sessions
@@ -120,6 +120,10 @@ describe("what is over", () => {
     await sql`
       insert into rate_limits (key, points, expire)
       values ('over', 1, now() - interval '1 second'), ('alive', 1, now() + interval '1 minute')`;
+    await sql`
+      insert into known_admins (user_id, name, domain_name, account, last_signed_in_at)
+      values ('gone', 'a', 'a', 'a', now() - interval '401 days'),
+        ('here', 'b', 'b', 'b', now() - interval '399 days')`;
     const origin = newOrigin();
     for (const email of ["old@example.org", "new@example.org"])
       await requestReset(started.services, { name: "Jane", email, pin: "0420" }, origin);
@@ -142,6 +146,7 @@ describe("what is over", () => {
     expect(await left("select key from rate_limits where key in ('over', 'alive')")).toEqual([
       "alive",
     ]);
+    expect(await left("select user_id from known_admins")).toEqual(["here"]);
     expect(await left("select email from reset_requests")).toEqual(["new@example.org"]);
     expect(
       await left(
