@@ -12,6 +12,7 @@ import type { Config } from "./config.server";
 import { findInsecureSettings } from "./insecure-settings.server";
 import { createKeystoneSession } from "./keystone/session.server";
 import { shareKeystone } from "./keystone/shared-session.server";
+import { createPolicyCheck } from "./links/check-policy.server";
 import type { LinkContext } from "./links/link-context.server";
 import { createUserLookup, type UserLookup } from "./links/look-up-user.server";
 import { createLog, type Log } from "./log.server";
@@ -79,7 +80,8 @@ export function startServices(
   const outbox = startOutboxWorker({ db, vault, transport, brand: config.brand, log });
   const hashKey: HashKey = (key) => vault.fingerprint("limit", key);
   const anonymousEvents = createAnonymousEvents(db, hashKey);
-  const base = { config, db, vault, keystone, log, outbox, anonymousEvents };
+  const policyCheck = createPolicyCheck({ log });
+  const base = { config, db, vault, keystone, policyCheck, log, outbox, anonymousEvents };
   const userLookup = createUserLookup(base);
   const maintenance = startMaintenance(base);
   const perMinute = config.rateLimitPerMinute;
@@ -103,6 +105,7 @@ export function startServices(
     async stop() {
       await Promise.all([outbox.stop(), maintenance.stop(), userLookup.stop()]);
       transport.close();
+      await policyCheck.stop();
       await keystone.close();
       await database.close({ timeoutSeconds: 5 });
     },

@@ -284,9 +284,10 @@ async function weighPage(url: string) {
   return { plain, script, lazy, files: { plain: `${1 + stylesheets.length} files` } };
 }
 
-/** Addresses of the modules a built script imports, at once or later. */
+/** Addresses of the modules a built script imports, at once or later, and of its workers. */
 const importsOf = (text: string, from: URL): string[] =>
-  [...text.matchAll(/(?:import\(|from|import)\s*["'`](\.{1,2}\/[^"'`]+\.js)["'`]/g)].map(
+  // A worker's too, which is named by its whole path.
+  [...text.matchAll(/(?:import\(|from|import|new URL\()\s*["'`](\.{0,2}\/[^"'`]+\.js)["'`]/g)].map(
     ([, path]) => new URL(path as string, from).href,
   );
 

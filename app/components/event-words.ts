@@ -3,6 +3,7 @@ import type { AuditEvent } from "../links/list-links.server";
 /** Why a redemption was refused, by the outcome the audit trail holds. */
 const REFUSALS: Record<string, string> = {
   expired: "the link had expired",
+  "password-problem": "the password does not follow Keystone's rules",
   "password-refused": "the password does not follow Keystone's rules",
   "initial-password-stale": "the initial password no longer works",
   "account-disabled": "the account is disabled",

@@ -17,6 +17,7 @@ export function securityHeaders(options: { https: boolean }): RequestHandler {
       directives: {
         "default-src": ["'none'"],
         "script-src": ["'self'", (_, response) => `'nonce-${nonceOf(response as Response)}'`],
+        "worker-src": ["'self'"],
         "style-src": ["'self'"],
         "img-src": ["'self'", "data:"],
         "font-src": ["'self'"],

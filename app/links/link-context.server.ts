@@ -5,6 +5,7 @@ import type { Config } from "../config.server";
 import type { SharedKeystone } from "../keystone/shared-session.server";
 import type { Log } from "../log.server";
 import type { Vault } from "../vault/vault.server";
+import type { PolicyCheck } from "./check-policy.server";
 
 /** What the use cases of links work with; `services.server.ts` wires it. */
 export interface LinkContext {
@@ -13,6 +14,7 @@ export interface LinkContext {
   readonly anonymousEvents: AnonymousEvents;
   readonly vault: Vault;
   readonly keystone: SharedKeystone;
+  readonly policyCheck: PolicyCheck;
   readonly log: Log;
   /** Tells the mail worker that the outbox has something new, once the transaction is committed. */
   readonly outbox: { wake(): void };

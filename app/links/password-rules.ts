@@ -18,31 +18,44 @@ export interface PasswordPolicyText {
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /**
+ * What can be told at once, without the operator's own rules: those take a regular expression, which
+ * may take for ever (see `translatePolicy`).
+ *
  * @param password as typed
  * @returns the first rule it breaks, or undefined. Lone surrogates count as control characters: they
  *   have no UTF-8 form, so Keystone would store something else than was typed.
  */
 export function findPasswordProblem(
   password: string,
-  policy: PasswordPolicyText,
-): PasswordProblem | undefined {
+): Exclude<PasswordProblem, "policy"> | undefined {
   if (password === "") return "empty";
   if (CONTROL.test(password) || /\p{Surrogate}/u.test(password)) return "control-characters";
   if (new TextEncoder().encode(password).length > MAX_PASSWORD_BYTES) return "too-long";
-  if (policy.regex !== null && translatePolicy(policy.regex)?.test(password) === false)
-    return "policy";
   return undefined;
 }
+
+/** For `new RegExp(source, flags)`, which may throw: only a compiler knows all that is none. */
+export interface TranslatedPolicy {
+  readonly source: string;
+  readonly flags: string;
+}
+
+/** Far more than people write. */
+const MAX_POLICY_LENGTH = 1000;
 
 /**
  * Keystone matches with Python's `re.match`: anchored at the start alone.
  *
+ * The result is the operator's, not ours: compiled and matched, it may take minutes. So that happens in
+ * a worker that can be ended, on the server as in the browser. Translating takes no longer than reading.
+ *
  * @param pythonRegex Keystone's `password_regex`
  * @returns the same expression for JavaScript, or undefined where the dialects differ in something it
- *   uses. Then nothing is checked here: refusing what Keystone takes would lock somebody out, and
- *   Keystone checks in any case.
+ *   uses, and where it is too long. Then nothing is checked here: refusing what Keystone takes would
+ *   lock somebody out, and Keystone checks in any case.
  */
-export function translatePolicy(pythonRegex: string): RegExp | undefined {
+export function translatePolicy(pythonRegex: string): TranslatedPolicy | undefined {
+  if (pythonRegex.length > MAX_POLICY_LENGTH) return undefined;
   // `[]` and `[^]` are classes by themselves here; in Python the bracket is their first member.
   const pythonOnly = /\(\?[P#aiLmsux(-]|\{,|\[\[|\[\^?\]|[*+?}]\+/;
   if (pythonOnly.test(pythonRegex)) return undefined;
@@ -54,7 +67,7 @@ export function translatePolicy(pythonRegex: string): RegExp | undefined {
       return whole;
     });
     // "s", because Python's dot takes the line separators of Unicode, which a password may hold.
-    return new RegExp(`^(?:${translated})`, "su");
+    return { source: `^(?:${translated})`, flags: "su" };
   } catch {
     return undefined;
   }

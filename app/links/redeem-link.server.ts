@@ -100,10 +100,9 @@ export async function redeemLink(
   const row = await findLinkByToken(context.db, hashToken(request.token));
   if (!row) return { ok: false, reason: "unknown-link" };
 
-  const policy = { regex: row.policyRegex, description: row.policyDescription };
-  const problem = findPasswordProblem(request.password, policy);
-  if (problem)
-    return { ok: false, reason: "password-problem", problem, description: policy.description };
+  const description = row.policyDescription;
+  const problem = findPasswordProblem(request.password);
+  if (problem) return { ok: false, reason: "password-problem", problem, description };
   const pinLength = row.pinLength ?? context.config.links.pinLength;
   if (!isPin(request.pin, pinLength)) return { ok: false, reason: "malformed-pin", pinLength };
 
@@ -118,7 +117,17 @@ export async function redeemLink(
       });
       return opened;
     }
-    return setPassword({ ...context, keystone }, opened.claim, request.password, origin);
+    const { claim } = opened;
+    // The operator's expression is work for us, so only whoever knows the PIN can ask for it.
+    if (
+      row.policyRegex &&
+      (await context.policyCheck.check(row.policyRegex, request.password)) === "breaks"
+    ) {
+      const left = leftBehind(context.vault, claim, undefined);
+      await giveUp(context, claim, origin, { left, reason: "password-problem" });
+      return { ok: false, reason: "password-problem", problem: "policy", description };
+    }
+    return setPassword({ ...context, keystone }, claim, request.password, origin);
   });
 }
 

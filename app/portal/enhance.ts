@@ -3,6 +3,7 @@
  * one on the page, and knows no framework.
  */
 import { findPasswordProblem, MAX_PASSWORD_BYTES, translatePolicy } from "../links/password-rules";
+import { type PolicyVerdict, startPolicyCheck } from "./check-policy";
 import { describePasswordProblem, PASSWORDS_DIFFER } from "./password-words";
 
 // First of all: the token leaves the address bar and the history. The form holds it from here on. Where
@@ -23,25 +24,34 @@ function enhance(form: HTMLFormElement): void {
   const input = (name: string) => form.elements.namedItem(name) as HTMLInputElement;
   const password = input("password");
   const confirmation = input("confirm_password");
-  const policy = {
-    regex: form.dataset.policyRegex ?? null,
-    description: form.dataset.policyDescription ?? null,
-  };
-  const policyPattern = policy.regex === null ? undefined : translatePolicy(policy.regex);
+  const { policyRegex = "", policyDescription = null } = form.dataset;
+  const policy = policyRegex ? translatePolicy(policyRegex) : undefined;
+  let judged: { password: string; verdict: PolicyVerdict } | undefined;
+  const askPolicy =
+    policy &&
+    startPolicyCheck(policy, (verdict, password) => {
+      judged = { verdict, password };
+      check();
+    });
 
   const check = () => {
     const typed = password.value;
-    const problem = findPasswordProblem(typed, policy);
+    const verdict = judged?.password === typed ? judged.verdict : undefined;
+    if (typed && !verdict) askPolicy?.(typed);
+    const problem = findPasswordProblem(typed) ?? (verdict === "breaks" ? "policy" : undefined);
     const differ = confirmation.value !== typed;
-    // The browser shows these where the form is sent, and does not send it.
+    // The browser shows these where the form is sent, and does not send it. Without a verdict it does,
+    // and the server decides.
     password.setCustomValidity(
-      problem && problem !== "empty" ? describePasswordProblem(problem, policy.description) : "",
+      problem && problem !== "empty" ? describePasswordProblem(problem, policyDescription) : "",
     );
     confirmation.setCustomValidity(differ && confirmation.value ? PASSWORDS_DIFFER : "");
     // Half typed is not wrong yet: that shows on leaving the field.
-    const follows = typed && policyPattern ? policyPattern.test(typed) : undefined;
     const typing = document.activeElement === password;
-    mark("policy", follows || !typing ? follows : undefined);
+    // Until the verdict is there, which takes a moment, the one before stands: else it would flicker.
+    if (verdict === "follows") mark("policy", true);
+    else if (verdict === "breaks") mark("policy", typing ? undefined : false);
+    else if (verdict === "unknown" || !typed) mark("policy", undefined);
     mark(
       "length",
       typed ? new TextEncoder().encode(typed).length <= MAX_PASSWORD_BYTES : undefined,

@@ -202,6 +202,7 @@ function problemsOf(
   else problems.push(`script-src ${policy["script-src"]}`);
   for (const [directive, sources] of Object.entries({
     "style-src": "'self'",
+    "worker-src": "'self'",
     "frame-ancestors": "'none'",
     "base-uri": "'none'",
     "form-action": "'self'",

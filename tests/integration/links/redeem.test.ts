@@ -1,8 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
+import type { PolicyCheck } from "../../../app/links/check-policy.server";
 import { issueLink } from "../../../app/links/issue-link.server";
 import { createLinkToken } from "../../../app/links/link-token.server";
+import { redeemLink } from "../../../app/links/redeem-link.server";
 import { resendLink } from "../../../app/links/resend-link.server";
 import { revokeLink } from "../../../app/links/revoke-link.server";
+import { openAttempts } from "../../../app/links/sealed-fields.server";
 import { viewLink } from "../../../app/links/view-link.server";
 import { describeWhere } from "../../support/describe-where";
 import { type FaultProxy, faults, startFaultProxy } from "../../support/fault-proxy";
@@ -232,8 +235,8 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeemi
       await afterwardsItWorks(link);
     });
 
-    it("by Keystone's rules that are kept with the link is not even sent", async () => {
-      const link = await stage.issue({
+    const issueWithRules = () =>
+      stage.issue({
         user: {
           name: "jane",
           domainId: "default",
@@ -243,15 +246,60 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeemi
           policyDescription: testPasswordRegexDescription,
         },
       });
+    const rulesBroken = {
+      ok: false,
+      reason: "password-problem",
+      problem: "policy",
+      description: testPasswordRegexDescription,
+    };
+
+    it("by Keystone's rules that are kept with the link is not even sent", async () => {
+      const link = await issueWithRules();
       const before = proxy.calls.length;
-      expect(await stage.redeem(link, "short1")).toEqual({
-        ok: false,
-        reason: "password-problem",
-        problem: "policy",
-        description: testPasswordRegexDescription,
-      });
+      expect(await stage.redeem(link, "short1")).toEqual(rulesBroken);
       expect(proxy.calls.length).toBe(before);
+      expect((await stage.trail(link)).at(-1)).toBe("link.redeem-refused password-problem");
       await afterwardsItWorks(link);
+    });
+
+    it("by those rules is not told so without the PIN, nor are they looked at", async () => {
+      const link = await issueWithRules();
+      let lookedAt = 0;
+      const policyCheck: PolicyCheck = {
+        async check() {
+          lookedAt++;
+          return "breaks";
+        },
+        async stop() {},
+      };
+      const redeem = (pin: string) =>
+        redeemLink(
+          { ...started.services, policyCheck },
+          { token: link.token, pin, password: "short1" },
+          newOrigin(),
+        );
+      const [wrong = ""] = wrongPins(link.pin, 1);
+      expect(await redeem(wrong)).toEqual({ ok: false, reason: "wrong-pin", attemptsLeft: 2 });
+      expect(await redeem("042")).toMatchObject({ reason: "malformed-pin" });
+      expect(lookedAt).toBe(0);
+      expect(await redeem(link.pin)).toEqual(rulesBroken);
+      expect(lookedAt).toBe(1);
+      expect(await stage.row(link)).toMatchObject({ attempts: 1, pin_guesses: 1, claim_id: null });
+    });
+
+    it("by those rules leaves one whose answer was lost as it was", async () => {
+      const link = await issueWithRules();
+      const lost = newPassword();
+      proxy.inject({}, faults["reset-before"]);
+      expect(await stage.redeem(link, lost)).toMatchObject({ reason: "keystone-unavailable" });
+      proxy.heal();
+      expect(await stage.redeem(link, "short1")).toEqual(rulesBroken);
+      const { sealed_attempts: kept, claim_id: claimId } = await stage.row(link);
+      expect(openAttempts(started.services.vault, link.userId, kept)).toEqual([
+        { by: "user", password: lost },
+      ]);
+      expect(claimId).toBeNull();
+      expect(await stage.redeem(link, newPassword())).toMatchObject({ ok: true });
     });
 
     it("as the one it has already, in Keystone's words", async () => {
