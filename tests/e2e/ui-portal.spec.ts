@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
+import postgres from "postgres";
 import type { BrowserStack } from "../support/browser-stack";
 import { expect, test } from "../support/browser-test";
 import { issueByScript } from "../support/issue-by-script";
+import { testPasswordRegexDescription } from "../support/real-keystone";
 
 async function ownPassword(stack: BrowserStack): Promise<string> {
   const password = `Own portal pass 1 ${randomBytes(6).toString("hex")}`;
@@ -9,7 +11,7 @@ async function ownPassword(stack: BrowserStack): Promise<string> {
   return password;
 }
 
-test("the portal loads no React, and the strength hint only when somebody types", async ({
+test("the portal loads no React, and what looks at passwords only when somebody types", async ({
   page,
   stack,
 }) => {
@@ -25,7 +27,12 @@ test("the portal loads no React, and the strength hint only when somebody types"
   await expect(
     page.getByText("Easy to guess: it is one of the most used passwords."),
   ).toBeVisible();
-  expect(scripts.at(-1)).toMatch(/^\/assets\/strength-/);
+  await expect
+    .poll(() => scripts.slice(1).sort())
+    .toEqual([
+      expect.stringMatching(/^\/assets\/policy-worker-/),
+      expect.stringMatching(/^\/assets\/strength-/),
+    ]);
   for (const other of ["/reset", "/", "/nowhere"]) {
     scripts.length = 0;
     await page.goto(other);
@@ -46,6 +53,7 @@ test("rules are ticked off while typing, and the browser sends no password that 
   const password = page.getByLabel("New password", { exact: true });
   const again = page.getByLabel("New password again");
   const policy = page.locator("[data-rule=policy]");
+  const send = page.getByRole("button", { name: "Set password" });
 
   await page.getByLabel("PIN").fill("5937");
   await password.fill("short");
@@ -54,6 +62,9 @@ test("rules are ticked off while typing, and the browser sends no password that 
   await again.fill("shor");
   await expect(policy).toHaveAttribute("data-met", "no");
   await expect(policy).toContainText("(not yet)");
+  await again.fill("short");
+  await send.click();
+  expect(posted).toEqual([]);
   await password.fill(own);
   await expect(policy).toHaveAttribute("data-met", "yes");
   await password.fill("é".repeat(37));
@@ -62,14 +73,73 @@ test("rules are ticked off while typing, and the browser sends no password that 
   await password.fill(own);
   await again.fill(`${own}!`);
   await expect(page.locator("[data-rule=match]")).toHaveAttribute("data-met", "no");
-  await page.getByRole("button", { name: "Set password" }).click();
+  await send.click();
   expect(posted).toEqual([]);
   await again.fill(own);
   await expect(page.locator("[data-rule=match]")).toHaveAttribute("data-met", "yes");
-  await page.getByRole("button", { name: "Set password" }).click();
+  await send.click();
   await expect(page.getByRole("heading", { name: "Password set" })).toBeVisible();
   // Nothing but the origin: the token went in the form.
   expect(posted).toEqual([`${stack.url}/`]);
+});
+
+test("an operator's expression that backtracks does not freeze the page, and the form is sent", {
+  tag: "@phone",
+}, async ({ page, stack }) => {
+  const { path, userId } = await issueByScript(stack, "3861");
+  const sql = postgres(stack.databaseUrl, { max: 1 });
+  // Takes minutes for thirty letters and a sign. Keystone itself has other rules.
+  await sql`update links set policy_regex = '^([a-zA-Z]+[0-9]*)+$' where user_id = ${userId}`;
+  await sql.end();
+  const own = `${"a".repeat(30)}1!${randomBytes(6).toString("hex")}!`;
+  await stack.noteSecret("user's own password", own);
+  await page.goto(path);
+  const password = page.getByLabel("New password", { exact: true });
+  const policy = page.locator("[data-rule=policy]");
+  await page.getByLabel("PIN").fill("3861");
+  await password.fill("letters");
+  await expect(policy).toHaveAttribute("data-met", "yes");
+  await expect(page.locator("[data-strength-words]")).toContainText("Easy to guess");
+  expect(page.workers()).toHaveLength(1);
+
+  await page.evaluate(() => {
+    const watch = { longestMs: 0, last: performance.now() };
+    Object.assign(window, { watch });
+    const frame = () => {
+      const now = performance.now();
+      watch.longestMs = Math.max(watch.longestMs, now - watch.last);
+      watch.last = now;
+      requestAnimationFrame(frame);
+    };
+    frame();
+  });
+  await password.fill("");
+  await password.pressSequentially(own);
+  await page.getByLabel("New password again").fill(own);
+  // Ended where it did not finish, and nothing said of it.
+  await expect.poll(() => page.workers().length).toBe(0);
+  await expect(policy).not.toHaveAttribute("data-met");
+  const longestMs = await page.evaluate(
+    () => (window as unknown as { watch: { longestMs: number } }).watch.longestMs,
+  );
+  expect(longestMs).toBeLessThan(1000);
+  await page.getByRole("button", { name: "Set password" }).click();
+  await expect(page.getByRole("heading", { name: "Password set" })).toBeVisible();
+});
+
+test("whoever sends the form before the rules are looked at is told by the server", async ({
+  page,
+  stack,
+}) => {
+  const { path } = await issueByScript(stack, "4972");
+  // It never comes.
+  await page.route(/\/assets\/policy-worker-/, () => {});
+  await page.goto(path);
+  await page.getByLabel("PIN").fill("4972");
+  await page.getByLabel("New password", { exact: true }).fill("short");
+  await page.getByLabel("New password again").fill("short");
+  await page.getByRole("button", { name: "Set password" }).click();
+  await expect(page.locator("#password-error")).toContainText(testPasswordRegexDescription);
 });
 
 test("what is shown can be hidden, and is hidden before it is sent", async ({ page, stack }) => {
@@ -229,6 +299,26 @@ test("reloading the page after a wrong PIN spends no other try", { tag: "@phone"
   await page.goto(path);
   await tryWrongPin();
   await expect(page.locator("#pin-error")).toContainText("1 try left");
+});
+
+test("the third wrong PIN is told what it did: the link is locked, and the way on is a new one", {
+  tag: "@phone",
+}, async ({ page, stack }) => {
+  const { path } = await issueByScript(stack, "6193");
+  await stack.noteSecret("wrong PIN", "3916");
+  const own = await ownPassword(stack);
+  await page.goto(path);
+  for (const left of ["2 tries left", "1 try left", undefined]) {
+    await page.getByLabel("PIN").fill("3916");
+    await page.getByLabel("New password", { exact: true }).fill(own);
+    await page.getByLabel("New password again").fill(own);
+    await page.getByRole("button", { name: "Set password" }).click();
+    if (left) await expect(page.locator("#pin-error")).toContainText(left);
+  }
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("This link is locked");
+  await expect(page.getByText("left", { exact: false })).toHaveCount(0);
+  await expect(page.locator("form")).toHaveCount(0);
+  await expect(page.getByRole("link", { name: "Ask for a new link" })).toBeVisible();
 });
 
 test("whoever reloads the page learns how to get back to it", { tag: "@phone" }, async ({

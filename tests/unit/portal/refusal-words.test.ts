@@ -16,3 +16,22 @@ describe("a link that leads no further", () => {
     ).toMatchObject({ waysOn: "none" });
   });
 });
+
+describe("a wrong PIN", () => {
+  const words = (attemptsLeft: number) =>
+    wordsForRefusal({ ok: false, reason: "wrong-pin", attemptsLeft });
+
+  it("is answered by the form and how many tries are left", () => {
+    expect(words(2)).toMatchObject({
+      form: true,
+      field: "pin",
+      message: "This PIN is not right. You have 2 tries left.",
+    });
+    expect(words(1)).toMatchObject({ message: "This PIN is not right. You have 1 try left." });
+  });
+
+  it("that was the last shows the same page as every try after it, with no form on it", () => {
+    expect(words(0)).toEqual(wordsForRefusal({ ok: false, reason: "locked" }));
+    expect(words(0)).toMatchObject({ form: false, heading: "This link is locked" });
+  });
+});
