@@ -1,10 +1,16 @@
 import { randomBytes } from "node:crypto";
+import { isNotNull } from "drizzle-orm";
+import type { ISql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { sealedTokenOf } from "../../app/admins/sign-in.server";
 import { issueLink } from "../../app/links/issue-link.server";
+import { sealAttempts } from "../../app/links/sealed-fields.server";
 import { openRequestPin } from "../../app/requests/handle-requests.server";
 import { requestReset } from "../../app/requests/request-reset.server";
 import { findMissingKeys, rotateKeys } from "../../app/vault/rotate-keys.server";
-import { createVault } from "../../app/vault/vault.server";
+import { createVault, type Vault } from "../../app/vault/vault.server";
+import { insertSession } from "../../db/admin-sessions.store";
+import { noteAttempts } from "../../db/links.store";
 import { listResetRequests } from "../../db/reset-requests.store";
 import { SEALED_COLUMNS } from "../../db/sealed-values.store";
 import { createTestDatabase, type TestDatabase } from "../support/database";
@@ -34,11 +40,33 @@ async function withServices<T>(
   }
 }
 
+/** Everything sealed in the database, opened, by column and row. */
+async function readSecrets(vault: Vault): Promise<Map<string, string>> {
+  const secrets = new Map<string, string>();
+  for (const { name, table, column, key, rowOf } of SEALED_COLUMNS) {
+    const rows = await database.db
+      .select({ key, sealed: column })
+      .from(table)
+      .where(isNotNull(column));
+    for (const one of rows as { key: string | Buffer; sealed: Buffer }[]) {
+      const row = rowOf(one.key);
+      secrets.set(
+        `${name} ${row}`,
+        vault.open(one.sealed, { column: name, row }).toString("latin1"),
+      );
+    }
+  }
+  return secrets;
+}
+
+/** As they were before anything was rotated. */
+let secrets: Map<string, string>;
+
 beforeAll(async () => {
   database = await createTestDatabase();
   await withServices(keys(former), async (services) => {
-    for (let number = 0; number < 450; number++)
-      await issueLink(
+    for (let number = 1; number <= 450; number++) {
+      const issued = await issueLink(
         services,
         testAdmin,
         {
@@ -50,8 +78,38 @@ beforeAll(async () => {
         },
         newOrigin(),
       );
+      if (!issued.ok) throw new Error(issued.reason);
+      const { id, userId } = issued.link;
+      if (number % 100 === 7)
+        await noteAttempts(services.db, {
+          id,
+          sealedAttempts: sealAttempts(services.vault, userId, [
+            { by: "user", password: `Typed-${number}` },
+          ]),
+        });
+    }
     await requestReset(services, { name: "A", email: "a@example.org", pin: "9876" }, newOrigin());
+    const idHash = randomBytes(32);
+    await insertSession(services.db, {
+      idHash,
+      userId: "administrator",
+      userName: "admin",
+      userDomainName: "Default",
+      sealedToken: services.vault.seal("a Keystone token", sealedTokenOf(idHash)),
+      expiresAt: new Date(Date.now() + 3_600_000),
+    });
   });
+  secrets = await readSecrets(createVault([former]));
+  // Of every column something, or what follows would show nothing.
+  const columns = new Set([...secrets.keys()].map((name) => name.split(" ")[0]));
+  expect([...columns].sort()).toEqual([
+    "admin_sessions.sealed_token",
+    "links.sealed_attempts",
+    "links.sealed_password",
+    "links.sealed_pin_key",
+    "mails.sealed_props",
+    "reset_requests.sealed_pin",
+  ]);
 });
 
 afterAll(() => database.close());
@@ -97,7 +155,7 @@ describe("rotating the keys", () => {
           issueLink(
             services,
             testAdmin,
-            { userId: `user-${number * 10}`, initialPassword: "Initial-2", via: "api" },
+            { userId: `user-${number * 10 + 10}`, initialPassword: "Initial-2", via: "api" },
             newOrigin(),
           ),
         ),
@@ -108,6 +166,45 @@ describe("rotating the keys", () => {
       expect(resealed).toBeGreaterThan(0);
       expect(await findMissingKeys({ db: services.db, vault: createVault([newest]) })).toEqual([]);
     });
+  });
+
+  it("leaves every secret what it was, and those renewed meanwhile what they became", async () => {
+    const after = await readSecrets(createVault([newest]));
+    const changed: string[] = [];
+    for (const [name, secret] of secrets)
+      if (after.get(name) !== secret) changed.push(`${name} ${after.get(name)}`);
+    const renewed = Array.from(
+      { length: 30 },
+      (_, number) => `links.sealed_password user-${number * 10 + 10} Initial-2`,
+    );
+    expect(changed.sort()).toEqual(renewed.sort());
+  });
+
+  it("does not write over a password that is renewed after it was read", async () => {
+    const owner = { column: "links.sealed_password", row: "user-9" };
+    const write = (sql: ISql, sealed: Buffer) =>
+      sql`update links set sealed_password = ${sealed} where user_id = 'user-9'`;
+    await write(database.sql, createVault([former]).seal("Initial-1", owner));
+    await withServices(keys(newest, former), async (services) => {
+      let rotation: Promise<{ resealed: number }> | undefined;
+      await database.sql.begin(async (renewal) => {
+        await renewal`select 1 from links where user_id = 'user-9' for update`;
+        rotation = rotateKeys(services);
+        // It has read, and waits for the row.
+        await expect
+          .poll(
+            () => database.sql`
+              select 1 from pg_stat_activity
+              where datname = current_database() and wait_event_type = 'Lock'`,
+          )
+          .toHaveLength(1);
+        await write(renewal, services.vault.seal("Initial-2", owner));
+      });
+      expect(await rotation).toEqual({ resealed: 0 });
+    });
+    const [row] = await database.sql`
+      select sealed_password from links where user_id = 'user-9'`;
+    expect(createVault([newest]).open(row?.sealed_password, owner).toString()).toBe("Initial-2");
   });
 
   it("leaves everything as usable under the new key alone as it was under the old", async () => {

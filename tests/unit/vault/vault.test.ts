@@ -87,6 +87,12 @@ describe("a vault", () => {
     );
   });
 
+  it("opens nothing that was moved to another column of its row, or another row of its column", () => {
+    const sealed = vault.seal("secret", { column: "links.sealed_password", row: "user-1" });
+    openingFails(() => vault.open(sealed, { column: "links.sealed_attempts", row: "user-1" }));
+    openingFails(() => vault.open(sealed, { column: "links.sealed_password", row: "user-2" }));
+  });
+
   it("takes no owner for another whose names run together in the same way", () => {
     const sealed = vault.seal("secret", { column: "ab", row: "c" });
     openingFails(() => vault.open(sealed, { column: "a", row: "bc" }));
