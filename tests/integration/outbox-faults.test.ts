@@ -175,6 +175,36 @@ describe("a mail server that answers 5xx", () => {
     expect(JSON.stringify(events)).not.toContain(token);
   });
 
+  it("to the sender is final: nobody takes mail from it tomorrow either", async () => {
+    const { id } = await enqueueLinkMail();
+    smtp.behave({ rejectSender: { code: 553, text: "5.7.1 Sender address rejected" } });
+    work();
+    await eventually(() => stateOf(id)).toBe("failed");
+    expect(await rowOf(id)).toMatchObject({
+      attempts: 1,
+      lastError: "553 5.7.1 Sender address rejected",
+      sealedProps: null,
+    });
+  });
+
+  it.each([
+    [503, "5.5.1 Send EHLO first"],
+    [530, "5.7.0 Must issue a STARTTLS command first"],
+    [534, "5.7.9 Authentication mechanism is too weak"],
+    [535, "5.7.8 Authentication credentials invalid"],
+    [538, "5.7.11 Encryption required for the requested mechanism"],
+  ])("to the session is not, though said at MAIL FROM: %i", async (code, text) => {
+    const { id } = await enqueueLinkMail();
+    smtp.behave({ rejectSender: { code, text } });
+    work();
+    await eventually(() => named("mail.retry").length).toBeGreaterThan(0);
+    expect(await rowOf(id)).toMatchObject({ state: "queued", lastError: `${code} ${text}` });
+    expect((await rowOf(id)).sealedProps).not.toBeNull();
+    smtp.behave({});
+    await eventually(() => stateOf(id)).toBe("sent");
+    expect(named("mail.failed")).toEqual([]);
+  });
+
   it("to the login is not: the mail waits until the operator has mended the password", async () => {
     const { id } = await enqueueLinkMail();
     const wrong = new URL(smtp.url);

@@ -9,6 +9,11 @@ import {
   countMailsByState,
   deleteOldMails,
   latestMailOfLinks,
+  markCancelled,
+  markFailed,
+  markForRetry,
+  markSent,
+  releaseClaim,
 } from "../../db/mails.store";
 import { links, mails } from "../../db/schema";
 import { enqueueMail, type MailToSend } from "../../emails/outbox";
@@ -266,6 +271,84 @@ describe("two workers on one outbox", () => {
   });
 });
 
+describe("a claim whose lease ran out, and whose mail another worker took since,", () => {
+  /** The first claim of a mail that is claimed a second time by now. */
+  async function overtaken() {
+    const id = await enqueueMail(database.db, vault, linkMail().mail);
+    const [stale] = await claimDueMails(database.db, { limit: 1, leaseSeconds: 60 });
+    await database.db.update(mails).set({ leasedUntil: sql`now()` }).where(eq(mails.id, id));
+    const [current] = await claimDueMails(database.db, { limit: 1, leaseSeconds: 60 });
+    if (!stale || !current) throw new Error("the mail was not claimed twice");
+    expect([stale, current]).toMatchObject([
+      { id, attempt: 1 },
+      { id, attempt: 2 },
+    ]);
+    return { stale, current, held: await rowOf(id) };
+  }
+
+  const retry = { delaySeconds: 60, lastError: "451 4.3.0 Disk full" };
+
+  it("neither fails, cancels, postpones nor releases it: only the newer claim does", async () => {
+    const { stale, current, held } = await overtaken();
+    expect(await markFailed(database.db, stale, "550 5.1.1 User unknown")).toBe(false);
+    expect(await markCancelled(database.db, stale, "The link expired.")).toBe(false);
+    expect(await markForRetry(database.db, stale, retry)).toBe(false);
+    await releaseClaim(database.db, stale);
+    expect(await rowOf(held.id)).toEqual(held);
+
+    expect(await markForRetry(database.db, current, retry)).toBe(true);
+    const waiting = await rowOf(held.id);
+    expect(waiting).toMatchObject({ state: "queued", attempts: 2, leasedUntil: null });
+    expect(waiting.lastError).toBe("451 4.3.0 Disk full");
+    expect(waiting.nextAttemptAt.getTime()).toBeGreaterThan(held.nextAttemptAt.getTime() + 50_000);
+  });
+
+  it("still tells that the mail was sent, which is true whoever says it", async () => {
+    const { stale, current } = await overtaken();
+    await markSent(database.db, stale.id);
+    expect(await rowOf(stale.id)).toMatchObject({ state: "sent", sealedProps: null });
+    expect(await markFailed(database.db, current, "550 5.1.1 User unknown")).toBe(false);
+    expect(await stateOf(stale.id)).toBe("sent");
+  });
+
+  it("leaves other mails alone", async () => {
+    const { current } = await overtaken();
+    const other = await enqueueMail(database.db, vault, linkMail().mail);
+    await claimDueMails(database.db, { limit: 1, leaseSeconds: 60 });
+    await database.db.update(mails).set({ attempts: 2 }).where(eq(mails.id, other));
+    const untouched = await rowOf(other);
+    await releaseClaim(database.db, current);
+    expect(await rowOf(current.id)).toMatchObject({ attempts: 1, leasedUntil: null });
+    expect(await markFailed(database.db, { ...current, attempt: 1 }, "550 No")).toBe(true);
+    expect(await rowOf(other)).toEqual(untouched);
+  });
+});
+
+describe("a mail whose tries are used up", () => {
+  it("is given up, and not sent, where its worker died at the last of them", async () => {
+    const id = await enqueueMail(database.db, vault, linkMail().mail);
+    const tries = { attempts: 3, leasedUntil: sql`now() - interval '1 second'` };
+    await database.db.update(mails).set(tries).where(eq(mails.id, id));
+    work({ maxAttempts: 3 });
+    await eventually(() => stateOf(id)).toBe("failed");
+    expect(await rowOf(id)).toMatchObject({
+      lastError: "Given up after 3 tries: none of them was finished.",
+      sealedProps: null,
+      leasedUntil: null,
+    });
+    expect(smtp.messages).toEqual([]);
+    expect(logged).toContain('"reason":"given-up"');
+  });
+
+  it("is still sent at the last of them", async () => {
+    const id = await enqueueMail(database.db, vault, linkMail().mail);
+    await database.db.update(mails).set({ attempts: 2 }).where(eq(mails.id, id));
+    work({ maxAttempts: 3 });
+    await eventually(() => stateOf(id)).toBe("sent");
+    expect(await rowOf(id)).toMatchObject({ attempts: 3 });
+  });
+});
+
 describe("a mail that is not wanted any more", () => {
   it("is not sent once it is cancelled, and erased", async () => {
     const linkId = await insertLink();
@@ -309,6 +392,26 @@ describe("a mail that cannot be trusted", () => {
     await eventually(() => stateOf(id)).toBe("failed");
     expect((await rowOf(id)).lastError).toMatch(/changed after it was written/);
     expect(smtp.messages).toEqual([]);
+  });
+
+  it("is not sent as another kind than it was written as", async () => {
+    const id = await enqueueMail(database.db, vault, linkMail().mail);
+    await database.db.update(mails).set({ template: "link-problem" }).where(eq(mails.id, id));
+    work();
+    await eventually(() => stateOf(id)).toBe("failed");
+    expect((await rowOf(id)).lastError).toMatch(/changed after it was written/);
+    expect(smtp.messages).toEqual([]);
+  });
+
+  it("is not sent with what was sealed for another mail", async () => {
+    const id = await enqueueMail(database.db, vault, linkMail().mail);
+    const other = await enqueueMail(database.db, vault, linkMail().mail);
+    const { sealedProps } = await rowOf(other);
+    await database.db.update(mails).set({ sealedProps }).where(eq(mails.id, id));
+    work();
+    await eventually(() => stateOf(other)).toBe("sent");
+    await eventually(() => stateOf(id)).toBe("failed");
+    expect(smtp.messages).toHaveLength(1);
   });
 
   it("fails in plain words when no key opens it", async () => {

@@ -26,6 +26,7 @@ export interface ReceivedMail {
 
 /** What the server shall do to the mails to come. */
 export interface SmtpBehaviour {
+  rejectSender?: { code: number; text: string };
   rejectRecipient?: { code: number; text: string };
   /** After the whole mail was received. */
   rejectData?: { code: number; text: string };
@@ -116,6 +117,9 @@ export async function startSmtpServer(
       onAuth(auth, _session, callback) {
         if (auth.username === user && auth.password === password) callback(null, { user });
         else callback(refusal({ code: 535, text: "5.7.8 Authentication credentials invalid" }));
+      },
+      onMailFrom(_address, _session, callback) {
+        callback(behaviour.rejectSender ? refusal(behaviour.rejectSender) : null);
       },
       onRcptTo(_address, _session, callback) {
         callback(behaviour.rejectRecipient ? refusal(behaviour.rejectRecipient) : null);

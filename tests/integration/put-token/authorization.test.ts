@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { startTestApp, type TestApp } from "../../support/app";
 import { describeWhere } from "../../support/describe-where";
 import { type FaultProxy, faults, startFaultProxy, withoutExpiry } from "../../support/fault-proxy";
-import type { ProvidedKeystone } from "../../support/global-setup";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import { keystoneToken, revokeKeystoneToken } from "../../support/keystone-token";
 import { type RealKeystone, startRealKeystone } from "../../support/real-keystone";
+import type { ProvidedKeystone } from "../../support/test-servers";
 
 const provided = inject("keystone");
 const PASSWORD = "Script-1-password";

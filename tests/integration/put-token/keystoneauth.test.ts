@@ -7,10 +7,10 @@ import { redeemLink } from "../../../app/links/redeem-link.server";
 import { viewLink } from "../../../app/links/view-link.server";
 import { startTestApp, type TestApp } from "../../support/app";
 import { describeWhere } from "../../support/describe-where";
-import type { ProvidedKeystone } from "../../support/global-setup";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import { signsIn } from "../../support/keystone-token";
 import { newOrigin } from "../../support/services";
+import type { ProvidedKeystone } from "../../support/test-servers";
 
 const provided = inject("keystone");
 const script = fileURLToPath(new URL("./readme_example.py", import.meta.url));

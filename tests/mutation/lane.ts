@@ -1,0 +1,168 @@
+import { spawn } from "node:child_process";
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { SHARED_SERVERS, type TestServers } from "../support/test-servers";
+import { type Mutant, mutate } from "./make-mutants";
+import type { Promises } from "./promises";
+
+export interface Verdict {
+  readonly end: "failed" | "timed out" | "survived";
+  readonly seconds: number;
+  /** The first test that failed, or what could not even be built. */
+  readonly by: string | undefined;
+}
+
+/** A copy of the checkout, in which one change after the other is tried. */
+export interface Lane {
+  try(mutant: Mutant, promises: Promises): Promise<Verdict>;
+  /** @returns which test fails all the same; undefined where none does */
+  tryUnchanged(promises: Promises): Promise<string | undefined>;
+  remove(): Promise<void>;
+}
+
+interface Ended {
+  readonly code: number | undefined;
+  readonly output: string;
+  readonly seconds: number;
+}
+
+/** Of the checkout, what the copies go without. */
+const LEFT_BEHIND = new Set(["node_modules", ".git", "build", "test-results"]);
+const UNCHANGED_BUILD = "build.unchanged";
+const LONGEST_SECONDS = 600;
+/** A loaded machine is no endless loop. */
+const PATIENCE = { factor: 5, seconds: 60 };
+
+/** What the tests take without any change, by their names: longer than that is an endless loop. */
+const usualSeconds = new Map<string, number>();
+
+/**
+ * @param root the checkout
+ * @param servers which every run of tests shares
+ */
+export async function createLane(root: string, servers: TestServers): Promise<Lane> {
+  const folder = await mkdtemp(path.join(tmpdir(), "setpass-mutants-"));
+  await cp(root, folder, {
+    recursive: true,
+    filter: (from) => !LEFT_BEHIND.has(path.relative(root, from).split(path.sep)[0] ?? ""),
+  });
+  await symlink(path.join(root, "node_modules"), path.join(folder, "node_modules"));
+  const env = { ...process.env, [SHARED_SERVERS]: JSON.stringify(servers) };
+  const at = (name: string) => path.join(folder, name);
+  const packaged = (file: string) => path.join(root, "node_modules", file);
+
+  const run = (command: readonly string[], seconds: number) =>
+    runToItsEnd(command, { cwd: folder, env, seconds });
+  const test = (tests: readonly string[]) => {
+    const usual = usualSeconds.get(tests.join(" "));
+    return run(
+      [
+        packaged("vitest/vitest.mjs"),
+        "run",
+        "--bail=1",
+        "--reporter=dot",
+        ...["unit", "integration", "faults"].map((project) => `--project=${project}`),
+        ...tests,
+      ],
+      usual === undefined ? LONGEST_SECONDS : usual * PATIENCE.factor + PATIENCE.seconds,
+    );
+  };
+  const build = async (): Promise<Ended> => {
+    const pages = await run([packaged("@remix-run/dev/dist/cli.js"), "vite:build"], 300);
+    return pages.code === 0 ? run(["build.mjs"], 300) : pages;
+  };
+  const restoreBuild = async () => {
+    await rm(at("build"), { recursive: true, force: true });
+    await cp(at(UNCHANGED_BUILD), at("build"), { recursive: true });
+  };
+
+  const first = await build();
+  if (first.code !== 0) throw new Error(`The copy cannot be built: ${first.output}`);
+  await cp(at("build"), at(UNCHANGED_BUILD), { recursive: true });
+
+  const tryAll = async ({ tests, built = [] }: Promises): Promise<Verdict> => {
+    const fast = await test(tests);
+    if (fast.code !== 0 || built.length === 0) return verdictOn(fast);
+    try {
+      const made = await build();
+      const slow = made.code === 0 ? await test(built) : made;
+      return verdictOn({ ...slow, seconds: fast.seconds + made.seconds + slow.seconds });
+    } finally {
+      await restoreBuild();
+    }
+  };
+
+  return {
+    async try(mutant, promises) {
+      const file = at(mutant.file);
+      const text = await readFile(file, "utf8");
+      await writeFile(file, mutate(text, mutant));
+      try {
+        return await tryAll(promises);
+      } finally {
+        await writeFile(file, text);
+      }
+    },
+    async tryUnchanged({ tests, built = [] }) {
+      for (const some of [tests, built]) {
+        if (some.length === 0) continue;
+        const ended = await test(some);
+        if (ended.code !== 0) return verdictOn(ended).by ?? ended.output.slice(-2000);
+        usualSeconds.set(some.join(" "), ended.seconds);
+      }
+      return undefined;
+    },
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+function verdictOn({ code, output, seconds }: Ended): Verdict {
+  if (code === 0) return { end: "survived", seconds, by: undefined };
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
+  const plain = output.replace(/\u001b\[[0-9;]*m/g, "");
+  const by = /^ *FAIL +(?:\S+ +)?(tests\/.*)$/m.exec(plain)?.[1];
+  return { end: code === undefined ? "timed out" : "failed", seconds, by };
+}
+
+/** @returns without a code where it had to be ended, with all that it started */
+function runToItsEnd(
+  command: readonly string[],
+  options: { cwd: string; env: NodeJS.ProcessEnv; seconds: number },
+): Promise<Ended> {
+  const { cwd, env, seconds } = options;
+  const startedAt = performance.now();
+  return new Promise((resolve) => {
+    let output = "";
+    let tooLong = false;
+    // A group of its own: what tests have started ends with them.
+    const child = spawn(process.execPath, command, { cwd, env, detached: true });
+    const endAll = () => {
+      if (child.pid !== undefined)
+        try {
+          process.kill(-child.pid, "SIGKILL");
+        } catch {
+          // It has ended already.
+        }
+    };
+    const timer = setTimeout(() => {
+      tooLong = true;
+      endAll();
+    }, seconds * 1000);
+    process.once("exit", endAll);
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        output = (output + text).slice(-200_000);
+      });
+    child.once("close", (code) => {
+      clearTimeout(timer);
+      process.off("exit", endAll);
+      resolve({
+        code: tooLong ? undefined : (code ?? 1),
+        output,
+        seconds: (performance.now() - startedAt) / 1000,
+      });
+    });
+  });
+}
