@@ -17,10 +17,36 @@ const isLong = process.env.SETPASS_LONG === "1";
 const LIMIT_PER_MINUTE = 5;
 const PUBLIC_URL = "https://setpass.example.org";
 
-/** Prints what a test tried and how much of it held. */
-function tell(what: string, tried: number, held: number): void {
-  process.stdout.write(`abuse: ${what}: ${tried} tried, ${held} held\n`);
-  expect(held).toBe(tried);
+/** Prints how much a test tried, all of which held. */
+function tell(what: string, tried: number): void {
+  process.stdout.write(`abuse: ${what}: ${tried} tried, ${tried} held\n`);
+}
+
+/** Says of each answer what it must be, and counts them for `tell`. */
+function tries() {
+  let count = 0;
+  return {
+    get count() {
+      return count;
+    },
+    /** @param expected statuses, of which it is one */
+    status(what: string, { status }: Pick<RawAnswer, "status">, ...expected: number[]): void {
+      count += 1;
+      expect(expected, `${what}: ${status}`).toContain(status);
+    },
+    /** Held off: told when to come back, at most so much later, and given no session. */
+    heldOff(what: string, answer: RawAnswer, status: number, mostSeconds: number): void {
+      count += 1;
+      expect(answer.status, what).toBe(status);
+      expect(retryAfterOf(answer), `${what}: Retry-After`).toBeGreaterThanOrEqual(1);
+      expect(retryAfterOf(answer), `${what}: Retry-After`).toBeLessThanOrEqual(mostSeconds);
+      expect(setsCookie(answer), `${what}: Set-Cookie`).toBe(false);
+    },
+    is(what: string, actual: unknown, expected: unknown): void {
+      count += 1;
+      expect(actual, what).toEqual(expected);
+    },
+  };
 }
 
 /** With no limit by address that these tests would run into. */
@@ -47,12 +73,16 @@ afterAll(async () => {
 describe("a limit by address", () => {
   type Send = (sender: Sender) => Promise<RawAnswer>;
   /** What is wrong, each kind counted by itself; and the same as Remix's own script sends it. */
-  const wrong: Record<string, [plain: Send, byScript: Send]> = {
-    "a link that there is not": [
+  const kinds: [what: string, unlimited: number, plain: Send, byScript: Send][] = [
+    [
+      "a link that there is not",
+      404,
       (sender) => limited.redeem(randomUUID(), "0000", "Own-password-1", sender),
       (sender) => limited.post("/_root.data?index", { token: randomUUID() }, sender),
     ],
-    "a refused sign-in": [
+    [
+      "a refused sign-in",
+      403,
       (sender) => limited.signIn(randomUUID(), "wrong", sender),
       (sender) =>
         limited.post(
@@ -61,43 +91,46 @@ describe("a limit by address", () => {
           sender,
         ),
     ],
-    "a request for a link": [
+    [
+      "a request for a link",
+      400,
       (sender) => limited.post("/reset", { name: "x" }, sender),
       (sender) => limited.post("/reset.data", { name: "x" }, sender),
     ],
-  };
-  const kinds = Object.values(wrong);
+  ];
 
   it("counts what is wrong, each kind by itself, outlives a restart, and ends with its minute", async () => {
-    const held: boolean[] = [];
+    const tried = tries();
     const flooder = { from: "127.0.0.21" };
+    const elsewhere = { from: "127.0.0.22" };
     const link = await limited.issue();
-    for (const [plain, byScript] of kinds) {
+    for (const [what, unlimited, plain, byScript] of kinds) {
       const each = (count: number) =>
         inTurns(count, (index) => (index % 2 === 0 ? plain : byScript)(flooder));
-      for (const answer of await each(LIMIT_PER_MINUTE)) held.push(answer.status !== 429);
-      for (const answer of await each(2)) {
-        const seconds = retryAfterOf(answer);
-        held.push(answer.status === 429 && seconds >= 1 && seconds <= 60);
-      }
+      for (const answer of await each(LIMIT_PER_MINUTE))
+        tried.status(`${what}, within the limit`, answer, unlimited);
+      for (const answer of await each(2))
+        tried.heldOff(`${what}, beyond the limit`, answer, 429, 60);
     }
     await limited.stack.server.restart();
-    for (const [send] of kinds) held.push((await send(flooder)).status === 429);
+    for (const [what, , send] of kinds)
+      tried.status(`${what}, after a restart`, await send(flooder), 429);
     // Sign-ins are held off before Keystone is asked, the right ones too.
-    const signIn = await limited.signInAsAdmin(flooder);
-    held.push(signIn.status === 429 && !setsCookie(signIn));
-    for (const [send] of kinds) held.push((await send({ from: "127.0.0.22" })).status !== 429);
-    held.push((await limited.signInAsAdmin({ from: "127.0.0.22" })).status === 302);
+    tried.heldOff("the right password", await limited.signInAsAdmin(flooder), 429, 60);
+    for (const [what, unlimited, send] of kinds)
+      tried.status(`${what}, from elsewhere`, await send(elsewhere), unlimited);
+    tried.status("signing in elsewhere", await limited.signInAsAdmin(elsewhere), 302);
     // A link that there is works on, and counts its own wrong PINs.
     const wrongPin = await limited.redeem(link.token, "9999", "Own-password-1", flooder);
-    held.push(wrongPin.status === 403 && wrongPin.body.includes("2 tries left"));
-    held.push(
-      (await limited.redeem(link.token, link.pin, "Own-password-1", flooder)).status === 200,
-    );
+    tried.status("a wrong PIN", wrongPin, 403);
+    tried.is("what its page says", wrongPin.body.includes("2 tries left"), true);
+    const redeemed = await limited.redeem(link.token, link.pin, "Own-password-1", flooder);
+    tried.status("the right PIN", redeemed, 200);
     await limited.endWindows();
-    for (const [send] of kinds) held.push((await send(flooder)).status !== 429);
-    held.push((await limited.signInAsAdmin(flooder)).status === 302);
-    tell("the limit by address", held.length, held.filter(Boolean).length);
+    for (const [what, unlimited, send] of kinds)
+      tried.status(`${what}, a minute later`, await send(flooder), unlimited);
+    tried.status("signing in, a minute later", await limited.signInAsAdmin(flooder), 302);
+    tell("the limit by address", tried.count);
   });
 
   it("asks Keystone about no more sign-ins than that, however many come at once", async () => {
@@ -110,21 +143,20 @@ describe("a limit by address", () => {
   });
 
   it("does not count who is right: sign-ins, links and their pages", async () => {
-    const held: boolean[] = [];
+    const tried = tries();
     const here = { from: "127.0.0.28" };
     for (let index = 0; index < 3 * LIMIT_PER_MINUTE; index++)
-      held.push((await limited.signInAsAdmin(here)).status === 302);
+      tried.status("signing in", await limited.signInAsAdmin(here), 302);
     for (let index = 0; index < 3 * LIMIT_PER_MINUTE; index++) {
       const link = await limited.issue();
-      held.push((await limited.get(`/?token=${link.token}`, here)).status === 200);
-      held.push(
-        (await limited.redeem(link.token, link.pin, "Own-password-1", here)).status === 200,
-      );
+      const redeem = () => limited.redeem(link.token, link.pin, "Own-password-1", here);
+      tried.status("opening a link", await limited.get(`/?token=${link.token}`, here), 200);
+      tried.status("redeeming it", await redeem(), 200);
       // Everybody opens a used link once more.
-      held.push((await limited.get(`/?token=${link.token}`, here)).status === 404);
-      held.push((await limited.get("/reset", here)).status === 200);
+      tried.status("opening it again", await limited.get(`/?token=${link.token}`, here), 404);
+      tried.status("opening /reset", await limited.get("/reset", here), 200);
     }
-    tell("who is right behind one address", held.length, held.filter(Boolean).length);
+    tell("who is right behind one address", tried.count);
   });
 
   it("lets a lecture hall of two hundred in, who share an address, within a minute", async () => {
@@ -160,7 +192,7 @@ describe("a limit by address", () => {
   });
 
   it("cannot be dodged by saying that one is somebody else", async () => {
-    const held: boolean[] = [];
+    const tried = tries();
     const from = "127.0.0.23";
     const names = [
       "X-Forwarded-For",
@@ -175,95 +207,114 @@ describe("a limit by address", () => {
         name === "Forwarded" ? `for=192.0.2.${index}` : `192.0.2.${index}`,
       ]);
       const answer = await limited.post("/reset", { name: "x" }, { from, headers });
-      held.push((answer.status === 429) === index >= LIMIT_PER_MINUTE);
+      tried.status(`request ${index + 1}`, answer, index < LIMIT_PER_MINUTE ? 400 : 429);
     }
-    tell("forged addresses against the limit", held.length, held.filter(Boolean).length);
+    tell("forged addresses against the limit", tried.count);
   });
 
   it("fails closed: without its database nobody is let in, and afterwards everybody", async () => {
-    const held: boolean[] = [];
+    const tried = tries();
     const link = await limited.issue();
     const cookie = cookieOf(await limited.signInAsAdmin({ from: "127.0.0.24" }));
     const origin: [string, string] = ["Origin", limited.stack.url];
     const signedIn = { headers: [["Cookie", cookie], origin] as [string, string][] };
-    const acts: (() => Promise<RawAnswer>)[] = [
-      () => limited.redeem(link.token, link.pin, "Own-password-1", { from: "127.0.0.25" }),
-      () => limited.signInAsAdmin({ from: "127.0.0.25" }),
-      () => limited.post("/reset", resetFields("a@example.org"), { from: "127.0.0.25" }),
-      () => limited.get("/admin", signedIn),
-      () => limited.post(`/admin/users/${link.userId}`, { password: "random" }, signedIn),
-      () => limited.put(link.userId, {}),
-    ];
+    const from = { from: "127.0.0.25" };
+    const redeem = () => limited.redeem(link.token, link.pin, "Own-password-1", from);
+    const signIn = () => limited.signInAsAdmin(from);
+    const ask = () => limited.post("/reset", resetFields("a@example.org"), from);
+    const acts: Record<string, () => Promise<RawAnswer>> = {
+      redeeming: redeem,
+      "signing in": signIn,
+      "asking for a link": ask,
+      "the console": () => limited.get("/admin", signedIn),
+      "issuing in the console": () =>
+        limited.post(`/admin/users/${link.userId}`, { password: "random" }, signedIn),
+      "issuing by script": () => limited.put(link.userId, {}),
+    };
     await proxy.goAway();
-    for (const answer of await Promise.all(acts.map((act) => act()))) {
-      held.push(answer.status === 503 && retryAfterOf(answer) > 0 && !setsCookie(answer));
-    }
+    await Promise.all(
+      Object.entries(acts).map(async ([name, act]) =>
+        tried.heldOff(`${name}, without a database`, await act(), 503, 3600),
+      ),
+    );
     const changed = limited.stack.sandboxKeystone?.cloud.user(link.userId).passwords.length;
-    held.push(changed === 1);
+    tried.is("passwords that Keystone has of the user", changed, 1);
     await proxy.comeBack();
-    const [redeem, signIn, ask] = acts;
-    held.push((await redeem?.())?.status === 200);
-    held.push((await signIn?.())?.status === 302);
-    held.push((await ask?.())?.status === 200);
-    tell("limits without a database", held.length, held.filter(Boolean).length);
+    tried.status("redeeming, afterwards", await redeem(), 200);
+    tried.status("signing in, afterwards", await signIn(), 302);
+    tried.status("asking for a link, afterwards", await ask(), 200);
+    tell("limits without a database", tried.count);
   });
 
   it("fails closed too where its table alone is gone", async () => {
+    const tried = tries();
     const link = await limited.issue();
     const from = { from: "127.0.0.26" };
     await limited.sql`alter table rate_limits rename to lost`;
-    const answers = [
-      await limited.redeem(randomUUID(), link.pin, "Own-password-1", from),
-      await limited.redeem(link.token, "9999", "Own-password-1", from),
-      await limited.signInAsAdmin(from),
-    ];
+    const answers = {
+      "a link that there is not": await limited.redeem(
+        randomUUID(),
+        link.pin,
+        "Own-password-1",
+        from,
+      ),
+      "a wrong PIN": await limited.redeem(link.token, "9999", "Own-password-1", from),
+      "signing in": await limited.signInAsAdmin(from),
+    };
     await limited.sql`alter table lost rename to rate_limits`;
-    const held = answers.filter((answer) => answer.status >= 500 && !setsCookie(answer));
+    for (const [name, answer] of Object.entries(answers)) {
+      tried.status(name, answer, 500, 503);
+      tried.is(`${name}: Set-Cookie`, setsCookie(answer), false);
+    }
     // The link has counted the wrong PIN all the same.
     const [row] = await limited.sql<[{ attempts: number }]>`
       select attempts from links where user_id = ${link.userId}`;
-    tell("limits without their table", answers.length + 1, held.length + row.attempts);
+    tried.is("wrong PINs of the link", row.attempts, 1);
+    tell("limits without their table", tried.count);
   });
 });
 
 describe("a limit by account", () => {
   it("holds from one address and from many, outlives a restart, and asks not whether there is one", async () => {
-    const held: boolean[] = [];
+    const tried = tries();
     const { adminUserName, adminPassword } = open.stack.keystone;
     for (const [round, userName] of [adminUserName, "no-such-account"].entries()) {
       const at = (host: number) => ({ from: `127.0.${round + 1}.${host}` });
       const wrong = (host: number, spelling = userName) =>
         open.signIn(spelling, "Wrong-password-1", at(host));
-      for (let index = 0; index < 10; index++) held.push((await wrong(1)).status === 403);
-      held.push((await wrong(1)).status === 429);
+      for (let slip = 1; slip <= 10; slip++)
+        tried.status(`${userName}, slip ${slip}`, await wrong(1), 403);
+      tried.status(`${userName}, slip 11`, await wrong(1), 429);
       // The same account to Keystone on MySQL, whose names know no case and no accents.
       for (const spelling of [userName.toUpperCase(), ` ${userName}\t`, accented(userName)])
-        held.push((await wrong(1, spelling)).status === 429);
+        tried.status(`spelt ${JSON.stringify(spelling)}`, await wrong(1, spelling), 429);
       if (round === 0 || isLong) await open.stack.server.restart();
-      held.push((await wrong(1)).status === 429);
+      tried.status(`${userName}, after a restart`, await wrong(1), 429);
       const others = await Promise.all(
         Array.from({ length: 40 }, (_, index) => wrong(2 + (index % 4))),
       );
-      for (const { status } of others) held.push(status === 403);
+      for (const answer of others) tried.status(`${userName}, from elsewhere`, answer, 403);
       const refused = await open.signIn(userName, adminPassword, at(9));
-      held.push(refused.status === 429 && retryAfterOf(refused) <= 900 && !setsCookie(refused));
-      held.push((await open.signIn(`${userName}-2`, "x", at(9))).status === 403);
+      tried.heldOff(`${userName}, after fifty from everywhere`, refused, 429, 900);
+      tried.status("a neighbour's name", await open.signIn(`${userName}-2`, "x", at(9)), 403);
     }
     await open.endWindows();
-    held.push((await open.signInAsAdmin()).status === 302);
-    tell("the limits by account", held.length, held.filter(Boolean).length);
+    tried.status("the right password, later", await open.signInAsAdmin(), 302);
+    tell("the limits by account", tried.count);
   });
 
   it("is forgotten by whoever signs in: typing a password wrong is no crime", async () => {
-    const held: boolean[] = [];
+    const tried = tries();
     const { adminUserName } = open.stack.keystone;
     const here = { from: "127.0.3.1" };
-    for (let round = 0; round < 3; round++) {
-      for (let index = 0; index < 9; index++)
-        held.push((await open.signIn(adminUserName, "wrong", here)).status === 403);
-      held.push((await open.signInAsAdmin(here)).status === 302);
+    for (let round = 1; round <= 3; round++) {
+      for (let slip = 1; slip <= 9; slip++) {
+        const answer = await open.signIn(adminUserName, "wrong", here);
+        tried.status(`round ${round}, slip ${slip}`, answer, 403);
+      }
+      tried.status(`round ${round}, the right one`, await open.signInAsAdmin(here), 302);
     }
-    tell("sign-ins after slips", held.length, held.filter(Boolean).length);
+    tell("sign-ins after slips", tried.count);
   });
 
   it("and the answer to a refused sign-in tell nothing of the account", async () => {
@@ -287,7 +338,7 @@ describe("a limit by account", () => {
     const rounds = isLong ? 60 : 12;
     const times = new Map<string, number[]>();
     const bodies = new Map<string, string>();
-    let same = 0;
+    const tried = tries();
     for (let round = 0; round < rounds; round++) {
       await open.endWindows();
       for (const [kind, [userName, typed, domain]] of Object.entries(kinds)) {
@@ -295,7 +346,8 @@ describe("a limit by account", () => {
         const answer = await open.signIn(userName, typed, { from: "127.0.4.1" }, domain);
         times.set(kind, [...(times.get(kind) ?? []), performance.now() - startedAt]);
         bodies.set(kind, plainBody(answer, [userName, domain]));
-        if (answer.status === 403 && !setsCookie(answer)) same += 1;
+        tried.status(kind, answer, 403);
+        expect(setsCookie(answer), kind).toBe(false);
       }
     }
     const middle = [...times].map(([kind, all]) => [kind, median(all)] as const);
@@ -306,7 +358,7 @@ describe("a limit by account", () => {
     );
     expect(new Set(bodies.values()).size).toBe(1);
     expect(spread).toBeLessThan(Math.max(25, Math.min(...all)));
-    tell("refused sign-ins", rounds * Object.keys(kinds).length, same);
+    tell("refused sign-ins", tried.count);
   });
 
   it("does not tell either by the request for a new link", async () => {
@@ -415,7 +467,7 @@ describe("what a request says of itself", () => {
       expect(seen.limitKeys).not.toContain(open.limitKey(limit, "203.0.113.66"));
     // Keyed: an address cannot be read from a dump, nor a name that was typed.
     expect(seen.limitKeys.join()).not.toContain("127.0.0.1");
-    tell("forged headers without TRUST_PROXY", forged.length, forged.length);
+    tell("forged headers without TRUST_PROXY", forged.length);
   });
 
   it("is believed of the proxies that TRUST_PROXY names, and of the address before them alone", async () => {
@@ -448,33 +500,35 @@ describe("what a request says of itself", () => {
       expect(seen.mailText).not.toContain("evil.example");
       expect(seen.cookie).toMatch(/^__Host-setpass=/);
     }
-    tell("forwarded addresses", tried.length, tried.length);
+    tell("forwarded addresses", tried.length);
     await open.stack.server.restart({ TRUST_PROXY: "none" });
   });
 });
 
 describe("the holder of a link", () => {
   it("locks that link and nothing else", async () => {
-    const held: boolean[] = [];
+    const tried = tries();
     const attacked = await open.issue();
     const neighbour = await open.issue();
-    const calls = open.stack.sandboxKeystone?.cloud.user(attacked.userId);
-    for (let index = 0; index < 6; index++) {
-      const { status } = await open.redeem(attacked.token, "9999", "Own-password-1");
-      held.push(status === 403);
-    }
-    held.push((await open.redeem(attacked.token, attacked.pin, "Own-password-1")).status === 403);
+    const own = "Own-password-1";
+    const user = open.stack.sandboxKeystone?.cloud.user(attacked.userId);
+    for (let guess = 1; guess <= 6; guess++)
+      tried.status(`wrong PIN ${guess}`, await open.redeem(attacked.token, "9999", own), 403);
+    const locked = await open.redeem(attacked.token, attacked.pin, own);
+    tried.status("the right PIN, too late", locked, 403);
     // A wrong PIN never reached Keystone, so the account is not locked there either.
-    held.push(calls?.failedSignIns === 0);
-    held.push((await open.redeem(neighbour.token, neighbour.pin, "Own-password-1")).status === 200);
-    held.push((await open.signInAsAdmin()).status === 302);
-    held.push((await open.post("/reset", resetFields("other@example.org"))).status === 200);
+    tried.is("failed sign-ins that Keystone counted", user?.failedSignIns, 0);
+    const unharmed = await open.redeem(neighbour.token, neighbour.pin, own);
+    tried.status("another link", unharmed, 200);
+    tried.status("signing in", await open.signInAsAdmin(), 302);
+    const asked = await open.post("/reset", resetFields("other@example.org"));
+    tried.status("asking for a link", asked, 200);
     const renewed = await open.put(attacked.userId, {});
-    held.push((await open.redeem(renewed.body, attacked.pin, "Own-password-1")).status === 200);
+    tried.status("the new link", await open.redeem(renewed.body, attacked.pin, own), 200);
     // What is left of an old token does nothing to the newer link.
     for (const token of [attacked.token, renewed.body, randomUUID()])
-      held.push((await open.redeem(token, "9999", "Own-password-1")).status === 404);
-    tell("locking others out", held.length, held.filter(Boolean).length);
+      tried.status("a dead link", await open.redeem(token, "9999", own), 404);
+    tell("locking others out", tried.count);
   });
 
   it("gets no more than three guesses, however many at once, and ten of one PIN over all renewals", async () => {
@@ -593,7 +647,7 @@ describe("a flood of anonymous requests", () => {
     const [{ rows }] = await open.sql<[{ rows: number }]>`
       select count(*)::int as rows from audit_events where client_address like '127.0.7.%'`;
     expect(rows).toBe(62);
-    tell("rows of the trail", 75, 75);
+    tell("rows of the trail", 75);
   });
 
   it("leaves room for no more than a thousand open requests for a link", async () => {
@@ -607,6 +661,6 @@ describe("a flood of anonymous requests", () => {
     });
     const { reset_requests: rows } = await limited.countRows();
     expect([refused.status, rows]).toEqual([503, 1000]);
-    tell("requests beyond a thousand", 1, 1);
+    tell("requests beyond a thousand", 1);
   });
 });

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { rmSync } from "node:fs";
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -44,6 +45,8 @@ const usualSeconds = new Map<string, number>();
  */
 export async function createLane(root: string, servers: TestServers): Promise<Lane> {
   const folder = await mkdtemp(path.join(tmpdir(), "setpass-mutants-"));
+  const removeAtOnce = () => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", removeAtOnce);
   await cp(root, folder, {
     recursive: true,
     filter: (from) => !LEFT_BEHIND.has(path.relative(root, from).split(path.sep)[0] ?? ""),
@@ -82,13 +85,19 @@ export async function createLane(root: string, servers: TestServers): Promise<La
   if (first.code !== 0) throw new Error(`The copy cannot be built: ${first.output}`);
   await cp(at("build"), at(UNCHANGED_BUILD), { recursive: true });
 
-  const tryAll = async ({ tests, built = [] }: Promises): Promise<Verdict> => {
-    const fast = await test(tests);
-    if (fast.code !== 0 || built.length === 0) return verdictOn(fast);
+  const tryAll = async ({ near, far, built }: Promises): Promise<Verdict> => {
+    let seconds = 0;
+    for (const tests of [near, far]) {
+      if (tests === undefined) continue;
+      const ended = await test(tests);
+      seconds += ended.seconds;
+      if (ended.code !== 0) return verdictOn({ ...ended, seconds });
+    }
+    if (built === undefined) return { end: "survived", seconds, by: undefined };
     try {
       const made = await build();
-      const slow = made.code === 0 ? await test(built) : made;
-      return verdictOn({ ...slow, seconds: fast.seconds + made.seconds + slow.seconds });
+      const ended = made.code === 0 ? await test(built) : made;
+      return verdictOn({ ...ended, seconds: seconds + made.seconds + ended.seconds });
     } finally {
       await restoreBuild();
     }
@@ -105,16 +114,19 @@ export async function createLane(root: string, servers: TestServers): Promise<La
         await writeFile(file, text);
       }
     },
-    async tryUnchanged({ tests, built = [] }) {
-      for (const some of [tests, built]) {
-        if (some.length === 0) continue;
-        const ended = await test(some);
+    async tryUnchanged({ near, far, built }) {
+      for (const tests of [near, far, built]) {
+        if (tests === undefined) continue;
+        const ended = await test(tests);
         if (ended.code !== 0) return verdictOn(ended).by ?? ended.output.slice(-2000);
-        usualSeconds.set(some.join(" "), ended.seconds);
+        usualSeconds.set(tests.join(" "), ended.seconds);
       }
       return undefined;
     },
-    remove: () => rm(folder, { recursive: true, force: true }),
+    async remove() {
+      process.off("exit", removeAtOnce);
+      await rm(folder, { recursive: true, force: true });
+    },
   };
 }
 
