@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import process from "node:process";
 import { eq } from "drizzle-orm";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -16,6 +16,7 @@ import {
 } from "../../emails/outbox-worker";
 import { createMailTransport, type MailTransport } from "../../emails/transport";
 import { createTestDatabase, type TestDatabase } from "../support/database";
+import { getFreePort } from "../support/free-port";
 import { startSmtpServer, type TestSmtpServer } from "../support/smtp";
 
 /** Checks until it holds; the machine may be busy with other tests. */
@@ -423,7 +424,7 @@ describe("a database that goes away", () => {
 async function startDatabaseProxy(databaseUrl: string) {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
-  let port = 0;
+  const port = await getFreePort();
   const server = createServer((near) => {
     const far = connect(Number(target.port), target.hostname);
     for (const [socket, other] of [
@@ -449,7 +450,6 @@ async function startDatabaseProxy(databaseUrl: string) {
       for (const socket of sockets) socket.destroy();
     });
   await listen();
-  port = (server.address() as AddressInfo).port;
   const url = new URL(databaseUrl);
   url.hostname = "127.0.0.1";
   url.port = String(port);

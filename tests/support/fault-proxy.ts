@@ -3,7 +3,8 @@
  * picks, before Keystone gets them, after it has carried them out, or long after we gave up waiting.
  */
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
+import { getFreePort } from "./free-port";
 
 /** What Keystone answered, or what the proxy says in its place. */
 export interface UpstreamAnswer {
@@ -414,13 +415,12 @@ export async function startFaultProxy(options: { target: string }): Promise<Faul
   });
   server.on("clientError", (_error, socket) => socket.destroy());
 
-  let port = 0;
+  const port = await getFreePort();
   const listen = () =>
     new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(port, "127.0.0.1", () => {
         server.off("error", reject);
-        port = (server.address() as AddressInfo).port;
         resolve();
       });
     });

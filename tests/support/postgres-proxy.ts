@@ -4,8 +4,8 @@
  * that moment, to kill the server, to cut the connection, or to keep it waiting.
  */
 
-import type { AddressInfo } from "node:net";
 import { createServer, connect as dial, type Socket } from "node:net";
+import { getFreePort } from "./free-port";
 
 /** A statement as it was executed. */
 export interface ExecutedStatement {
@@ -237,13 +237,12 @@ export async function startPostgresProxy(options: { target: string }): Promise<P
   }
 
   const listener = createServer(serve);
-  let port = 0;
+  const port = await getFreePort();
   const listen = () =>
     new Promise<void>((resolve, reject) => {
       listener.once("error", reject);
       listener.listen(port, "127.0.0.1", () => {
         listener.off("error", reject);
-        port = (listener.address() as AddressInfo).port;
         resolve();
       });
     });

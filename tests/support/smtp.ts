@@ -1,9 +1,10 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import type { AddressInfo, Server, Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ParsedMail, simpleParser } from "mailparser";
 import { SMTPServer, type SMTPServerSession } from "smtp-server";
+import { getFreePort } from "./free-port";
 import { makeSelfSignedCertificate } from "./self-signed-certificate";
 
 /** A mail the server took, and how it came. */
@@ -169,14 +170,13 @@ export async function startSmtpServer(
     for (const look of waiting) look();
   };
 
-  let port = 0;
+  const port = await getFreePort();
   let current = make();
   const listen = () =>
     new Promise<void>((resolve, reject) => {
       current.listener.once("error", reject);
       current.server.listen(port, "127.0.0.1", () => {
         current.listener.off("error", reject);
-        port = (current.listener.address() as AddressInfo).port;
         resolve();
       });
     });
