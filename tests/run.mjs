@@ -4,7 +4,8 @@
  *   npm test                        all of it
  *   npm test -- unit                only these suites: unit, integration, faults, e2e
  *   npm test -- integration redeem  only the files with "redeem" in their path
- *   npm run test:long               the long forms of the fault, crash and fuzz tests
+ *   npm run test:long               the long forms of the fault, crash and fuzz tests, and mutation testing
+ *   npm run test:long -- mutants    only the latter, see tests/mutation/run.ts
  *
  * What is missing is installed first: npm packages, and on Debian as root a real Keystone,
  * keystoneauth1 and Chromium. One step failing does not hide the others. The last line is
@@ -21,15 +22,17 @@ import { ensurePackages, findNodeProblem, root } from "../demo/install-and-build
 import { ensureDebianPackages, isDebian, testPackages } from "./support/debian-packages.mjs";
 
 const vitestSuites = ["unit", "integration", "faults"];
-const suites = [...vitestSuites, "e2e"];
+const suites = [...vitestSuites, "e2e", "mutants"];
 /** These need the build, and what Debian has. */
-const wholeSuites = ["integration", "faults", "e2e"];
+const wholeSuites = ["integration", "faults", "e2e", "mutants"];
 const ci = process.env.CI === "true" || process.env.CI === "1";
 const long = process.argv.includes("--long");
 const words = process.argv.slice(2).filter((word) => word !== "--long");
 const picked = suites.filter((suite) => words.includes(suite));
 const filters = words.filter((word) => !suites.includes(word));
-const wants = (/** @type {string} */ suite) => picked.length === 0 || picked.includes(suite);
+const wants = (/** @type {string} */ suite) =>
+  picked.includes(suite) ||
+  (picked.length === 0 && (suite !== "mutants" || (long && filters.length === 0)));
 const whole = picked.length === 0 && filters.length === 0;
 const MINUTE_MS = 60_000;
 
@@ -92,8 +95,15 @@ async function main() {
   }
   await Promise.all([...checks, debian]);
 
-  for (const suite of vitestSuites) if (wants(suite) && !stopping) await runVitest(suite);
-  if (wants("e2e") && !stopping) await runPlaywright();
+  for (const suite of ["unit", "integration"])
+    if (wants(suite) && !stopping) await runVitest(suite);
+  // The faults wait more than they work, and one at a time: the browsers have the other core.
+  const both = !long && wants("faults") && wants("e2e");
+  const browsers = both && !stopping ? runPlaywright({ later: true }) : undefined;
+  if (wants("faults") && !stopping) await runVitest("faults");
+  await browsers;
+  if (wants("e2e") && !both && !stopping) await runPlaywright({ later: false });
+  if (wants("mutants") && !stopping) await runMutants();
   if ((wants("integration") || wants("faults")) && !hasKeystone()) {
     leaveOut("all on a real Keystone", "no Keystone is installed");
   }
@@ -171,16 +181,19 @@ function countVitest(file) {
   return tests;
 }
 
-async function runPlaywright() {
+/** @param {{ later: boolean }} options `later`: what it says is shown once it has ended */
+async function runPlaywright({ later }) {
   const why = whyNoBrowserTests();
   if (why) return leaveOut("e2e", why);
   const report = path.join(scratch, "playwright.json");
-  say("\n--- browser tests ---");
+  const title = "\n--- browser tests ---";
+  if (!later) say(title);
   const startedAt = performance.now();
-  const { code } = await run(
+  const { code, output } = await run(
     [bin("@playwright/test", "cli.js"), "test", "--reporter=list,json", ...filters],
-    { minutes: long ? 60 : 30, show: true, env: { PLAYWRIGHT_JSON_OUTPUT_NAME: report } },
+    { minutes: long ? 60 : 30, show: !later, env: { PLAYWRIGHT_JSON_OUTPUT_NAME: report } },
   );
+  if (later) say(`${title}\n${output.trim()}`);
   const stats = readJson(report)?.stats;
   const tests = stats && {
     // A test that only succeeded at its second try is not a test that holds.
@@ -189,6 +202,20 @@ async function runPlaywright() {
     skipped: stats.skipped,
   };
   suiteEnded("e2e", { tests, seconds: (performance.now() - startedAt) / 1000, code });
+}
+
+/** Its score is shown, not judged; it fails where it cannot tell one. */
+async function runMutants() {
+  say("\n--- mutation testing ---");
+  await step("mutants", async () => {
+    const report = path.join(scratch, "mutants.txt");
+    const { code } = await run(
+      [bin("tsx", "dist/cli.mjs"), path.join(root, "tests/mutation/run.ts"), ...filters],
+      { minutes: 180, show: true, env: { SETPASS_LONG: "", SETPASS_MUTANTS_REPORT: report } },
+    );
+    const why = existsSync(report) ? readFileSync(report, "utf8") : `exit code ${code}`;
+    return { end: code === 0 ? "ok" : "failed", why };
+  });
 }
 
 function whyNoBrowserTests() {

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
-import { connect, createServer, type Socket } from "node:net";
 import process from "node:process";
 import { eq } from "drizzle-orm";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -16,7 +15,7 @@ import {
 } from "../../emails/outbox-worker";
 import { createMailTransport, type MailTransport } from "../../emails/transport";
 import { createTestDatabase, type TestDatabase } from "../support/database";
-import { getFreePort } from "../support/free-port";
+import { startPostgresProxy } from "../support/postgres-proxy";
 import { startSmtpServer, type TestSmtpServer } from "../support/smtp";
 
 /** Checks until it holds; the machine may be busy with other tests. */
@@ -217,10 +216,24 @@ describe("a mail server that answers 5xx", () => {
     expect(waiting.state).toBe("queued");
     expect(waiting.lastError).toMatch(/^535 5\.7\.8/);
     expect(waiting.lastError).not.toContain("not-the-password");
+    expect(JSON.stringify(events)).not.toContain("not-the-password");
 
     work();
     await eventually(() => stateOf(id)).toBe("sent");
   });
+});
+
+it("a mail server that quotes the password it was given does not bring it into the console", async () => {
+  const { id } = await enqueueLinkMail();
+  const password = decodeURIComponent(new URL(smtp.url).password);
+  const encoded = Buffer.from(password).toString("base64");
+  smtp.behave({ rejectLogin: { code: 535, text: `5.7.8 Not ${password}, nor ${encoded}` } });
+  work();
+  await eventually(() => named("mail.retry").length).toBeGreaterThan(0);
+  const { state, lastError } = await rowOf(id);
+  expect(state).toBe("queued");
+  expect(lastError).toBe("535 5.7.8 Not [password], nor [password]");
+  for (const secret of [password, encoded]) expect(JSON.stringify(events)).not.toContain(secret);
 });
 
 describe("a mail server that is", () => {
@@ -270,6 +283,22 @@ describe("a mail server that is", () => {
       reason: "no-answer",
       errorCode: "DEPTH_ZERO_SELF_SIGNED_CERT",
     });
+  });
+
+  it("known by another name gets nothing, unless SMTP_URL says which", async () => {
+    const { id } = await enqueueLinkMail();
+    const misnamed = new URL(smtp.url);
+    misnamed.searchParams.set("tls.servername", "elsewhere.example.org");
+    const begun = smtp.dataCount();
+    const worker = work({ smtpUrl: misnamed.href });
+    await eventually(() => named("mail.retry")[0]).toMatchObject({
+      mailId: id,
+      reason: "no-answer",
+      errorCode: "ERR_TLS_CERT_ALTNAME_INVALID",
+    });
+    await worker.stop();
+    expect(smtp.dataCount()).toBe(begun);
+    expect(await stateOf(id)).toBe("queued");
   });
 
   it("without TLS gets neither password nor mail when TLS is required", async () => {
@@ -374,18 +403,37 @@ function startWorkerProcess(): ChildProcess {
   });
 }
 
+it("a mail that is written while the worker looks is sent at once, not at its next look", async () => {
+  const proxy = await startPostgresProxy({ target: database.url });
+  const client = openDatabase({ url: proxy.through(database.url), poolSize: 2 });
+  try {
+    // The worker has looked and found nothing, and does not know it yet.
+    const looking = proxy.hold({ sql: /^update "mails" set/ }, "after");
+    const worker = work({ db: client.db, pollSeconds: 600 });
+    await looking.waitForHits(1);
+    const { id } = await enqueueLinkMail();
+    worker.wake();
+    looking.release();
+    await eventually(() => stateOf(id)).toBe("sent");
+    await worker.stop();
+  } finally {
+    await client.close({ timeoutSeconds: 1 });
+    await proxy.stop();
+  }
+});
+
 describe("a database that goes away", () => {
   it("is told of once in the log, and the mails go out when it is back", async () => {
-    const proxy = await startDatabaseProxy(database.url);
-    const client = openDatabase({ url: proxy.url, poolSize: 2 });
+    const proxy = await startPostgresProxy({ target: database.url });
+    const client = openDatabase({ url: proxy.through(database.url), poolSize: 2 });
     try {
       const worker = work({ db: client.db });
       await eventually(() => proxy.connections()).toBeGreaterThan(0);
-      await proxy.cut();
+      await proxy.goAway();
       await eventually(() => named("outbox.database-lost").length).toBe(1);
       const { id } = await enqueueLinkMail();
       await new Promise((resolve) => setTimeout(resolve, 2_000));
-      await proxy.mend();
+      await proxy.comeBack();
       await eventually(() => stateOf(id)).toBe("sent");
       expect(named("outbox.database-lost")).toHaveLength(1);
       expect(named("outbox.database-back")).toHaveLength(1);
@@ -397,19 +445,19 @@ describe("a database that goes away", () => {
   });
 
   it("just after the server took a mail does not make it go out twice", async () => {
-    const proxy = await startDatabaseProxy(database.url);
-    const client = openDatabase({ url: proxy.url, poolSize: 2 });
+    const proxy = await startPostgresProxy({ target: database.url });
+    const client = openDatabase({ url: proxy.through(database.url), poolSize: 2 });
     try {
       const { id } = await enqueueLinkMail();
       smtp.behave({ delayDataMs: 500 });
       const worker = work({ db: client.db, leaseSeconds: 2 });
       await smtp.waitForMessage();
-      await proxy.cut();
+      await proxy.goAway();
       await eventually(() => named("mail.sent").length).toBe(1);
       // Longer than the lease: by the row alone, the mail is anybody's again.
       await new Promise((resolve) => setTimeout(resolve, 2_500));
       expect(await stateOf(id)).toBe("queued");
-      await proxy.mend();
+      await proxy.comeBack();
       await eventually(() => stateOf(id)).toBe("sent");
       await worker.stop();
       expect(smtp.messages).toHaveLength(1);
@@ -419,47 +467,3 @@ describe("a database that goes away", () => {
     }
   });
 });
-
-/** Stands between a client and PostgreSQL, and can be cut: new connections are refused then. */
-async function startDatabaseProxy(databaseUrl: string) {
-  const target = new URL(databaseUrl);
-  const sockets = new Set<Socket>();
-  const port = await getFreePort();
-  const server = createServer((near) => {
-    const far = connect(Number(target.port), target.hostname);
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(socket);
-      socket.on("error", () => {});
-      socket.on("close", () => {
-        sockets.delete(socket);
-        other.destroy();
-      });
-      socket.pipe(other);
-    }
-  });
-  const listen = () =>
-    new Promise<void>((resolve) => {
-      server.listen(port, "127.0.0.1", resolve);
-    });
-  const cut = () =>
-    new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      for (const socket of sockets) socket.destroy();
-    });
-  await listen();
-  const url = new URL(databaseUrl);
-  url.hostname = "127.0.0.1";
-  url.port = String(port);
-  return {
-    url: url.href,
-    connections: () => sockets.size,
-    cut,
-    mend: listen,
-    stop: async () => {
-      if (server.listening) await cut();
-    },
-  };
-}

@@ -152,7 +152,9 @@ describe("a mail in the outbox", () => {
     expect(received.text.split("\n")).toContain(url);
     expect(received.html).toContain(`href="${url}"`);
     expect(received.parsed.replyTo?.text).toBe("helpdesk@example.org");
+    // Nobody's absence notice answers: as the standard has it, and as Exchange does.
     expect(received.parsed.headers.get("auto-submitted")).toBe("auto-generated");
+    expect(received.parsed.headers.get("x-auto-response-suppress")).toBe("All");
     await eventually(() => stateOf(id)).toBe("sent");
   });
 

@@ -42,14 +42,12 @@ export const PROMISES: readonly Promises[] = [
     ],
   },
   {
-    modules: [
-      "emails/outbox",
-      "emails/transport",
-      "emails/server-words",
-      "emails/retry-delay",
-      "db/mails",
-    ],
+    modules: ["emails/outbox", "emails/transport", "emails/server-words", "emails/retry-delay"],
     near: ["tests/unit/emails/", "tests/integration/outbox"],
+  },
+  {
+    modules: ["db/mails"],
+    near: ["tests/integration/outbox"],
     far: ["tests/integration/links/"],
     built: ["tests/faults/replicas"],
   },

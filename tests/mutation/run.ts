@@ -14,6 +14,7 @@
  * unchanged code is tried before and after; where it fails by itself, there is no score, and that is
  * a failure.
  */
+import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -163,8 +164,10 @@ function summarize(tried: readonly Tried[], { refused, seed }: { refused: number
   }
   const noticed = tried.length - survivors.length;
   const percent = ((100 * noticed) / tried.length).toFixed(0);
-  say(
-    `\nmutants: ${noticed} of ${tried.length} noticed (${percent} %): ${count("failed")} by a failing test, ` +
-      `${count("timed out")} by one that never ended; ${refused} others do not type-check; seed ${seed}`,
-  );
+  const score =
+    `${noticed} of ${tried.length} noticed (${percent} %): ${count("failed")} by a failing test, ` +
+    `${count("timed out")} by one that never ended; ${refused} others do not type-check; seed ${seed}`;
+  say(`\nmutants: ${score}`);
+  const report = process.env.SETPASS_MUTANTS_REPORT;
+  if (report) writeFileSync(report, score);
 }

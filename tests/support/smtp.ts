@@ -27,6 +27,8 @@ export interface ReceivedMail {
 
 /** What the server shall do to the mails to come. */
 export interface SmtpBehaviour {
+  /** Whatever the password. */
+  rejectLogin?: { code: number; text: string };
   rejectSender?: { code: number; text: string };
   rejectRecipient?: { code: number; text: string };
   /** After the whole mail was received. */
@@ -116,7 +118,8 @@ export async function startSmtpServer(
         if (behaviour.hangAt !== "greeting") callback();
       },
       onAuth(auth, _session, callback) {
-        if (auth.username === user && auth.password === password) callback(null, { user });
+        if (behaviour.rejectLogin) callback(refusal(behaviour.rejectLogin));
+        else if (auth.username === user && auth.password === password) callback(null, { user });
         else callback(refusal({ code: 535, text: "5.7.8 Authentication credentials invalid" }));
       },
       onMailFrom(_address, _session, callback) {
