@@ -4,10 +4,10 @@ import { startTestApp, type TestApp } from "../../support/app";
 import { type ConnectionCounter, startConnectionCounter } from "../../support/connection-counter";
 import { createTestDatabase, type TestDatabase } from "../../support/database";
 import { describeWhere } from "../../support/describe-where";
-import type { ProvidedKeystone } from "../../support/global-setup";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import { keystoneToken, revokeKeystoneToken } from "../../support/keystone-token";
 import { ask, type RawAnswer } from "../../support/raw-http";
+import type { ProvidedKeystone } from "../../support/test-servers";
 
 const provided = inject("keystone");
 const PASSWORD = "Script-1-password";
