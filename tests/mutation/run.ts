@@ -82,7 +82,6 @@ async function run(): Promise<void> {
   say(`${all.length} changes to choose from, seed ${seed}`);
   const { picked, refused } = pick(Number(values.count), createRandom(seed));
   const sets = [...new Set(picked.map(({ file }) => sources.testsOf(file)))];
-  const untilMs = performance.now() + Number(values.minutes) * 60_000;
   const servers = await startTestServers();
   const lanes: Lane[] = [];
   try {
@@ -91,6 +90,7 @@ async function run(): Promise<void> {
     const failed = await tryUnchanged(lanes, sets);
     if (failed.length > 0) return giveUp("without any change", failed);
 
+    const untilMs = performance.now() + Number(values.minutes) * 60_000;
     const queue = [...picked];
     const tried: Tried[] = [];
     await Promise.all(
