@@ -11,7 +11,7 @@ import type { Promises } from "./promises";
 export interface Verdict {
   readonly end: "failed" | "timed out" | "survived";
   readonly seconds: number;
-  /** The first test that failed, or what could not even be built. */
+  /** The first test that failed, and how. */
   readonly by: string | undefined;
 }
 
@@ -134,7 +134,8 @@ function verdictOn({ code, output, seconds }: Ended): Verdict {
   if (code === 0) return { end: "survived", seconds, by: undefined };
   // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
   const plain = output.replace(/\u001b\[[0-9;]*m/g, "");
-  const by = /^ *FAIL +(?:\S+ +)?(tests\/.*)$/m.exec(plain)?.[1];
+  const [, test, why] = /^ *FAIL +(?:\S+ +)?(tests\/.*)\n(.*)$/m.exec(plain) ?? [];
+  const by = test && `${test}: ${why}`;
   return { end: code === undefined ? "timed out" : "failed", seconds, by };
 }
 
