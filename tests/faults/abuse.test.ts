@@ -350,11 +350,11 @@ describe("a limit by account", () => {
         expect(setsCookie(answer), kind).toBe(false);
       }
     }
-    const middle = [...times].map(([kind, all]) => [kind, median(all)] as const);
-    const all = middle.map(([, ms]) => ms);
+    // The quickest of each: what a busy machine adds says nothing of the account.
+    const all = [...times.values()].map((ofKind) => Math.min(...ofKind));
     const spread = Math.max(...all) - Math.min(...all);
     process.stdout.write(
-      `abuse: refused sign-ins take ${Math.round(Math.min(...all))} to ${Math.round(Math.max(...all))} ms (medians of ${rounds}), whichever the account\n`,
+      `abuse: refused sign-ins take ${Math.round(Math.min(...all))} to ${Math.round(Math.max(...all))} ms at the quickest of ${rounds}, whichever the account\n`,
     );
     expect(new Set(bodies.values()).size).toBe(1);
     expect(spread).toBeLessThan(Math.max(25, Math.min(...all)));
@@ -390,11 +390,6 @@ async function inLanes<T>(count: number, act: (index: number) => Promise<T>): Pr
 }
 
 const accented = (text: string) => text.replace(/a/i, "\u00e0").replace(/o/i, "\uff4f");
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((one, other) => one - other);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
-}
 
 /** A page without what is every answer's own: its number, its nonce, its moment, what was typed. */
 function plainBody({ body }: RawAnswer, typed: readonly string[]): string {

@@ -72,6 +72,14 @@ export async function createLane(root: string, servers: TestServers): Promise<La
       usual === undefined ? LONGEST_SECONDS : usual * PATIENCE.factor + PATIENCE.seconds,
     );
   };
+  /** Once more what failed: a test that fails by itself now and then has noticed nothing. */
+  const testTwice = async (tests: readonly string[]): Promise<Ended> => {
+    const first = await test(tests);
+    const file = first.code === 0 ? undefined : failureIn(first.output)?.file;
+    if (file === undefined) return first;
+    const again = await test([file]);
+    return { ...again, seconds: first.seconds + again.seconds };
+  };
   const build = async (): Promise<Ended> => {
     const pages = await run([packaged("@remix-run/dev/dist/cli.js"), "vite:build"], 300);
     return pages.code === 0 ? run(["build.mjs"], 300) : pages;
@@ -89,14 +97,14 @@ export async function createLane(root: string, servers: TestServers): Promise<La
     let seconds = 0;
     for (const tests of [near, far]) {
       if (tests === undefined) continue;
-      const ended = await test(tests);
+      const ended = await testTwice(tests);
       seconds += ended.seconds;
       if (ended.code !== 0) return verdictOn({ ...ended, seconds });
     }
     if (built === undefined) return { end: "survived", seconds, by: undefined };
     try {
       const made = await build();
-      const ended = made.code === 0 ? await test(built) : made;
+      const ended = made.code === 0 ? await testTwice(built) : made;
       return verdictOn({ ...ended, seconds: seconds + made.seconds + ended.seconds });
     } finally {
       await restoreBuild();
@@ -132,11 +140,18 @@ export async function createLane(root: string, servers: TestServers): Promise<La
 
 function verdictOn({ code, output, seconds }: Ended): Verdict {
   if (code === 0) return { end: "survived", seconds, by: undefined };
+  const failure = failureIn(output);
+  const by = failure && `${failure.test}: ${failure.why}`;
+  return { end: code === undefined ? "timed out" : "failed", seconds, by };
+}
+
+/** The first that vitest tells of. */
+function failureIn(output: string): { file: string; test: string; why: string } | undefined {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
   const plain = output.replace(/\u001b\[[0-9;]*m/g, "");
-  const [, test, why] = /^ *FAIL +(?:\S+ +)?(tests\/.*)\n(.*)$/m.exec(plain) ?? [];
-  const by = test && `${test}: ${why}`;
-  return { end: code === undefined ? "timed out" : "failed", seconds, by };
+  const found = /^ *FAIL +(?:\S+ +)?((tests\/\S+).*)\n(.*)$/m.exec(plain);
+  const [, test = "", file = "", why = ""] = found ?? [];
+  return found ? { file, test, why } : undefined;
 }
 
 /** @returns without a code where it had to be ended, with all that it started */

@@ -233,6 +233,21 @@ describe.each(inject("keystone") ? ["sandbox", "real"] : ["sandbox"])(
       },
     );
 
+    it.each([
+      ["/admin", "/admin/sign-in"],
+      ["/admin/requests", "/admin/sign-in?next=%2Fadmin%2Frequests"],
+      ["/admin/links/1?from=list", "/admin/sign-in?next=%2Fadmin%2Flinks%2F1%3Ffrom%3Dlist"],
+      ["/admin/requests.data", "/admin/sign-in?next=%2Fadmin%2Frequests"],
+      [
+        "/admin/requests.data?_routes=routes%2Fadmin&page=2",
+        "/admin/sign-in?next=%2Fadmin%2Frequests%3Fpage%3D2",
+      ],
+    ])("leads back, after signing in, to what was asked for: %s", async (path, expected) => {
+      const { status, headers, text } = await visitor.ask({ path });
+      if (status === 302) expect(headers.get("location")).toBe(expected);
+      else expect([status, text]).toEqual([202, expect.stringContaining(`"${expected}"`)]);
+    });
+
     it("ends once, with one row in the trail, however many ask at the same time and wherever", async () => {
       const who = await newAdministrator();
       const cookie = await signIn(who);
