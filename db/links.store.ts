@@ -8,8 +8,10 @@ import {
   ilike,
   inArray,
   isNotNull,
+  isNull,
   lt,
   lte,
+  ne,
   or,
   type SQL,
   sql,
@@ -31,9 +33,11 @@ export interface IssuedLink {
   /** Null: what the row has is kept. */
   mailTo: string | null;
   /**
-   * Keystone has just said that the new password is in force, so that none typed before can be. Where
-   * somebody merely says so, they are kept: one whose answer was lost may be in force all the same.
+   * Whether the new password ends what is under way, because Keystone has just taken it with the
+   * administrator's rights. Otherwise nothing is written while a redemption is under way.
    */
+  endsRedemption: boolean;
+  /** No password typed before can be in force, nor come into force: they are forgotten. */
   voidsAttempts: boolean;
   clientAddress: string | null;
   requestId: string;
@@ -44,6 +48,12 @@ export interface IssuedPin {
   pinMac: Buffer;
   /** How many digits. */
   pinLength: number;
+}
+
+/** The PIN the row has goes on: its key, sealed for the new token, and the token it was sealed for. */
+export interface KeptPin {
+  sealedPinKey: Buffer;
+  formerTokenHash: Buffer;
 }
 
 /** Of the row that was written, what the caller goes on with. */
@@ -69,21 +79,8 @@ export interface LinkUser {
   policyDescription: string | null;
 }
 
-export interface IssuedPin {
-  sealedPinKey: Buffer;
-  pinMac: Buffer;
-  /** How many digits. */
-  pinLength: number;
-}
-
-/** The claim of a redemption under way, and what its answer would have told, go. */
-const noClaim = {
-  claimedUntil: null,
-  claimId: null,
-  sealedAttempts: null,
-  attemptedAt: null,
-  settleAskedAt: null,
-} as const;
+/** Passwords whose answer was lost: what a redemption's outcome would be asked with. */
+const noAttempts = { sealedAttempts: null, attemptedAt: null, settleAskedAt: null } as const;
 
 /** What lets somebody in: gone when a link is done. `links_done_is_erased` holds it. */
 const erased = {
@@ -91,8 +88,15 @@ const erased = {
   sealedPinKey: null,
   pinMac: null,
   sealedPassword: null,
-  ...noClaim,
+  claimedUntil: null,
+  claimId: null,
 } as const;
+
+/** No redemption is under way, nor is anybody asking how one ended. */
+const unclaimed = or(
+  isNull(links.claimedUntil),
+  lte(links.claimedUntil, sql`clock_timestamp()`),
+) as SQL;
 
 const described = (user: LinkUser) => ({
   userFound: true,
@@ -106,7 +110,7 @@ const described = (user: LinkUser) => ({
 
 /**
  * Wraps a statement that writes a link: its audit row is written with it, and a mail still in the
- * outbox, whose token opens nothing any more, is dropped. One round trip, all or nothing. By hand,
+ * outbox, whose token no longer works, is dropped. One round trip, all or nothing. By hand,
  * because scripts issue links by the hundred and Drizzle's builder takes longer to write so wide an
  * upsert than PostgreSQL to run it.
  */
@@ -152,20 +156,27 @@ async function writeWithEvent(
   );
 }
 
-const noAttempts = sql`, sealed_attempts = null, attempted_at = null, settle_asked_at = null`;
+const attemptsVoided = (link: IssuedLink) =>
+  link.voidsAttempts
+    ? sql`, sealed_attempts = null, attempted_at = null, settle_asked_at = null`
+    : sql``;
+const unlessClaimed = (link: IssuedLink) =>
+  link.endsRedemption
+    ? sql``
+    : sql` and (link.claimed_until is null or link.claimed_until <= clock_timestamp())`;
 
 /**
  * Writes a link with a PIN and a password of its own, over the user's row if there is one, and the
  * audit row. The guesses made of a PIN count on where it is the same again.
  *
- * @returns undefined where the PIN is the one the row had and its guesses are used up
+ * @returns undefined where a redemption is under way, or the PIN is the one the row had and its guesses
+ *   are used up
  */
 export async function upsertLink(
   db: Queryable,
   link: IssuedLink & IssuedPin & { sealedPassword: Buffer },
   limits: { maxPinGuesses: number },
 ): Promise<WrittenLink | undefined> {
-  const voided = link.voidsAttempts ? noAttempts : sql``;
   const write = sql`
     insert into links as link (
       user_id, token_hash, sealed_pin_key, pin_mac, pin_length, sealed_password, expires_at, mail_to,
@@ -177,7 +188,7 @@ export async function upsertLink(
     )
     on conflict (user_id) do update set
       state = 'pending', attempts = 0, problem = null, completed_at = null, revoked_at = null,
-      claim_id = null, claimed_until = null${voided},
+      claim_id = null, claimed_until = null${attemptsVoided(link)},
       token_hash = excluded.token_hash, sealed_pin_key = excluded.sealed_pin_key,
       pin_mac = excluded.pin_mac, pin_length = excluded.pin_length,
       sealed_password = excluded.sealed_password,
@@ -186,63 +197,72 @@ export async function upsertLink(
       issued_by_email = excluded.issued_by_email, issued_via = excluded.issued_via,
       issued_at = excluded.issued_at,
       pin_guesses = case when link.pin_mac = excluded.pin_mac then link.pin_guesses else 0 end
-    where link.pin_mac is distinct from excluded.pin_mac
-      or link.pin_guesses < ${limits.maxPinGuesses}`;
+    where (link.pin_mac is distinct from excluded.pin_mac
+      or link.pin_guesses < ${limits.maxPinGuesses})${unlessClaimed(link)}`;
   return writeWithEvent(db, write, link, "link.issued");
 }
 
 /**
  * Makes a new link from the user's pending one, with a new PIN, a new password, or neither, and the
- * audit row. A redemption under way goes on, unless the password it works with is replaced.
+ * audit row.
  *
- * @returns undefined where there is no pending link whose other half is still there, or where the PIN
- *   stays the same and its guesses are used up
+ * @param link.pin a PIN that was given, or the one the row has: its key is sealed for the new token's
+ *   hash, and written only where the row still has the token it was opened under
+ * @returns undefined where there is no pending link whose other half is still there, where a redemption
+ *   is under way, or where the PIN stays the same and its guesses are used up
  */
 export async function renewLink(
   db: Queryable,
-  link: IssuedLink & { pin?: IssuedPin; sealedPassword?: Buffer },
+  link: IssuedLink & { pin: IssuedPin | KeptPin; sealedPassword?: Buffer },
   limits: { maxPinGuesses: number },
 ): Promise<WrittenLink | undefined> {
-  const samePin = link.pin ? sql`link.pin_mac = ${link.pin.pinMac}` : sql`true`;
-  const newPin = link.pin
-    ? sql`, sealed_pin_key = ${link.pin.sealedPinKey}, pin_mac = ${link.pin.pinMac},
-        pin_length = ${link.pin.pinLength},
+  const { pin } = link;
+  const given = "pinMac" in pin;
+  const samePin = given ? sql`link.pin_mac = ${pin.pinMac}` : sql`true`;
+  const newPin = given
+    ? sql`, pin_mac = ${pin.pinMac}, pin_length = ${pin.pinLength},
         pin_guesses = case when ${samePin} then link.pin_guesses else 0 end`
     : sql``;
+  const sameToken = given ? sql`` : sql` and link.token_hash = ${pin.formerTokenHash}`;
   const newPassword = link.sealedPassword
     ? sql`, sealed_password = ${link.sealedPassword}, claim_id = null, claimed_until = null`
     : sql``;
-  const voided = link.sealedPassword && link.voidsAttempts ? noAttempts : sql``;
   const write = sql`
     update links as link set
       attempts = 0, problem = null, token_hash = ${link.tokenHash},
-      expires_at = ${link.expiresAt.toISOString()}, mail_to = coalesce(${link.mailTo}, link.mail_to),
+      sealed_pin_key = ${pin.sealedPinKey}, expires_at = ${link.expiresAt.toISOString()}, mail_to = coalesce(${link.mailTo}, link.mail_to),
       issued_by_id = ${link.issuedById}, issued_by_name = ${link.issuedByName},
       issued_by_email = ${link.issuedByEmail}, issued_via = ${link.issuedVia},
-      issued_at = now()${newPin}${newPassword}${voided}
+      issued_at = now()${newPin}${newPassword}${attemptsVoided(link)}
     where link.user_id = ${link.userId} and link.state = 'pending'
       and link.pin_mac is not null and link.sealed_password is not null
-      and not (${samePin} and link.pin_guesses >= ${limits.maxPinGuesses})`;
+      and not (${samePin} and link.pin_guesses >= ${limits.maxPinGuesses})${sameToken}${unlessClaimed(link)}`;
   return writeWithEvent(db, write, link, "link.renewed");
 }
 
 /**
- * Gives a link a new token and nothing else; the old token opens nothing from then on.
+ * Gives a link a new token, and its PIN's key sealed for that one; the old token no longer works.
  *
- * @returns undefined for a link that could not be redeemed by it: done, expired or locked
+ * @returns undefined for a link that could not be redeemed by it: done, expired or locked; and while a
+ *   redemption is under way
  */
 export async function replaceToken(
   db: Queryable,
-  { id, tokenHash, mailTo }: { id: string; tokenHash: Buffer; mailTo: string },
+  change: { id: string; tokenHash: Buffer; sealedPinKey: Buffer; mailTo: string },
   limits: { maxAttempts: number; maxPinGuesses: number },
 ): Promise<LinkRow | undefined> {
   const [row] = await db
     .update(links)
-    .set({ tokenHash, mailTo })
+    .set({
+      tokenHash: change.tokenHash,
+      sealedPinKey: change.sealedPinKey,
+      mailTo: change.mailTo,
+    })
     .where(
       and(
-        eq(links.id, id),
+        eq(links.id, change.id),
         eq(links.state, "pending"),
+        unclaimed,
         isNotNull(links.pinMac),
         gt(links.expiresAt, sql`clock_timestamp()`),
         lt(links.attempts, limits.maxAttempts),
@@ -264,12 +284,15 @@ export async function findLinkByToken(
   return row;
 }
 
-/** @returns the sealed MAC key of the PIN in a user's row, or undefined where there is none */
-export async function findPinKey(db: Queryable, userId: string): Promise<Buffer | undefined> {
-  const [row] = await db.execute<{ sealed_pin_key: Buffer | null }>(
-    sql`select sealed_pin_key from links where user_id = ${userId}`,
+/** @returns what the PIN of a user's row is kept by; undefined where there is no row */
+export async function findPinKey(
+  db: Queryable,
+  userId: string,
+): Promise<Pick<LinkRow, "sealedPinKey" | "tokenHash"> | undefined> {
+  const [row] = await db.execute<{ sealed_pin_key: Buffer | null; token_hash: Buffer | null }>(
+    sql`select sealed_pin_key, token_hash from links where user_id = ${userId}`,
   );
-  return row?.sealed_pin_key ?? undefined;
+  return row && { sealedPinKey: row.sealed_pin_key, tokenHash: row.token_hash };
 }
 
 /** @param options.lock holds the row until the transaction ends */
@@ -367,12 +390,7 @@ export async function claimLink(
         settleAskedAt: null,
       }),
     })
-    .where(
-      and(
-        eq(links.id, claim.id),
-        or(sql`${links.claimedUntil} is null`, lte(links.claimedUntil, sql`clock_timestamp()`)),
-      ),
-    )
+    .where(and(eq(links.id, claim.id), unclaimed))
     .returning({ id: links.id });
   return rows.length === 1;
 }
@@ -380,15 +398,20 @@ export async function claimLink(
 /**
  * Gives a claim back.
  *
- * @param change what the redemption leaves behind: the attempts whose outcome is still unknown (null:
- *   none), and a password that was found to be the current one
+ * @param change.attempts what becomes of the attempts: those whose outcome is still unknown (null:
+ *   none). Where others were noted meanwhile, by whom no claim holds off, theirs stay. Left out: as
+ *   they are
+ * @param change.sealedPassword a password that was found to be the current one
  * @returns the row, or undefined where the claim was no longer this caller's
  */
 export async function releaseClaim(
   db: Queryable,
   { id, claimId }: { id: string; claimId: string },
-  change: {
-    sealedAttempts: Buffer | null;
+  {
+    attempts,
+    ...change
+  }: {
+    attempts?: { before: Buffer | null; after: Buffer | null };
     sealedPassword?: Buffer;
     problem?: string | null;
     settleAskedAt?: Date;
@@ -396,58 +419,108 @@ export async function releaseClaim(
 ): Promise<LinkRow | undefined> {
   const [row] = await db
     .update(links)
-    .set({ ...change, claimId: null, claimedUntil: null })
+    .set({
+      ...change,
+      ...(attempts && {
+        sealedAttempts: sql`case when ${links.sealedAttempts} is not distinct from ${attempts.before}::bytea then ${attempts.after}::bytea else ${links.sealedAttempts} end`,
+      }),
+      claimId: null,
+      claimedUntil: null,
+    })
     .where(and(eq(links.id, id), eq(links.claimId, claimId)))
     .returning();
   return row;
 }
 
-/** @returns the completed row, or undefined where the claim was no longer this caller's */
+/**
+ * The user's own password is in force: the link is done, also one that was revoked meanwhile.
+ *
+ * @param done.claimId only while this claim holds; whoever holds it when left out
+ * @returns the completed row, or undefined where the claim was no longer this caller's or the link was
+ *   completed before
+ */
 export async function completeLink(
   db: Queryable,
-  { id, claimId }: { id: string; claimId: string },
+  { id, claimId }: { id: string; claimId?: string },
 ): Promise<LinkRow | undefined> {
   const [row] = await db
     .update(links)
     .set({
       ...erased,
+      ...noAttempts,
       state: "completed",
       problem: null,
       completedAt: sql`clock_timestamp()`,
     })
-    .where(and(eq(links.id, id), eq(links.claimId, claimId), eq(links.state, "pending")))
-    .returning();
-  return row;
-}
-
-/** @returns the revoked row, or undefined where the link was not pending */
-export async function revokeLink(db: Queryable, id: string): Promise<LinkRow | undefined> {
-  const [row] = await db
-    .update(links)
-    .set({ ...erased, state: "revoked", revokedAt: sql`clock_timestamp()` })
-    .where(and(eq(links.id, id), eq(links.state, "pending")))
+    .where(
+      and(
+        eq(links.id, id),
+        ne(links.state, "completed"),
+        claimId === undefined ? undefined : eq(links.claimId, claimId),
+      ),
+    )
     .returning();
   return row;
 }
 
 /**
- * Before a password is sent that may come into force: the pending link must survive a crash.
+ * @param revocation.sealedAttempts what must still be settled: kept until it is
+ * @param revocation.endsRedemption also while one is under way
+ * @returns the revoked row, or undefined where the link was not pending or a redemption is under way
+ */
+export async function revokeLink(
+  db: Queryable,
+  revocation: { id: string; sealedAttempts: Buffer | null; endsRedemption: boolean },
+): Promise<LinkRow | undefined> {
+  const { id, sealedAttempts, endsRedemption } = revocation;
+  const [row] = await db
+    .update(links)
+    .set({
+      ...erased,
+      ...(sealedAttempts ? { sealedAttempts } : noAttempts),
+      state: "revoked",
+      revokedAt: sql`clock_timestamp()`,
+    })
+    .where(
+      and(eq(links.id, id), eq(links.state, "pending"), endsRedemption ? undefined : unclaimed),
+    )
+    .returning();
+  return row;
+}
+
+/**
+ * Before a password is sent that may come into force: what is known of it must survive a crash.
  *
- * @param note.claimId only as long as this claim holds; any time when left out
+ * @param note.held only as long as this claim holds, and nobody has noted others meanwhile; any time
+ *   when left out
  * @returns whether it was written
  */
 export async function noteAttempts(
   db: Queryable,
-  note: { id: string; claimId?: string; sealedAttempts: Buffer | null },
+  note: {
+    id: string;
+    held?: { claimId: string; sealedAttempts: Buffer | null };
+    sealedAttempts: Buffer | null;
+  },
 ): Promise<boolean> {
+  const { held } = note;
   const rows = await db
     .update(links)
-    .set({ sealedAttempts: note.sealedAttempts, attemptedAt: sql`clock_timestamp()` })
+    .set({
+      sealedAttempts: note.sealedAttempts,
+      attemptedAt: sql`clock_timestamp()`,
+      // Of this one Keystone was never asked: a refusal from before is none of it.
+      settleAskedAt: null,
+    })
     .where(
       and(
         eq(links.id, note.id),
-        eq(links.state, "pending"),
-        note.claimId === undefined ? undefined : eq(links.claimId, note.claimId),
+        ne(links.state, "completed"),
+        held &&
+          and(
+            eq(links.claimId, held.claimId),
+            sql`${links.sealedAttempts} is not distinct from ${held.sealedAttempts}::bytea`,
+          ),
       ),
     )
     .returning({ id: links.id });
@@ -478,7 +551,8 @@ export async function describeLinkUser(
 }
 
 /**
- * Erases the secrets of links that expired a while ago; the rows stay, for the list.
+ * Erases the secrets of links that expired a while ago; the rows stay, for the list, and so does what
+ * must still be settled.
  *
  * @param options.before links that expired before this
  * @returns the ids of the rows erased, at most `limit`
@@ -495,14 +569,14 @@ export async function purgeExpiredSecrets(
         eq(links.state, "pending"),
         isNotNull(links.sealedPassword),
         lt(links.expiresAt, before),
-        or(sql`${links.claimedUntil} is null`, lte(links.claimedUntil, sql`clock_timestamp()`)),
+        unclaimed,
       ),
     )
     .limit(limit)
     .for("update", { skipLocked: true });
   return db
     .update(links)
-    .set({ ...erased })
+    .set(erased)
     .where(sql`${links.id} in ${due}`)
     .returning({ id: links.id, userId: links.userId });
 }
@@ -510,7 +584,7 @@ export async function purgeExpiredSecrets(
 /**
  * @param options.olderThanSeconds since the attempt
  * @param options.askAgainAfterSeconds since Keystone was last asked in vain
- * @returns pending links with an attempt whose outcome nobody learned, and nobody is asking after
+ * @returns links with an attempt whose outcome nobody learned, and nobody is asking after
  */
 export async function findUnsettledLinks(
   db: Queryable,
@@ -522,14 +596,13 @@ export async function findUnsettledLinks(
     .from(links)
     .where(
       and(
-        eq(links.state, "pending"),
         isNotNull(links.sealedAttempts),
         lte(links.attemptedAt, ago(options.olderThanSeconds)),
         or(
           sql`${links.settleAskedAt} is null`,
           lte(links.settleAskedAt, ago(options.askAgainAfterSeconds)),
         ),
-        or(sql`${links.claimedUntil} is null`, lte(links.claimedUntil, sql`clock_timestamp()`)),
+        unclaimed,
       ),
     )
     .orderBy(links.attemptedAt)

@@ -22,7 +22,8 @@ export const ISSUE_CHANNELS = ["console", "api"] as const;
 /**
  * One row a Keystone user: the newest link, and what redeeming it needs. *Expired* and *locked* are
  * computed, never stored. What lets somebody in is hashed or sealed, and erased when the link is
- * completed, revoked or purged.
+ * completed, revoked or purged. Passwords whose answer was lost outlive a revocation and a purge: they
+ * are kept until it is known whether one came into force.
  */
 export const links = pgTable(
   "links",
@@ -32,7 +33,7 @@ export const links = pgTable(
     state: text("state", { enum: LINK_STATES }).notNull().default("pending"),
     /** SHA-256 of the link token; null once no token opens this link. */
     tokenHash: bytea("token_hash"),
-    /** The PIN's MAC key, random for each row, sealed: rotation re-seals it and keeps the MAC. */
+    /** The PIN's MAC key, random for each row, sealed for this user and this token's hash alone. */
     sealedPinKey: bytea("sealed_pin_key"),
     /** HMAC-SHA-256 of the PIN under that key. */
     pinMac: bytea("pin_mac"),
@@ -83,7 +84,7 @@ export const links = pgTable(
     ),
     check(
       "links_done_is_erased",
-      sql`${table.state} = 'pending' or (${table.tokenHash} is null and ${table.pinMac} is null and ${table.sealedPinKey} is null and ${table.sealedPassword} is null and ${table.sealedAttempts} is null)`,
+      sql`${table.state} = 'pending' or (${table.tokenHash} is null and ${table.pinMac} is null and ${table.sealedPinKey} is null and ${table.sealedPassword} is null and (${table.state} = 'revoked' or ${table.sealedAttempts} is null))`,
     ),
   ],
 );

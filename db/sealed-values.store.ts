@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { and, gt, isNotNull, sql } from "drizzle-orm";
 import type { AnyPgColumn, PgTable } from "drizzle-orm/pg-core";
 import type { Queryable } from "./client";
 import { adminSessions, links, mails, resetRequests } from "./schema";
@@ -10,12 +10,33 @@ export interface SealedColumn {
   readonly table: PgTable;
   readonly column: AnyPgColumn;
   readonly key: AnyPgColumn;
-  /** @returns the row's identity in the seal, from its key */
-  readonly rowOf: (key: string | Buffer) => string;
+  /** Another column of the row that the seal is bound to as well. */
+  readonly bound?: AnyPgColumn;
+  /** @returns the row's identity in the seal */
+  readonly rowOf: (row: SealedRow) => string;
+  /** The same in seals of an earlier release, which are opened to be renewed and for nothing else. */
+  readonly formerRowOf?: (row: SealedRow) => string;
 }
 
-const asText = (key: string | Buffer) => String(key);
-const asHex = (key: string | Buffer) => Buffer.from(key as Buffer).toString("hex");
+/** What names a row in its seals. */
+export interface SealedRow {
+  readonly key: string | Buffer;
+  /** Of the column `bound`, where there is one. */
+  readonly bound: Buffer | null;
+}
+
+const asText = ({ key }: SealedRow) => String(key);
+const asHex = ({ key }: SealedRow) => Buffer.from(key as Buffer).toString("hex");
+
+/**
+ * A PIN's key opens for its user and its link's token alone: who can write to the database, but has no
+ * link, cannot plant a token of their own and guess.
+ *
+ * @param tokenHash the link token's SHA-256
+ * @returns the row's identity in the seal of `links.sealed_pin_key`
+ */
+export const rowOfPinKey = (userId: string, tokenHash: Buffer | null): string =>
+  `${userId} ${tokenHash?.toString("hex") ?? ""}`;
 
 /** Every sealed column there is: a new one that is not named here would be lost by a rotation. */
 export const SEALED_COLUMNS: readonly SealedColumn[] = [
@@ -24,7 +45,9 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     table: links,
     column: links.sealedPinKey,
     key: links.userId,
-    rowOf: asText,
+    bound: links.tokenHash,
+    rowOf: ({ key, bound }) => rowOfPinKey(String(key), bound),
+    formerRowOf: asText,
   },
   {
     name: "links.sealed_password",
@@ -80,18 +103,30 @@ export async function countValuesByKey(db: Queryable): Promise<Map<string, numbe
   return counts;
 }
 
-/** @returns values of a column that another key than this one sealed, at most `limit` */
-export async function readValuesOfOtherKeys(
+/**
+ * @param options.notOfKeyId leaves out what this key sealed
+ * @param options.after the key of the row to go on behind
+ * @returns values of a column in the order of their rows' keys, at most `limit`
+ */
+export async function readSealedValues(
   db: Queryable,
-  { key, table, column }: SealedColumn,
-  options: { keyId: string; limit: number },
-): Promise<{ key: string | Buffer; sealed: Buffer }[]> {
+  { key, bound, table, column }: SealedColumn,
+  options: { notOfKeyId?: string; after?: string | Buffer; limit: number },
+): Promise<(SealedRow & { sealed: Buffer })[]> {
+  const { notOfKeyId, after } = options;
   const rows = await db
-    .select({ key, sealed: column })
+    .select({ key, bound: bound ?? sql<null>`null`, sealed: column })
     .from(table)
-    .where(sql`${column} is not null and ${keyIdOf(column)} <> ${options.keyId}`)
+    .where(
+      and(
+        isNotNull(column),
+        notOfKeyId === undefined ? undefined : sql`${keyIdOf(column)} <> ${notOfKeyId}`,
+        after === undefined ? undefined : gt(key, after),
+      ),
+    )
+    .orderBy(key)
     .limit(options.limit);
-  return rows as { key: string | Buffer; sealed: Buffer }[];
+  return rows as (SealedRow & { sealed: Buffer })[];
 }
 
 /** Replaces a value, unless it was changed meanwhile. @returns whether it was replaced */

@@ -11,6 +11,18 @@ const REFUSALS: Record<string, string> = {
   "password-locked": "Keystone forbids this user to change the password",
   "read-only-account": "the password is kept in a directory Keystone cannot write to",
   "keystone-unavailable": "Keystone did not answer, or its answer was lost",
+  "not-in-force": "Keystone was asked again, and none of the user's own is in force",
+};
+
+/** How a redemption ended that set a password. */
+const REDEMPTIONS: Record<string, string> = {
+  ok: "The user set a password",
+  "after-revocation":
+    "The user's password is in force: Keystone had it already when the link was revoked",
+  "already-completed": "The user set a password, at the same moment as it was set before",
+  superseded: "The user set a password, and another one took its place at the same moment",
+  unknown:
+    "The user set a password, but the link was changed at the same moment: whether it is in force is being found out",
 };
 
 /** @returns what happened, in words: who did what, and how it ended */
@@ -28,9 +40,7 @@ export function describeEvent(event: AuditEvent): string {
     case "link.revoked":
       return `Link revoked by ${who}`;
     case "link.redeemed":
-      return ok
-        ? "The user set a password"
-        : "The user set a password, but the link was renewed or revoked at the same moment";
+      return REDEMPTIONS[event.outcome] ?? "The user set a password";
     case "link.pin-refused":
       return "A wrong PIN was typed";
     case "link.redeem-refused":

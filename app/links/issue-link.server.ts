@@ -4,6 +4,8 @@ import {
   findLinkOfUser,
   findPinKey,
   type IssuedLink,
+  type IssuedPin,
+  type KeptPin,
   type LinkRow,
   type LinkUser,
   renewLink,
@@ -15,8 +17,8 @@ import { enqueueMail } from "../../emails/outbox";
 import { hashToken } from "../vault/vault.server";
 import type { Admin, LinkContext, Origin } from "./link-context.server";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
-import { storePin } from "./pin.server";
-import { sealPassword } from "./sealed-fields.server";
+import { openKeptPinKey, sealPinKey, storePin } from "./pin.server";
+import { openAttempts, sealPassword } from "./sealed-fields.server";
 
 export interface IssueRequest {
   userId: string;
@@ -24,7 +26,10 @@ export interface IssueRequest {
   pin?: string;
   /** Left out: the initial password of the user's pending link is kept. */
   initialPassword?: string;
-  /** Keystone has just taken the initial password; else somebody says that it is in force. */
+  /**
+   * Keystone has just taken the initial password, by the administrator's rights: that ends a redemption
+   * under way. Else somebody says that it is in force.
+   */
   initialPasswordIsSet?: boolean;
   via: LinkRow["issuedVia"];
   /** Where to mail the link. Left out: it is not mailed, the caller hands it over. */
@@ -44,7 +49,16 @@ export type IssueResult =
   /** There is no pending link to take the missing parts from. */
   | { ok: false; reason: "incomplete"; missing: ("pin" | "password")[] }
   /** This PIN was guessed wrong too often: it takes a new one. */
-  | { ok: false; reason: "pin-exhausted" };
+  | { ok: false; reason: "pin-exhausted" }
+  /** A redemption of the user's link is under way: nothing was changed. */
+  | { ok: false; reason: "in-progress" };
+
+interface IssueAct {
+  readonly admin: Admin;
+  readonly request: IssueRequest;
+  readonly origin: Origin;
+  readonly token: LinkToken;
+}
 
 /**
  * Issues a link, or renews the user's: a new link token, a new lifetime, the old token cancelled. The
@@ -56,19 +70,17 @@ export async function issueLink(
   request: IssueRequest,
   origin: Origin,
 ): Promise<IssueResult> {
-  const token = createLinkToken();
-  const act = { admin, request, origin, token };
+  const act: IssueAct = { admin, request, origin, token: createLinkToken() };
   const { mailTo } = request;
-  let result: IssueResult;
-  if (mailTo === undefined) result = await writeLink(context, context.db, act);
-  else {
-    result = await context.db.transaction(async (tx) => {
-      const written = await writeLink(context, tx, act);
-      if (written.ok) await mailLink(context, tx, { ...written.link, mailTo });
-      return written;
+  let result: IssueResult | undefined;
+  // The link and its audit row are one statement: where nobody else acts on it, no lock is needed.
+  if (mailTo === undefined && !request.initialPasswordIsSet)
+    result = await writeLink(context, context.db, act, {
+      row: await findPinKey(context.db, request.userId),
+      voidsAttempts: false,
     });
-    context.outbox.wake();
-  }
+  result ??= await context.db.transaction((tx) => issueLocked(context, tx, act));
+  if (mailTo !== undefined) context.outbox.wake();
   if (result.ok)
     context.log.info("link.issued", {
       linkId: result.link.id,
@@ -79,40 +91,68 @@ export async function issueLink(
   return result;
 }
 
-/** The link and its audit row are one statement: without a mail, no transaction is needed around it. */
-async function writeLink(
-  { config, vault }: LinkContext,
-  db: Queryable,
-  act: { admin: Admin; request: IssueRequest; origin: Origin; token: LinkToken },
+/** With the user's row held: nobody comes in between, and a refusal's reason is the one it had. */
+async function issueLocked(
+  context: LinkContext,
+  tx: Transaction,
+  act: IssueAct,
 ): Promise<IssueResult> {
+  const { request } = act;
+  const row = await findLinkOfUser(tx, request.userId, { lock: true });
+  // Keystone may yet carry out a redemption that it had let in before it took the initial password, and
+  // nobody may have heard of one before: the worker finds out (see `settleLinks`).
+  const voidsAttempts =
+    request.initialPasswordIsSet === true &&
+    !openAttempts(context.vault, request.userId, row?.sealedAttempts ?? null).some(
+      ({ by }) => by === "user",
+    );
+  const written = await writeLink(context, tx, act, { row, voidsAttempts });
+  if (!written) return whyNotWritten(context, act, row);
+  if (request.mailTo !== undefined)
+    await mailLink(context, tx, { ...written.link, mailTo: request.mailTo });
+  return written;
+}
+
+type PinOfRow = Pick<LinkRow, "sealedPinKey" | "tokenHash">;
+
+/**
+ * @param known.row what the PIN of the user's row is kept by, read before
+ * @returns undefined where it was not written
+ */
+async function writeLink(
+  context: LinkContext,
+  db: Queryable,
+  act: IssueAct,
+  known: { row: PinOfRow | undefined; voidsAttempts: boolean },
+): Promise<Extract<IssueResult, { ok: true }> | undefined> {
+  const { config, vault } = context;
   const { admin, request, origin, token } = act;
-  const { userId, pin, initialPassword } = request;
+  const { userId, initialPassword } = request;
+  const tokenHash = hashToken(token);
   const issued: IssuedLink = {
     userId,
-    tokenHash: hashToken(token),
+    tokenHash,
     expiresAt: new Date(Date.now() + config.links.lifetimeSeconds * 1000),
     issuedById: admin.userId,
     issuedByName: admin.userName,
     issuedByEmail: admin.userEmail ?? null,
     issuedVia: request.via,
     mailTo: request.mailTo ?? null,
-    voidsAttempts: request.initialPasswordIsSet === true,
+    endsRedemption: request.initialPasswordIsSet === true,
+    voidsAttempts: known.voidsAttempts,
     clientAddress: origin.clientAddress ?? null,
     requestId: origin.requestId,
   };
-  // Under the key the row has, a PIN that stays the same shows as the same.
-  const storedPin =
-    pin === undefined
-      ? undefined
-      : storePin(vault, { pin, userId, keptKey: await findPinKey(db, userId) });
+  const pin = pinToWrite(context, act, known.row);
+  if (!pin) return undefined;
   const sealedPassword =
     initialPassword === undefined ? undefined : sealPassword(vault, userId, initialPassword);
 
   const written =
-    storedPin && sealedPassword
-      ? await upsertLink(db, { ...issued, ...storedPin, sealedPassword }, config.links)
-      : await renewLink(db, { ...issued, pin: storedPin, sealedPassword }, config.links);
-  if (!written) return whyNotWritten(db, request);
+    "pinMac" in pin && sealedPassword
+      ? await upsertLink(db, { ...issued, ...pin, sealedPassword }, config.links)
+      : await renewLink(db, { ...issued, pin, sealedPassword }, config.links);
+  if (!written) return undefined;
   if (request.user) await describeLinkUser(db, userId, request.user);
   return {
     ok: true,
@@ -129,18 +169,48 @@ async function writeLink(
   };
 }
 
-async function whyNotWritten(db: Queryable, request: IssueRequest): Promise<IssueResult> {
-  const row = await findLinkOfUser(db, request.userId);
-  const whole = row?.state === "pending" && row.pinMac !== null && row.sealedPassword !== null;
-  if (whole || (request.pin !== undefined && request.initialPassword !== undefined))
-    return { ok: false, reason: "pin-exhausted" };
-  const missing: ("pin" | "password")[] = [];
-  if (request.pin === undefined) missing.push("pin");
-  if (request.initialPassword === undefined) missing.push("password");
-  return { ok: false, reason: "incomplete", missing };
+/**
+ * The PIN for the new token: a new one under the key the row has, so that one that stays the same shows
+ * as the same; or the row's own.
+ *
+ * @returns undefined where there is none to keep
+ */
+function pinToWrite(
+  { vault }: LinkContext,
+  { request, token }: IssueAct,
+  row: PinOfRow | undefined,
+): IssuedPin | KeptPin | undefined {
+  const { userId, pin } = request;
+  const owner = { userId, tokenHash: hashToken(token) };
+  const formerTokenHash = row?.tokenHash;
+  const keptKey =
+    row?.sealedPinKey && formerTokenHash
+      ? openKeptPinKey(vault, row.sealedPinKey, { userId, tokenHash: formerTokenHash })
+      : undefined;
+  if (pin !== undefined) return storePin(vault, { pin, owner, keptKey });
+  if (!keptKey || !formerTokenHash) return undefined;
+  return { sealedPinKey: sealPinKey(vault, keptKey, owner), formerTokenHash };
 }
 
-/** Puts the link in the outbox; a mail still queued holds a token that opens nothing any more. */
+/** @param row as it was when nothing was written, and locked since */
+function whyNotWritten(
+  context: LinkContext,
+  act: IssueAct,
+  row: LinkRow | undefined,
+): Exclude<IssueResult, { ok: true }> {
+  const { request } = act;
+  const pin = pinToWrite(context, act, row);
+  const whole = row?.state === "pending" && row.pinMac !== null && row.sealedPassword !== null;
+  const missing: ("pin" | "password")[] = [];
+  if (request.pin === undefined && !(whole && pin)) missing.push("pin");
+  if (request.initialPassword === undefined && !whole) missing.push("password");
+  if (missing.length > 0) return { ok: false, reason: "incomplete", missing };
+  const samePin = pin && (!("pinMac" in pin) || (row?.pinMac?.equals(pin.pinMac) ?? false));
+  const exhausted = samePin && (row?.pinGuesses ?? 0) >= context.config.links.maxPinGuesses;
+  return { ok: false, reason: exhausted ? "pin-exhausted" : "in-progress" };
+}
+
+/** Puts the link in the outbox; a mail still queued holds a token that no longer works. */
 export async function mailLink(
   { config, vault }: LinkContext,
   tx: Transaction,

@@ -28,6 +28,10 @@ export interface LinkSummary {
   /** The PIN was guessed wrong too often over several links: renewing takes a new one. */
   pinExhausted: boolean;
   problem: string | null;
+  /** Somebody typed the right PIN, and Keystone may be setting their password at this moment. */
+  redeeming: boolean;
+  /** An answer of Keystone's was lost: whether a password came into force is being found out. */
+  unsettled: boolean;
   mailTo: string | null;
   mail: LinkMail | null;
   issuedAt: Date;
@@ -92,6 +96,8 @@ function summarize(
     attemptsLeft: attemptsLeft(row, config.links),
     pinExhausted,
     problem: row.problem,
+    redeeming: row.claimedUntil !== null && row.claimedUntil > new Date(),
+    unsettled: row.sealedAttempts !== null,
     mailTo: row.mailTo,
     mail: mail ?? null,
     issuedAt: row.issuedAt,

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import type { SealedFor, Vault } from "../vault/vault.server";
+import { rowOfPinKey } from "../../db/sealed-values.store";
+import { type SealedFor, type Vault, VaultError } from "../vault/vault.server";
 
 /** What the database keeps of a PIN. Neither part lets anybody test a guess without SECRET_KEYS. */
 export interface StoredPin {
@@ -12,7 +13,20 @@ export interface StoredPin {
 }
 
 const PIN_KEY_BYTES = 32;
-const sealedFor = (userId: string): SealedFor => ({ column: "links.sealed_pin_key", row: userId });
+/** The link a PIN belongs to. */
+export interface PinOwner {
+  readonly userId: string;
+  /** Of the link token. */
+  readonly tokenHash: Buffer;
+}
+
+const COLUMN = "links.sealed_pin_key";
+const sealedFor = ({ userId, tokenHash }: PinOwner): SealedFor => ({
+  column: COLUMN,
+  row: rowOfPinKey(userId, tokenHash),
+});
+/** Of a release that did not bind the key to the link's token. */
+const formerlySealedFor = ({ userId }: PinOwner): SealedFor => ({ column: COLUMN, row: userId });
 const mac = (key: Buffer, pin: string) => createHmac("sha256", key).update(pin, "utf8").digest();
 
 /**
@@ -25,35 +39,69 @@ export function isPin(value: unknown, pinLength: number): value is string {
 
 /**
  * @param pin a well-formed PIN
- * @param userId the Keystone user the link is for: the seal is bound to it
- * @param keptKey the sealed MAC key of the user's row, if there is one: under the same key the same
- *   PIN gives the same MAC, which is how a PIN that was kept is told from a new one
+ * @param owner the link it is for: the seal is bound to it
+ * @param keptKey the MAC key of the user's row, if there is one: under the same key the same PIN gives
+ *   the same MAC, which is how a PIN that was kept is told from a new one
  */
 export function storePin(
   vault: Vault,
-  { pin, userId, keptKey }: { pin: string; userId: string; keptKey?: Buffer },
+  { pin, owner, keptKey }: { pin: string; owner: PinOwner; keptKey?: Buffer },
 ): StoredPin {
-  const key = keptKey ? vault.open(keptKey, sealedFor(userId)) : randomBytes(PIN_KEY_BYTES);
+  const key = keptKey ?? randomBytes(PIN_KEY_BYTES);
   return {
-    sealedPinKey: vault.seal(key, sealedFor(userId)),
+    sealedPinKey: sealPinKey(vault, key, owner),
     pinMac: mac(key, pin),
     pinLength: pin.length,
   };
 }
 
+/** For the link that takes another's place and keeps its PIN. */
+export const sealPinKey = (vault: Vault, key: Buffer, owner: PinOwner): Buffer =>
+  vault.seal(key, sealedFor(owner));
+
+/**
+ * Opens the key of a link that gets a new token, to be sealed for that one. Never to compare with: a
+ * key of a former release, too, which opens for any token, is opened here.
+ *
+ * @returns undefined where it is bound to neither this link nor, formerly, this user
+ */
+export function openKeptPinKey(
+  vault: Vault,
+  sealedPinKey: Buffer,
+  owner: PinOwner,
+): Buffer | undefined {
+  return (
+    openedOr(vault, sealedPinKey, sealedFor(owner)) ??
+    openedOr(vault, sealedPinKey, formerlySealedFor(owner))
+  );
+}
+
+function openedOr(vault: Vault, sealed: Buffer, owner: SealedFor): Buffer | undefined {
+  try {
+    return vault.open(sealed, owner);
+  } catch (error) {
+    if (error instanceof VaultError) return undefined;
+    throw error;
+  }
+}
+
 /**
  * Compares in constant time.
  *
+ * @returns `outdated` where the key was sealed by a release that did not bind it to the token: it is
+ *   not compared
  * @throws {VaultError} if the key cannot be opened
  */
 export function matchesPin(
   vault: Vault,
   {
     pin,
-    userId,
+    owner,
     stored,
-  }: { pin: string; userId: string; stored: Pick<StoredPin, "sealedPinKey" | "pinMac"> },
-): boolean {
-  const key = vault.open(stored.sealedPinKey, sealedFor(userId));
-  return timingSafeEqual(mac(key, pin), stored.pinMac);
+  }: { pin: string; owner: PinOwner; stored: Pick<StoredPin, "sealedPinKey" | "pinMac"> },
+): "right" | "wrong" | "outdated" {
+  const key = openedOr(vault, stored.sealedPinKey, sealedFor(owner));
+  if (key) return timingSafeEqual(mac(key, pin), stored.pinMac) ? "right" : "wrong";
+  vault.open(stored.sealedPinKey, formerlySealedFor(owner));
+  return "outdated";
 }

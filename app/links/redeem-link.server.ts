@@ -7,6 +7,7 @@ import {
   findLink,
   findLinkByToken,
   giveAttemptBack,
+  type LinkRow,
   noteAttempts,
   releaseClaim,
 } from "../../db/links.store";
@@ -19,7 +20,8 @@ import {
   isPasswordAccepted,
 } from "../keystone/identity.server";
 import type { KeystoneSession } from "../keystone/session.server";
-import { hashToken, type Vault } from "../vault/vault.server";
+import { describeError } from "../log.server";
+import { hashToken, type Vault, VaultError } from "../vault/vault.server";
 import { type LinkContext, type Origin, partyOf } from "./link-context.server";
 import { attemptsLeft } from "./link-status";
 import type { LinkToken } from "./link-token.server";
@@ -46,7 +48,9 @@ export type LinkProblem =
   | "account-disabled"
   | "account-locked"
   | "password-locked"
-  | "read-only-account";
+  | "read-only-account"
+  /** Made by a release whose PINs are not bound to their link: see `matchesPin`. */
+  | "link-outdated";
 
 export type RedeemResult =
   | { ok: true; userName: string | null }
@@ -58,7 +62,7 @@ export type RedeemResult =
   | { ok: false; reason: "expired" }
   /** Another redemption of the same link is under way. */
   | { ok: false; reason: "in-progress" }
-  /** The administrator renewed or revoked the link while Keystone was setting the password. */
+  /** The administrator ended it by another password while Keystone was setting this one. */
   | { ok: false; reason: "superseded" }
   | { ok: false; reason: "password-problem"; problem: PasswordProblem; description: string | null }
   /** Keystone's password rules, in its own words. */
@@ -83,6 +87,8 @@ interface Claim {
   readonly initialPassword: string;
   /** Passwords sent before, whose answers were lost; oldest first. */
   readonly unsettled: readonly PasswordAttempt[];
+  /** What the row was last given: those, and what is being sent. */
+  sealedAttempts: Buffer | null;
 }
 
 /**
@@ -107,7 +113,7 @@ export async function redeemLink(
   if (!isPin(request.pin, pinLength)) return { ok: false, reason: "malformed-pin", pinLength };
 
   return inOneTurn(context, row.userId, origin, async (keystone) => {
-    const opened = await openWithPin(context, request, origin);
+    const opened = await openWithPin(context, request, row, origin);
     if (!opened.ok) {
       context.log.info("link.redeem-refused", {
         linkId: row.id,
@@ -158,12 +164,33 @@ async function inOneTurn(
 
 type OpenResult = { ok: true; claim: Claim } | Exclude<RedeemResult, { ok: true }>;
 
+/** A seal that does not fit is no link: somebody wrote to the database. Nothing was compared, nor counted. */
+async function openWithPin(
+  context: LinkContext,
+  request: RedeemRequest,
+  row: LinkRow,
+  origin: Origin,
+): Promise<OpenResult> {
+  try {
+    return await claimWithPin(context, request, origin);
+  } catch (error) {
+    if (!(error instanceof VaultError)) throw error;
+    context.log.error("link.seal-broken", {
+      linkId: row.id,
+      userId: row.userId,
+      requestId: origin.requestId,
+      error: describeError(error),
+    });
+    return { ok: false, reason: "unknown-link" };
+  }
+}
+
 /**
  * Counts, compares, and claims, in one short transaction. The counting UPDATE holds the row's lock, so
  * that however many come at once, they are compared one after the other and no more than the limit
  * ever is; a right PIN's attempt is given back before the next in line is counted.
  */
-async function openWithPin(
+async function claimWithPin(
   context: LinkContext,
   request: RedeemRequest,
   origin: Origin,
@@ -180,7 +207,13 @@ async function openWithPin(
     if (!sealedPinKey || !pinMac || !sealedPassword) return { ok: false, reason: "unknown-link" };
 
     const stored = { sealedPinKey, pinMac };
-    if (!matchesPin(vault, { pin: request.pin, userId: row.userId, stored })) {
+    const owner = { userId: row.userId, tokenHash };
+    const match = matchesPin(vault, { pin: request.pin, owner, stored });
+    if (match === "outdated") {
+      await giveAttemptBack(tx, row.id);
+      return { ok: false, reason: "needs-administrator", problem: "link-outdated" };
+    }
+    if (match === "wrong") {
       await recordEvent(tx, userEvent(row, origin, "link.pin-refused", "wrong-pin"));
       return { ok: false, reason: "wrong-pin", attemptsLeft: attemptsLeft(row, config.links) };
     }
@@ -191,21 +224,23 @@ async function openWithPin(
       return { ok: false, reason: "expired" };
     }
     const unsettled = openAttempts(vault, row.userId, row.sealedAttempts);
+    // Where there is no room for it, it is not sent before there is: see `settle`.
+    const sealedAttempts = hasRoomFor(unsettled, request.password)
+      ? sealAttempts(vault, row.userId, withAttempt(unsettled, request.password))
+      : row.sealedAttempts;
     const claim: Claim = {
       id: row.id,
       claimId: randomUUID(),
       userId: row.userId,
       initialPassword: openPassword(vault, row.userId, sealedPassword),
       unsettled,
+      sealedAttempts,
     };
     const claimed = await claimLink(tx, {
       id: claim.id,
       claimId: claim.claimId,
       leaseSeconds: leaseSecondsFor(config.keystone.timeoutSeconds),
-      // Where there is no room for it, it is not sent before there is: see `settle`.
-      sealedAttempts: hasRoomFor(unsettled, request.password)
-        ? sealAttempts(vault, row.userId, withAttempt(unsettled, request.password))
-        : row.sealedAttempts,
+      sealedAttempts,
     });
     return claimed ? { ok: true, claim } : { ok: false, reason: "in-progress" };
   });
@@ -240,7 +275,7 @@ async function setPassword(
   origin: Origin,
 ): Promise<RedeemResult> {
   const settled = await settle(context, claim, password, origin);
-  if (settled.is === "set") return completeRedemption(context, claim, origin);
+  if (settled.is === "set") return completeRedemption(context, claim, password, origin);
 
   if (settled.is === "superseded") return { ok: false, reason: "superseded" };
 
@@ -248,7 +283,7 @@ async function setPassword(
   if (settled.is === "unknown") {
     // The claim goes back, so that the user can try again at once; the typed password stays, sealed,
     // because Keystone may still carry the change out.
-    const left = { sealedAttempts: sealAttempts(vault, claim.userId, settled.unsettled) };
+    const left = leave(claim, sealAttempts(vault, claim.userId, settled.unsettled));
     return putOff(context, claim, origin, { left, retryAfterSeconds: settled.retryAfterSeconds });
   }
 
@@ -275,12 +310,22 @@ async function setPassword(
  * one from then on. One that the user typed stays among the unsettled: if nobody comes back, the worker
  * completes the link with it.
  */
-function leftBehind(vault: Vault, claim: Claim, inForce: PasswordAttempt | undefined) {
+function leftBehind(vault: Vault, claim: Claim, inForce: PasswordAttempt | undefined): Left {
   const { userId, unsettled } = claim;
   if (inForce?.by === "admin")
-    return { sealedAttempts: null, sealedPassword: sealPassword(vault, userId, inForce.password) };
-  return { sealedAttempts: sealAttempts(vault, userId, inForce ? [inForce] : unsettled) };
+    return { ...leave(claim, null), sealedPassword: sealPassword(vault, userId, inForce.password) };
+  return leave(claim, sealAttempts(vault, userId, inForce ? [inForce] : [...unsettled]));
 }
+
+/** What a redemption that set no password leaves in the row. */
+interface Left {
+  attempts: { before: Buffer | null; after: Buffer | null };
+  sealedPassword?: Buffer;
+}
+
+const leave = (claim: Claim, after: Buffer | null): Left => ({
+  attempts: { before: claim.sealedAttempts, after },
+});
 
 const problemOf = {
   "wrong-original": "initial-password-stale",
@@ -329,7 +374,9 @@ async function settle(
       // Not in force, the oldest cannot be on its way any more.
       if (!hasRoomFor(unsettled, password)) unsettled = unsettled.slice(1);
       const sealedAttempts = sealAttempts(vault, userId, withAttempt(unsettled, password));
-      if (!(await noteAttempts(db, { ...claim, sealedAttempts }))) return { is: "superseded" };
+      if (!(await noteAttempts(db, { id: claim.id, held: claim, sealedAttempts })))
+        return { is: "superseded" };
+      claim.sealedAttempts = sealedAttempts;
       outcome = await change(inForce?.password ?? claim.initialPassword);
     }
   }
@@ -343,21 +390,57 @@ async function settle(
   return { is: "unknown", retryAfterSeconds, unsettled: withAttempt(unsettled, password) };
 }
 
-/** Completes the row, erases its secrets and tells the user by mail, all or nothing. */
-export async function completeRedemption(
+type LinkClaim = Pick<Claim, "id" | "claimId" | "userId">;
+
+/**
+ * Keystone has set the typed password. Where the claim was lost meanwhile (its lease was over, or a
+ * random password was to end it), that may have been undone since: Keystone is asked, and what it says
+ * is what the list, the trail and the mail say.
+ */
+async function completeRedemption(
   context: RedeemContext,
-  claim: Pick<Claim, "id" | "claimId" | "userId">,
+  claim: LinkClaim,
+  password: string,
   origin: Origin,
 ): Promise<RedeemResult> {
+  const held = await finishLink(context, claim, origin);
+  if (held) return { ok: true, userName: held.userName };
+
+  const { db, keystone, log } = context;
+  const { id, userId } = claim;
+  const { requestId } = origin;
+  const answer = await isPasswordAccepted(keystone, { userId, password, requestId });
+  if (answer === "accepted") {
+    const completed = await finishLink(context, { id, userId }, origin);
+    if (completed) return { ok: true, userName: completed.userName };
+  }
+  // Unknown: it is still among the attempts, and the worker asks after it.
+  const outcome = { accepted: "already-completed", refused: "superseded", unknown: "unknown" }[
+    answer
+  ];
+  await recordEvent(db, userEvent(claim, origin, "link.redeemed", outcome));
+  log.info("link.redeemed", { linkId: id, userId, reason: outcome, requestId });
+  if (answer !== "accepted") return { ok: false, reason: "superseded" };
+  return { ok: true, userName: (await findLink(db, id))?.userName ?? null };
+}
+
+/**
+ * Completes the row, erases its secrets and tells the user by mail, all or nothing.
+ *
+ * @param claim.claimId only while this claim holds; whoever holds it when left out
+ * @returns the completed link, or undefined where the claim no longer held or it was completed before
+ */
+export async function finishLink(
+  context: RedeemContext,
+  claim: Pick<LinkClaim, "id" | "userId"> & { claimId?: string },
+  origin: Origin,
+): Promise<LinkRow | undefined> {
   const row = await context.db.transaction(async (tx) => {
     const completed = await completeLink(tx, claim);
-    const about = { id: claim.id, userId: claim.userId };
-    await recordEvent(
-      tx,
-      userEvent(about, origin, "link.redeemed", completed ? "ok" : "superseded"),
-    );
     if (!completed) return undefined;
-    // A link still in the outbox opens nothing any more.
+    const outcome = completed.revokedAt ? "after-revocation" : "ok";
+    await recordEvent(tx, userEvent(claim, origin, "link.redeemed", outcome));
+    // A link still in the outbox no longer works.
     await cancelQueuedMails(tx, { linkId: claim.id, template: "link" });
     if (completed.mailTo)
       await enqueueMail(tx, context.vault, {
@@ -372,14 +455,15 @@ export async function completeRedemption(
       });
     return completed;
   });
+  if (!row) return undefined;
   context.outbox.wake();
   context.log.info("link.redeemed", {
     linkId: claim.id,
     userId: claim.userId,
-    reason: row ? undefined : "superseded",
+    reason: row.revokedAt ? "after-revocation" : undefined,
     requestId: origin.requestId,
   });
-  return row ? { ok: true, userName: row.userName } : { ok: false, reason: "superseded" };
+  return row;
 }
 
 /** A definite refusal: the claim goes back, and where only an administrator can help, they are told. */
@@ -388,7 +472,7 @@ async function giveUp(
   claim: Claim,
   origin: Origin,
   end: {
-    left: { sealedAttempts: Buffer | null; sealedPassword?: Buffer };
+    left: Left;
     reason: string;
     problem?: LinkProblem;
   },
@@ -439,6 +523,8 @@ const problemSentences: Record<LinkProblem, string> = {
     "Keystone has locked the account after too many failed sign-ins. It unlocks by itself after a while; the same link then works.",
   "password-locked":
     "Keystone forbids this user to change the password (option lock_password). Take the option away, then tell the user to open the same link again.",
+  "link-outdated":
+    "The link was made by an earlier release, whose PINs are kept less safely. Renew it or mail it again: the PIN stays the same.",
   "read-only-account":
     "The user lives in a directory that Keystone cannot write to (such as LDAP). The password has to be set there.",
 };
@@ -452,7 +538,7 @@ async function putOff(
   claim: Claim,
   origin: Origin,
   end: {
-    left: { sealedAttempts: Buffer | null; sealedPassword?: Buffer };
+    left: Left;
     retryAfterSeconds: number;
   },
 ): Promise<RedeemResult> {

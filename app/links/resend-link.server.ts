@@ -1,19 +1,22 @@
 import { recordEvent } from "../../db/audit-events.store";
-import { replaceToken } from "../../db/links.store";
+import { findLink, replaceToken } from "../../db/links.store";
 import { hashToken } from "../vault/vault.server";
 import { mailLink } from "./issue-link.server";
 import type { Admin, LinkContext, Origin } from "./link-context.server";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
+import { openKeptPinKey, sealPinKey } from "./pin.server";
 
 export type ResendResult =
   | { ok: true; token: LinkToken; url: string }
   /** Done, or expired or locked: such a link takes a renewal, which gives back time and attempts. */
-  | { ok: false; reason: "not-pending" };
+  | { ok: false; reason: "not-pending" }
+  /** A redemption is under way: nothing was changed. */
+  | { ok: false; reason: "in-progress" };
 
 /**
  * Mails a pending link again, to the same or to another address. Only a token's hash is kept, so the
- * mail brings a new one; lifetime and attempts stay as they are, and a mail that went astray opens
- * nothing.
+ * mail brings a new one; lifetime and attempts stay as they are, and a mail that went astray no longer
+ * works.
  */
 export async function resendLink(
   context: LinkContext,
@@ -21,14 +24,29 @@ export async function resendLink(
   request: { linkId: string; mailTo: string },
   origin: Origin,
 ): Promise<ResendResult> {
+  const { vault, config } = context;
+  const { linkId, mailTo } = request;
   const token = createLinkToken();
-  const row = await context.db.transaction(async (tx) => {
+  const tokenHash = hashToken(token);
+  const result = await context.db.transaction(async (tx) => {
+    const former = await findLink(tx, linkId, { lock: true });
+    if (!former?.sealedPinKey || !former.tokenHash) return "not-pending";
+    const { userId } = former;
+    const pinKey = openKeptPinKey(vault, former.sealedPinKey, {
+      userId,
+      tokenHash: former.tokenHash,
+    });
+    if (!pinKey) {
+      context.log.error("link.seal-broken", { linkId, userId, requestId: origin.requestId });
+      return "not-pending";
+    }
+    const sealedPinKey = sealPinKey(vault, pinKey, { userId, tokenHash });
     const link = await replaceToken(
       tx,
-      { id: request.linkId, tokenHash: hashToken(token), mailTo: request.mailTo },
-      context.config.links,
+      { id: linkId, tokenHash, sealedPinKey, mailTo },
+      config.links,
     );
-    if (!link) return undefined;
+    if (!link) return former.claimedUntil ? "in-progress" : "not-pending";
     await recordEvent(tx, {
       action: "link.resent",
       actorKind: "admin",
@@ -40,16 +58,16 @@ export async function resendLink(
       clientAddress: origin.clientAddress,
       requestId: origin.requestId,
     });
-    await mailLink(context, tx, { ...link, token, mailTo: request.mailTo });
+    await mailLink(context, tx, { ...link, token, mailTo });
     return link;
   });
-  if (!row) return { ok: false, reason: "not-pending" };
+  if (typeof result === "string") return { ok: false, reason: result };
   context.outbox.wake();
   context.log.info("link.resent", {
-    linkId: row.id,
-    userId: row.userId,
+    linkId: result.id,
+    userId: result.userId,
     actorId: admin.userId,
     requestId: origin.requestId,
   });
-  return { ok: true, token, url: linkUrl(context.config.publicUrl, token) };
+  return { ok: true, token, url: linkUrl(config.publicUrl, token) };
 }

@@ -1,22 +1,41 @@
 import { recordEvent } from "../../db/audit-events.store";
-import { revokeLink as revokeRow } from "../../db/links.store";
+import { findLink, type LinkRow, revokeLink as revokeRow } from "../../db/links.store";
 import { cancelQueuedMails } from "../../db/mails.store";
+import { type Vault, VaultError } from "../vault/vault.server";
 import type { Admin, LinkContext, Origin } from "./link-context.server";
+import { openAttempts } from "./sealed-fields.server";
+
+export type RevokeResult =
+  /** `unsettled`: an answer of Keystone's was lost; whether a password came into force is found out. */
+  | { ok: true; unsettled: boolean }
+  /** Completed or revoked before. */
+  | { ok: false; reason: "not-pending" }
+  /** Somebody typed the right PIN, and Keystone may be setting their password: nothing was changed. */
+  | { ok: false; reason: "in-progress" };
 
 /**
- * Ends a pending link for good and erases its secrets; its mail, if still queued, is not sent.
+ * Ends a pending link for good and erases its secrets; its mail, if still queued, is not sent. A
+ * password that the user sent before, and whose answer was lost, is kept until it is known whether it
+ * came into force: the worker then says so.
  *
- * @returns `not-pending` where it was completed or revoked before
+ * @param request.endsRedemption Keystone has just taken another password by the administrator's rights:
+ *   nobody is waited for
  */
 export async function revokeLink(
   context: LinkContext,
   admin: Admin,
-  request: { linkId: string },
+  request: { linkId: string; endsRedemption?: boolean },
   origin: Origin,
-): Promise<{ ok: true } | { ok: false; reason: "not-pending" }> {
-  const row = await context.db.transaction(async (tx) => {
-    const link = await revokeRow(tx, request.linkId);
-    if (!link) return undefined;
+): Promise<RevokeResult> {
+  const result = await context.db.transaction(async (tx) => {
+    const pending = await findLink(tx, request.linkId, { lock: true });
+    if (pending?.state !== "pending") return "not-pending";
+    const link = await revokeRow(tx, {
+      id: pending.id,
+      sealedAttempts: attemptsToSettle(context.vault, pending),
+      endsRedemption: request.endsRedemption === true,
+    });
+    if (!link) return "in-progress";
     // Not the others: the user is still to hear of a password that was set by an earlier link.
     await cancelQueuedMails(tx, { linkId: link.id, template: "link" });
     await recordEvent(tx, {
@@ -32,12 +51,24 @@ export async function revokeLink(
     });
     return link;
   });
-  if (!row) return { ok: false, reason: "not-pending" };
+  if (typeof result === "string") return { ok: false, reason: result };
   context.log.info("link.revoked", {
-    linkId: row.id,
-    userId: row.userId,
+    linkId: result.id,
+    userId: result.userId,
     actorId: admin.userId,
     requestId: origin.requestId,
   });
-  return { ok: true };
+  return { ok: true, unsettled: result.sealedAttempts !== null };
+}
+
+/** Random passwords that administrators set are nobody's: alone, they are forgotten with the link. */
+function attemptsToSettle(vault: Vault, { userId, sealedAttempts }: LinkRow): Buffer | null {
+  try {
+    const attempts = openAttempts(vault, userId, sealedAttempts);
+    return attempts.some(({ by }) => by === "user") ? sealedAttempts : null;
+  } catch (error) {
+    // Sealed with a key that is missing: no reason to leave the link alive.
+    if (error instanceof VaultError) return sealedAttempts;
+    throw error;
+  }
 }

@@ -1,10 +1,15 @@
 import { randomInt } from "node:crypto";
 import { recordEvent } from "../../db/audit-events.store";
-import { findLinkOfUser, noteAttempts } from "../../db/links.store";
+import { findLinkOfUser, type LinkRow, noteAttempts } from "../../db/links.store";
 import { isKeystoneError } from "../keystone/errors.server";
 import { type SetUserPasswordOutcome, setUserPassword } from "../keystone/identity.server";
 import type { Admin, LinkContext, Origin } from "./link-context.server";
-import { openAttempts, sealAttempts } from "./sealed-fields.server";
+import {
+  KEPT_ATTEMPTS,
+  openAttempts,
+  type PasswordAttempt,
+  sealAttempts,
+} from "./sealed-fields.server";
 
 const CLASSES = ["abcdefghijkmnopqrstuvwxyz", "ABCDEFGHJKLMNPQRSTUVWXYZ", "23456789", "!#%+-_=@"];
 const LENGTH = 40;
@@ -43,7 +48,7 @@ export async function setRandomPassword(
   origin: Origin,
 ): Promise<SetRandomPasswordResult> {
   const password = createRandomPassword();
-  await keepPendingLinkUsable(context, userId, password);
+  const before = await noteRandomPassword(context, userId, password);
   const record = (outcome: string) =>
     recordEvent(context.db, {
       action: "user.initial-password-set",
@@ -67,24 +72,50 @@ export async function setRandomPassword(
     if (isKeystoneError(error) && error.mayHaveHappened) await record("unknown");
     throw error;
   }
+  if (!outcome.ok) await forgetRandomPassword(context, userId, { password, before });
   await record(outcome.ok ? "ok" : outcome.reason);
   return outcome.ok ? { ok: true, password } : outcome;
 }
 
 /**
  * Between the change in Keystone and the new link's row this process can die. The user's old link,
- * if there is one, then still works, because it knows the password that may be in force.
+ * if there is one, then still works, because it knows the password that may be in force. Of a link that
+ * is done, but not settled, it shows once it is in force that none of the user's is.
+ *
+ * @returns what was noted before
  */
-async function keepPendingLinkUsable(
+async function noteRandomPassword(
   { db, vault }: LinkContext,
   userId: string,
   password: string,
+): Promise<PasswordAttempt[]> {
+  return db.transaction(async (tx) => {
+    const link = await findLinkOfUser(tx, userId, { lock: true });
+    if (!link || !(isUsable(link) || link.sealedAttempts)) return [];
+    const attempts = openAttempts(vault, userId, link.sealedAttempts);
+    const sealedAttempts = sealAttempts(vault, userId, [...attempts, { by: "admin", password }]);
+    await noteAttempts(tx, { id: link.id, sealedAttempts });
+    return attempts;
+  });
+}
+
+const isUsable = (link: LinkRow) => link.state === "pending" && link.sealedPassword !== null;
+
+/** Keystone did not take it: to be asked about it later would cost a failed sign-in. */
+async function forgetRandomPassword(
+  { db, vault }: LinkContext,
+  userId: string,
+  { password, before }: { password: string; before: readonly PasswordAttempt[] },
 ): Promise<void> {
   await db.transaction(async (tx) => {
     const link = await findLinkOfUser(tx, userId, { lock: true });
-    if (link?.state !== "pending" || link.sealedPassword === null) return;
-    const attempts = openAttempts(vault, userId, link.sealedAttempts);
-    const sealedAttempts = sealAttempts(vault, userId, [...attempts, { by: "admin", password }]);
-    if (sealedAttempts) await noteAttempts(tx, { id: link.id, sealedAttempts });
+    if (!link?.sealedAttempts) return;
+    const now = openAttempts(vault, userId, link.sealedAttempts);
+    const others = now.filter((one) => one.password !== password);
+    if (others.length === now.length) return;
+    // It may have pushed the oldest out, which is still to be settled.
+    const pushedOut = before.slice(0, before.length >= KEPT_ATTEMPTS ? 1 : 0);
+    const sealedAttempts = sealAttempts(vault, userId, [...pushedOut, ...others]);
+    await noteAttempts(tx, { id: link.id, sealedAttempts });
   });
 }

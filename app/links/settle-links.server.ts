@@ -1,11 +1,18 @@
 import { randomUUID } from "node:crypto";
-import { claimLink, findLink, findUnsettledLinks, releaseClaim } from "../../db/links.store";
+import { recordEvent } from "../../db/audit-events.store";
+import {
+  claimLink,
+  findLink,
+  findUnsettledLinks,
+  type LinkRow,
+  releaseClaim,
+} from "../../db/links.store";
 import { isKeystoneError } from "../keystone/errors.server";
 import { isPasswordAccepted } from "../keystone/identity.server";
 import { describeError } from "../log.server";
 import { VaultError } from "../vault/vault.server";
 import type { LinkContext } from "./link-context.server";
-import { completeRedemption, leaseSecondsFor, type RedeemContext } from "./redeem-link.server";
+import { finishLink, leaseSecondsFor, type RedeemContext } from "./redeem-link.server";
 import { openAttempts, sealPassword } from "./sealed-fields.server";
 
 /** By then Keystone has carried a change out or never will. */
@@ -20,9 +27,9 @@ const FIRST_CALL = { method: "POST", path: "/auth/tokens" } as const;
 
 /**
  * Finds out how redemptions ended whose answer was lost, by a crash of this server or of Keystone, and
- * whose user did not come back. A password that Keystone accepts completes its link; where it accepts
- * none, twice, they are forgotten and the link lives on. No more than twice, because each refusal counts
- * towards Keystone's lockout.
+ * whose user did not come back. A password that Keystone accepts completes its link, also one that was
+ * revoked or purged since; where it accepts none, twice, they are forgotten and the link stays as it is.
+ * No more than twice, because each refusal counts towards Keystone's lockout.
  *
  * @returns how many links were looked at, and how many of them completed
  */
@@ -55,7 +62,8 @@ export async function settleLinks(
       // In the log already. Next minute is soon enough.
       if (isKeystoneError(error) && error.kind === "busy") break;
       if (!(error instanceof VaultError)) throw error;
-      // Sealed with a key that is missing: no reason to leave the others waiting.
+      // Sealed with a key that is missing: no reason to leave the others waiting, nor the administrator.
+      await releaseClaim(db, { id, claimId }, {});
       context.log.error("link.settle-failed", { linkId: id, error: describeError(error) });
     }
   }
@@ -71,36 +79,55 @@ async function settleLink(
   const row = await findLink(db, claim.id);
   if (row?.claimId !== claim.claimId) return false;
   const origin = { requestId: `req-${randomUUID()}` };
-  const { userId } = row;
-  for (const attempt of openAttempts(vault, userId, row.sealedAttempts).reverse()) {
+  const { userId, sealedAttempts } = row;
+  const attempts = openAttempts(vault, userId, sealedAttempts).reverse();
+  for (const attempt of attempts) {
     const answer = await isPasswordAccepted(keystone, {
       userId,
       password: attempt.password,
       requestId: origin.requestId,
     });
     if (answer === "unknown") {
-      await releaseClaim(db, claim, { sealedAttempts: row.sealedAttempts });
+      await releaseClaim(db, claim, {});
       return false;
     }
     if (answer === "refused") continue;
-    if (attempt.by === "user") {
-      const result = await completeRedemption(context, { ...claim, userId }, origin);
-      return result.ok;
-    }
-    // A random password that an administrator had set: the link works, now with this one.
-    await releaseClaim(db, claim, {
-      sealedAttempts: null,
-      sealedPassword: sealPassword(vault, userId, attempt.password),
+    if (attempt.by === "user")
+      return (await finishLink(context, { ...claim, userId }, origin)) !== undefined;
+    await forgetAttempts(context, row, origin, {
+      // The random password of an administrator's is in force: a link that lives works with this one.
+      ...(row.sealedPassword && { sealedPassword: sealPassword(vault, userId, attempt.password) }),
     });
     return false;
   }
-  const believed = row.settleAskedAt !== null;
-  await releaseClaim(
-    db,
-    claim,
-    believed
-      ? { sealedAttempts: null }
-      : { sealedAttempts: row.sealedAttempts, settleAskedAt: new Date() },
-  );
+  if (row.settleAskedAt) await forgetAttempts(context, row, origin);
+  else await releaseClaim(db, claim, attempts.length > 0 ? { settleAskedAt: new Date() } : {});
   return false;
+}
+
+/** None of the user's passwords came into force. The trail says so, for it has said that one might. */
+async function forgetAttempts(
+  { db, vault, log }: RedeemContext,
+  row: LinkRow,
+  { requestId }: { requestId: string },
+  found: { sealedPassword?: Buffer } = {},
+): Promise<void> {
+  const { id, userId, claimId, sealedAttempts } = row;
+  if (!claimId) return;
+  const byUser = openAttempts(vault, userId, sealedAttempts).some(({ by }) => by === "user");
+  const change = { ...found, attempts: { before: sealedAttempts, after: null } };
+  await db.transaction(async (tx) => {
+    const released = await releaseClaim(tx, { id, claimId }, change);
+    // Where others were noted meanwhile, nothing is settled yet.
+    if (!released || released.sealedAttempts || !byUser) return;
+    await recordEvent(tx, {
+      action: "link.redeem-refused",
+      actorKind: "system",
+      userId,
+      linkId: id,
+      outcome: "not-in-force",
+      requestId,
+    });
+    log.info("link.redeem-refused", { linkId: id, userId, reason: "not-in-force", requestId });
+  });
 }

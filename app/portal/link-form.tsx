@@ -156,8 +156,7 @@ export function PasswordSet(props: { userName: string | null; domainName: string
   return (
     <section className="max-w-xl">
       <Intro heading="Password set">
-        Your account at {appName} is yours now. The link has done its work and opens nothing any
-        more.
+        Your account at {appName} is yours now. The link has done its work and no longer works.
       </Intro>
       <h2 className="mt-8 font-semibold">Sign in with</h2>
       <div className="mt-2">

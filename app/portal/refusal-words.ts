@@ -131,6 +131,10 @@ const WORDS_FOR_PROBLEM: Record<LinkProblem, { heading: string; message: string 
     heading: "This account's password cannot be changed",
     message: `Your password could not be set. ${ASK}`,
   },
+  "link-outdated": {
+    heading: "This link has to be renewed",
+    message: `It was made before an upgrade, so your password could not be set. ${ASK} Your PIN stays the same.`,
+  },
   "read-only-account": {
     heading: "This account's password is kept elsewhere",
     message: `It cannot be set here. ${ASK}`,

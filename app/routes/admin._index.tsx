@@ -256,6 +256,9 @@ function LinkRow({ link }: { link: LinkSummary }) {
           {link.problem ? (
             <span className="mt-1 block text-sm font-medium text-bad">Needs you</span>
           ) : null}
+          {link.status === "revoked" && link.unsettled ? (
+            <span className="mt-1 block text-sm text-muted">Outcome not known yet</span>
+          ) : null}
         </span>
       </td>
       <td data-label="Mail" className="max-w-72">

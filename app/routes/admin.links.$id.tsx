@@ -22,8 +22,11 @@ import { StatusBadge, UserBadge } from "../components/status-badge";
 import { SubmitButton } from "../components/submit-button";
 import { ExactTime, When } from "../components/when";
 import { readForm } from "../http/form.server";
+import { withKeystone } from "../http/keystone-trouble.server";
 import { originOf } from "../http/origin.server";
+import { refusalOfRandomPassword } from "../http/random-password.server";
 import { requireAdmin } from "../http/require-admin.server";
+import { endLink } from "../links/end-link.server";
 import type { AuditEvent } from "../links/list-links.server";
 import { getLink, type LinkSummary } from "../links/list-links.server";
 import { describeProblem, type LinkProblem } from "../links/redeem-link.server";
@@ -58,11 +61,33 @@ type Answer =
   | { intent: "resend"; ok: true; url: string; mailTo: string }
   | { intent: "resend"; ok: false; mailTo: string; error: string }
   | { intent: "revoke"; ok: true }
-  | { intent: "none"; ok: false; message: string };
+  | { intent: "end"; ok: true }
+  /** `underWay`: what ends a redemption is offered. */
+  | { intent: "none"; ok: false; message: string; underWay?: true };
 
-const ENDED = "This link has ended meanwhile: it was used, renewed or revoked.";
-const NOT_TO_MAIL =
-  "This link cannot be used any more: it was used or revoked meanwhile, or it has expired or is locked. Renew it to mail it.";
+/** Why a link is not revoked. */
+const NOT_REVOKED = {
+  "not-pending": "This link has ended meanwhile: it was used, renewed or revoked.",
+  "in-progress":
+    "This link is being redeemed: the right PIN was typed, and Keystone is setting the user's own password. Try again in a moment.",
+} as const;
+/** Why it is not mailed. */
+const NOT_MAILED = {
+  "not-pending":
+    "This link cannot be used any more: it was used or revoked meanwhile, or it has expired or is locked. Renew it to mail it.",
+  "in-progress": NOT_REVOKED["in-progress"],
+} as const;
+
+const refused = (reason: "not-pending" | "in-progress", words: Record<typeof reason, string>) =>
+  data<Answer>(
+    {
+      intent: "none",
+      ok: false,
+      message: words[reason],
+      ...(reason === "in-progress" && { underWay: true }),
+    },
+    { status: 409 },
+  );
 
 export async function action(args: ActionFunctionArgs) {
   const admin = await requireAdmin(args);
@@ -81,13 +106,24 @@ export async function action(args: ActionFunctionArgs) {
       const result = await resendLink(services, admin, { linkId: link.id, mailTo }, origin);
       return result.ok
         ? data<Answer>({ intent: "resend", ok: true, url: result.url, mailTo }, { status: 200 })
-        : data<Answer>({ intent: "none", ok: false, message: NOT_TO_MAIL }, { status: 409 });
+        : refused(result.reason, NOT_MAILED);
     }
     case "revoke": {
       const result = await revokeLink(services, admin, { linkId: link.id }, origin);
       return result.ok
         ? data<Answer>({ intent: "revoke", ok: true }, { status: 200 })
-        : data<Answer>({ intent: "none", ok: false, message: ENDED }, { status: 409 });
+        : refused(result.reason, NOT_REVOKED);
+    }
+    case "end": {
+      const about = { linkId: link.id, userId: link.userId, adminToken: admin.keystoneToken };
+      const answer = await withKeystone(args, () => endLink(services, admin, about, origin));
+      if (!answer.ok) {
+        const status = answer.reason === "forbidden" ? 403 : 503;
+        return data<Answer>({ intent: "none", ok: false, message: answer.message }, { status });
+      }
+      if (answer.value.ok) return data<Answer>({ intent: "end", ok: true }, { status: 200 });
+      const { status, message } = refusalOfRandomPassword(answer.value);
+      return data<Answer>({ intent: "none", ok: false, message }, { status });
     }
     default:
       return data<Answer>(
@@ -102,6 +138,8 @@ export default function LinkPage() {
   const answer = useLastAnswer(useActionData<typeof action>());
   useRevalidateWhile(link.mail?.state === "queued");
   const open = link.status === "pending" || link.status === "expired" || link.status === "locked";
+  const underWay = answer?.intent === "none" && answer.underWay === true;
+  const endable = underWay || outcomeAfterRevocation(link) !== undefined;
   return (
     <>
       <PageHeading
@@ -125,6 +163,7 @@ export default function LinkPage() {
       <div className="mt-6 grid items-start gap-6 lg:grid-cols-[minmax(0,1fr)_22rem] lg:grid-rows-[auto_1fr]">
         <div className="min-w-0 space-y-6">
           <Outcome answer={answer} link={link} />
+          <WhatBecameOfIt link={link} />
           {problem && open ? (
             <Notice tone="bad" heading="The user could not set a password">
               {problem}
@@ -132,10 +171,15 @@ export default function LinkPage() {
           ) : null}
           <LinkFacts link={link} />
         </div>
-        {open ? (
+        {open || endable ? (
           <div className="space-y-6 lg:col-start-2 lg:row-span-2 lg:row-start-1">
-            <Resend link={link} answer={answer} />
-            <Revoke link={link} />
+            {endable ? <End link={link} /> : null}
+            {open ? (
+              <>
+                <Resend link={link} answer={answer} />
+                <Revoke link={link} />
+              </>
+            ) : null}
           </div>
         ) : null}
         <History events={events} link={link} />
@@ -156,7 +200,14 @@ function Outcome({ answer, link }: { answer: Answer | undefined; link: LinkSumma
   if (answer.intent === "revoke")
     return (
       <Notice tone="good" heading="The link is revoked" announce>
-        It opens nothing any more, and its secrets are erased.
+        It no longer works. The PIN and the initial password kept with it are erased.
+      </Notice>
+    );
+  if (answer.intent === "end")
+    return (
+      <Notice tone="good" heading="A random password is set" announce>
+        Nobody knows it, and whoever had signed in as {nameOf(link)} is signed out. If Keystone was
+        setting another password at the same moment, this page says so within a few minutes.
       </Notice>
     );
   return (
@@ -167,6 +218,34 @@ function Outcome({ answer, link }: { answer: Answer | undefined; link: LinkSumma
       mail={link.mail}
     />
   );
+}
+
+/** @returns what a redemption came to whose link was revoked: in force, or nobody knows yet */
+function outcomeAfterRevocation(link: LinkSummary): "in-force" | "unknown" | undefined {
+  if (link.status === "completed" && link.revokedAt) return "in-force";
+  return link.status === "revoked" && link.unsettled ? "unknown" : undefined;
+}
+
+function WhatBecameOfIt({ link }: { link: LinkSummary }) {
+  switch (outcomeAfterRevocation(link)) {
+    case "in-force":
+      return (
+        <Notice tone="bad" heading="The user's own password came into force">
+          Keystone had it already when this link was revoked. If {nameOf(link)} must not get in, set
+          a random password.
+        </Notice>
+      );
+    case "unknown":
+      return (
+        <Notice tone="wait" heading="Whether the user's own password is in force is not known yet">
+          It was typed before the link was revoked, and Keystone's answer was lost. setpass asks
+          again, which can take up to forty minutes, and this page will say how it ended. If{" "}
+          {nameOf(link)} must not get in, set a random password now.
+        </Notice>
+      );
+    case undefined:
+      return null;
+  }
 }
 
 function LinkFacts({ link }: { link: LinkSummary }) {
@@ -249,6 +328,25 @@ function Resend({ link, answer }: { link: LinkSummary; answer: Answer | undefine
         </SubmitButton>
       </Form>
     </section>
+  );
+}
+
+/** What really ends a redemption. Asks once, as revoking does. */
+function End({ link }: { link: LinkSummary }) {
+  return (
+    <details className="card p-5">
+      <summary className="font-semibold text-bad">Set a random password…</summary>
+      <p className="mt-3 text-sm">
+        The account of {nameOf(link)} gets a password that nobody knows: no password set through
+        this link lets anybody in, and whoever has signed in is signed out. The link is revoked. To
+        let {nameOf(link)} in again, issue a new link.
+      </p>
+      <Form method="post" className="mt-4">
+        <SubmitButton intent="end" tone="bad" pending="Setting it…" className="w-full">
+          Yes, set a random password
+        </SubmitButton>
+      </Form>
+    </details>
   );
 }
 

@@ -28,8 +28,9 @@ import { When } from "../components/when";
 import { readForm } from "../http/form.server";
 import { withKeystone } from "../http/keystone-trouble.server";
 import { originOf } from "../http/origin.server";
+import { refusalOfRandomPassword } from "../http/random-password.server";
 import { requireAdmin } from "../http/require-admin.server";
-import { type IssuedLinkAnswer, issueLink } from "../links/issue-link.server";
+import { type IssuedLinkAnswer, type IssueResult, issueLink } from "../links/issue-link.server";
 import { getLink, getLinkOfUser, type LinkSummary } from "../links/list-links.server";
 import { readLinkUser } from "../links/look-up-user.server";
 import { describeProblem, type LinkProblem } from "../links/redeem-link.server";
@@ -150,18 +151,27 @@ export async function action(args: ActionFunctionArgs) {
     },
     origin,
   );
-  if (!result.ok)
-    return result.reason === "pin-exhausted"
-      ? refuse(409, {
-          errors: { pin: "This PIN was guessed wrong too often. Ask the user for a new one." },
-        })
-      : refuse(409, {
-          message:
-            "The current link has ended meanwhile, so nothing of it can be kept. Type the PIN and choose a password.",
-        });
+  if (!result.ok) return refuse(409, REFUSALS[result.reason]);
   if (request) await closeRequest(services, admin, { id: request.id }, origin);
   return data(issued(result.link, choices), { status: 200 });
 }
+
+const REFUSALS: Record<
+  Exclude<IssueResult, { ok: true }>["reason"],
+  { errors?: IssueErrors; message?: string }
+> = {
+  "pin-exhausted": {
+    errors: { pin: "This PIN was guessed wrong too often. Ask the user for a new one." },
+  },
+  incomplete: {
+    message:
+      "The current link has ended meanwhile, so nothing of it can be kept. Type the PIN and choose a password.",
+  },
+  "in-progress": {
+    message:
+      "The current link is being redeemed: the right PIN was typed, and Keystone is setting the user's own password. Nothing was changed. Try again in a moment, or let setpass set a random password: that ends it.",
+  },
+};
 
 const issued = (link: IssuedLinkAnswer, choices: IssueChoices): Answer => ({
   ok: true,
@@ -207,23 +217,7 @@ async function passwordFor(
   if (!answer.ok) return { ok: false, status: statusOf(answer.reason), message: answer.message };
   const outcome = answer.value;
   if (outcome.ok) return { ok: true, value: outcome.password };
-  switch (outcome.reason) {
-    case "refused":
-      return {
-        ok: false,
-        status: 409,
-        message: `Keystone refused the random password: ${outcome.message} Set one that it takes, and type it here.`,
-      };
-    case "forbidden":
-      return {
-        ok: false,
-        status: 403,
-        message:
-          "Keystone does not let you set this user's password: your role does not allow it, or the user lives in a directory that cannot be written to.",
-      };
-    case "unknown-user":
-      return { ok: false, status: 404, message: "Keystone knows no such user any more." };
-  }
+  return { ok: false, ...refusalOfRandomPassword(outcome) };
 }
 
 export default function UserPage() {

@@ -4,7 +4,7 @@ import type { AuthorizedCaller } from "../admins/authorize-token.server";
 import { originOf } from "../http/origin.server";
 import { readBody } from "../http/read-body.server";
 import { jsonAnswer, keystoneError, textAnswer, wantsJson } from "../http/respond.server";
-import { type IssuedLinkAnswer, issueLink } from "../links/issue-link.server";
+import { type IssuedLinkAnswer, type IssueResult, issueLink } from "../links/issue-link.server";
 import { isPin } from "../links/pin.server";
 
 /** Keystone's own column for user ids has room for 64 characters. */
@@ -117,18 +117,28 @@ async function readRequest(
   return parsed.data;
 }
 
-function refused(
-  result: { reason: "incomplete"; missing: string[] } | { reason: "pin-exhausted" },
-): Response {
-  if (result.reason === "pin-exhausted")
-    return keystoneError(
-      409,
-      "This PIN was guessed wrong too often. Ask the user for a new one and send it.",
-    );
-  return keystoneError(
-    400,
-    `There is no pending link of this user to renew: send ${result.missing.join(" and ")} as well.`,
-  );
+/** A redemption takes a second or two; a server that died in the middle of one holds on for a minute. */
+const REDEMPTION_RETRY_AFTER_SECONDS = 5;
+
+function refused(result: Exclude<IssueResult, { ok: true }>): Response {
+  switch (result.reason) {
+    case "pin-exhausted":
+      return keystoneError(
+        409,
+        "This PIN was guessed wrong too often. Ask the user for a new one and send it.",
+      );
+    case "in-progress":
+      return keystoneError(
+        409,
+        "A redemption of this user's link is under way: their own password may be in force in a moment. Nothing was changed; try again.",
+        { "Retry-After": String(REDEMPTION_RETRY_AFTER_SECONDS) },
+      );
+    case "incomplete":
+      return keystoneError(
+        400,
+        `There is no pending link of this user to renew: send ${result.missing.join(" and ")} as well.`,
+      );
+  }
 }
 
 const methodNotAllowed = () => keystoneError(405, "Use PUT.", { Allow: "PUT" });

@@ -11,7 +11,7 @@ import {
 export interface SealedFor {
   /** Table and column, such as `links.sealed_password`. */
   readonly column: string;
-  /** The row's identity: for links the user id, elsewhere the row's key. */
+  /** The row's identity: for links the user id (a PIN's key: and the token), elsewhere the row's key. */
   readonly row: string;
 }
 

@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { isNotNull } from "drizzle-orm";
 import type { ISql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sealedTokenOf } from "../../app/admins/sign-in.server";
@@ -12,7 +11,7 @@ import { createVault, type Vault } from "../../app/vault/vault.server";
 import { insertSession } from "../../db/admin-sessions.store";
 import { noteAttempts } from "../../db/links.store";
 import { listResetRequests } from "../../db/reset-requests.store";
-import { SEALED_COLUMNS } from "../../db/sealed-values.store";
+import { readSealedValues, SEALED_COLUMNS } from "../../db/sealed-values.store";
 import { createTestDatabase, type TestDatabase } from "../support/database";
 import { startServerProcess } from "../support/server-process";
 import { completeEnvironment, newOrigin, startTestServices, testAdmin } from "../support/services";
@@ -43,19 +42,13 @@ async function withServices<T>(
 /** Everything sealed in the database, opened, by column and row. */
 async function readSecrets(vault: Vault): Promise<Map<string, string>> {
   const secrets = new Map<string, string>();
-  for (const { name, table, column, key, rowOf } of SEALED_COLUMNS) {
-    const rows = await database.db
-      .select({ key, sealed: column })
-      .from(table)
-      .where(isNotNull(column));
-    for (const one of rows as { key: string | Buffer; sealed: Buffer }[]) {
-      const row = rowOf(one.key);
-      secrets.set(
-        `${name} ${row}`,
-        vault.open(one.sealed, { column: name, row }).toString("latin1"),
-      );
+  for (const column of SEALED_COLUMNS)
+    for (const value of await readSealedValues(database.db, column, { limit: 10_000 })) {
+      const { name } = column;
+      const row = column.rowOf(value);
+      const opened = vault.open(value.sealed, { column: name, row }).toString("latin1");
+      secrets.set(`${name} ${String(value.key)}`, opened);
     }
-  }
   return secrets;
 }
 

@@ -254,12 +254,21 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "an admi
         expect(await viewLink(started.services, link.token)).toBeDefined();
       }
     });
+
+    it("is refused for a PIN that was guessed wrong too often over several links", async () => {
+      const link = await issued({ userId: newId(), ...whole });
+      await started.database.sql`
+        update links set attempts = 0, pin_guesses = 10 where id = ${link.id}`;
+      expect(await resend(link, newAddress())).toEqual({ ok: false, reason: "not-pending" });
+      expect(await mailsOf(link)).toEqual([]);
+      expect(await viewLink(started.services, link.token)).toBeDefined();
+    });
   });
 
   describe("revokes a link", () => {
     it("and nothing is left of it that opens anything", async () => {
       const link = await stage.issue({ mailTo: newAddress() });
-      expect(await revoke(link)).toEqual({ ok: true });
+      expect(await revoke(link)).toEqual({ ok: true, unsettled: false });
       expect(await stage.row(link)).toMatchObject({
         state: "revoked",
         revoked_at: expect.any(Date),
@@ -279,7 +288,7 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "an admi
 
     it("once, and not one that was used", async () => {
       const link = await stage.issue();
-      expect(await revoke(link)).toEqual({ ok: true });
+      expect(await revoke(link)).toEqual({ ok: true, unsettled: false });
       expect(await revoke(link)).toEqual({ ok: false, reason: "not-pending" });
       const used = await stage.issue();
       await stage.redeem(used, newPassword());

@@ -3,8 +3,6 @@ import type { PolicyCheck } from "../../../app/links/check-policy.server";
 import { issueLink } from "../../../app/links/issue-link.server";
 import { createLinkToken } from "../../../app/links/link-token.server";
 import { redeemLink } from "../../../app/links/redeem-link.server";
-import { resendLink } from "../../../app/links/resend-link.server";
-import { revokeLink } from "../../../app/links/revoke-link.server";
 import { openAttempts } from "../../../app/links/sealed-fields.server";
 import { viewLink } from "../../../app/links/view-link.server";
 import { describeWhere } from "../../support/describe-where";
@@ -16,7 +14,6 @@ import { testPasswordRegex, testPasswordRegexDescription } from "../../support/r
 import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
 
 const provided = inject("keystone");
-const PASSWORD_CALL = { method: "POST", path: /^\/v3\/users\/[^/]+\/password$/ };
 
 describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeeming a link", () => {
   const keystone = provided as KeystoneAccess;
@@ -378,6 +375,31 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeemi
       expect(await stage.row(link)).toMatchObject({ problem: null, state: "completed" });
     });
 
+    it.each<[string, { pin?: string; initialPassword?: string }]>([
+      ["renewed", {}],
+      ["renewed with a PIN", { pin: "7531" }],
+      ["renewed with a password", { initialPassword: "Stale-1-again" }],
+      ["issued again", { pin: "7531", initialPassword: "Stale-1-again" }],
+    ])("forgets why where it is %s: the issuer is told anew", async (_, parts) => {
+      const user = await stage.newUser();
+      const link = await stage.issue({ userId: user.id, initialPassword: "Stale-1-password" });
+      await tryThrice(link);
+      expect(await problemMails(link)).toHaveLength(1);
+      const again = await issueLink(
+        started.services,
+        testAdmin,
+        { userId: link.userId, via: "console", ...parts },
+        newOrigin(),
+      );
+      if (!again.ok) throw new Error(again.reason);
+      expect(await stage.row(link)).toMatchObject({ problem: null });
+      const { token } = again.link;
+      expect(
+        await stage.redeem({ token, pin: parts.pin ?? link.pin }, newPassword()),
+      ).toMatchObject({ problem: "initial-password-stale" });
+      expect(await problemMails(link)).toHaveLength(2);
+    });
+
     it("because of lock_password, and works when that is taken away", async () => {
       const link = await stage.issue();
       await admin.updateUser(link.userId, { options: { lock_password: true } });
@@ -437,76 +459,6 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeemi
       expect(await problemMails(issued.link)).toEqual([
         expect.objectContaining({ recipient: "helpdesk@example.org" }),
       ]);
-    });
-  });
-
-  describe("while an administrator acts on the same link", () => {
-    /** Keystone takes its time; meanwhile something happens. */
-    async function redeemWhile(
-      link: Awaited<ReturnType<typeof stage.issue>>,
-      act: () => Promise<unknown>,
-    ) {
-      const password = newPassword();
-      const rule = proxy.inject(PASSWORD_CALL, faults.paused, { times: 1 });
-      const redeeming = stage.redeem(link, password);
-      await rule.waitForHits(1);
-      await act();
-      expect(await rule.release()).toEqual([204]);
-      return { password, result: await redeeming };
-    }
-
-    it("is superseded by a revocation, and the link stays revoked", async () => {
-      const mailTo = `${newPassword()}@example.org`;
-      const link = await stage.issue({ mailTo });
-      const { result } = await redeemWhile(link, () =>
-        revokeLink(started.services, testAdmin, { linkId: link.id }, newOrigin()),
-      );
-      expect(result).toEqual({ ok: false, reason: "superseded" });
-      expect(await stage.row(link)).toMatchObject({ state: "revoked", sealed_password: null });
-      expect(await stage.trail(link)).toContain("link.redeemed superseded");
-      expect((await mailsTo(mailTo)).map((mail) => mail.template)).not.toContain("password-set");
-    });
-
-    it("is superseded by a renewal with another password, and the new link stays pending", async () => {
-      const link = await stage.issue();
-      const { userId, pin } = link;
-      const mailTo = `${newPassword()}@example.org`;
-      let renewed: Awaited<ReturnType<typeof stage.issue>> | undefined;
-      const { result, password } = await redeemWhile(link, async () => {
-        renewed = await stage.issue({ userId, pin, initialPassword: newPassword(), mailTo });
-      });
-      expect(result).toEqual({ ok: false, reason: "superseded" });
-      expect(await stage.row(link)).toMatchObject({ state: "pending", claim_id: null });
-      expect(await mailsTo(mailTo)).toEqual([
-        expect.objectContaining({ template: "link", state: "queued" }),
-      ]);
-      // The administrator said which password is in force, and it was not: the user's own was.
-      if (!renewed) throw new Error("not renewed");
-      expect(await signsIn(keystone, { userId, password })).toBe(true);
-      const last = newPassword();
-      expect(await stage.redeem(renewed, last)).toMatchObject({ ok: true });
-      expect(await signsIn(keystone, { userId, password: last })).toBe(true);
-    });
-
-    it("is not disturbed by a new link with the same password, nor by one that is only mailed again", async () => {
-      const acts = [
-        (link: { userId: string }) =>
-          issueLink(started.services, testAdmin, { userId: link.userId, via: "api" }, newOrigin()),
-        (link: { id: string }) =>
-          resendLink(
-            started.services,
-            testAdmin,
-            { linkId: link.id, mailTo: "jane@example.org" },
-            newOrigin(),
-          ),
-      ];
-      for (const act of acts) {
-        const link = await stage.issue();
-        const { result, password } = await redeemWhile(link, () => act(link));
-        expect(result).toMatchObject({ ok: true });
-        expect(await stage.row(link)).toMatchObject({ state: "completed", token_hash: null });
-        expect(await signsIn(keystone, { userId: link.userId, password })).toBe(true);
-      }
     });
   });
 

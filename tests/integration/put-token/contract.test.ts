@@ -344,6 +344,25 @@ describeWhere(
       });
     });
 
+    it("refuses with 409 whatever comes while the link is being redeemed, and says when to come back", async () => {
+      const userId = newUserId();
+      const both = { password: PASSWORD, pin: "1234" };
+      await tokenOf(await put(userId, { body: both }));
+      const { sql } = app.database;
+      await sql`
+        update links set claim_id = gen_random_uuid(), claimed_until = now() + interval '1 minute'
+        where user_id = ${userId}`;
+      const before = await linksOf(userId);
+      for (const body of [{}, { pin: "4321" }, { password: "Another-1" }, both]) {
+        const answer = await put(userId, { body });
+        expect(answer.headers.get("Retry-After")).toBe("5");
+        await expectError(answer, 409, /redemption .* under way.*Nothing was changed/);
+      }
+      expect(await linksOf(userId)).toEqual(before);
+      await sql`update links set claimed_until = now() where user_id = ${userId}`;
+      await tokenOf(await put(userId, { body: {} }));
+    });
+
     it("refuses with 409 a PIN that was guessed wrong too often, kept or sent again; not a new one", async () => {
       const userId = newUserId();
       const both = { password: PASSWORD, pin: "1234" };

@@ -1,10 +1,17 @@
 import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isPin, matchesPin, storePin } from "../../../app/links/pin.server";
+import {
+  isPin,
+  matchesPin,
+  openKeptPinKey,
+  sealPinKey,
+  storePin,
+} from "../../../app/links/pin.server";
 import { createVault, VaultError } from "../../../app/vault/vault.server";
 
 const vault = createVault([randomBytes(32)]);
+const owner = { userId: "user-1", tokenHash: randomBytes(32) };
 const pins = fc.stringMatching(/^[0-9]{4}$/);
 
 describe("a well-formed PIN", () => {
@@ -47,42 +54,69 @@ describe("a stored PIN", () => {
   it("matches itself and no other", () => {
     fc.assert(
       fc.property(pins, pins, (pin, other) => {
-        const stored = storePin(vault, { pin, userId: "user-1" });
-        expect(matchesPin(vault, { pin, userId: "user-1", stored })).toBe(true);
-        expect(matchesPin(vault, { pin: other, userId: "user-1", stored })).toBe(other === pin);
+        const stored = storePin(vault, { pin, owner });
+        expect(matchesPin(vault, { pin, owner, stored })).toBe("right");
+        expect(matchesPin(vault, { pin: other, owner, stored })).toBe(
+          other === pin ? "right" : "wrong",
+        );
       }),
     );
   });
 
   it("is refused, not an error, where the guess is longer or empty", () => {
-    const stored = storePin(vault, { pin: "1234", userId: "user-1" });
+    const stored = storePin(vault, { pin: "1234", owner });
     for (const pin of ["", "123", "12345", "1234\u0000", "x".repeat(100_000)])
-      expect(matchesPin(vault, { pin, userId: "user-1", stored })).toBe(false);
+      expect(matchesPin(vault, { pin, owner, stored })).toBe("wrong");
   });
 
   it("has a key of its own: the same PIN of two users does not look the same", () => {
     const macs = Array.from({ length: 50 }, (_, index) =>
-      storePin(vault, { pin: "1234", userId: `user-${index}` }).pinMac.toString("hex"),
+      storePin(vault, {
+        pin: "1234",
+        owner: { ...owner, userId: `user-${index}` },
+      }).pinMac.toString("hex"),
     );
     expect(new Set(macs).size).toBe(50);
   });
 
-  it("is told from a new one under the key that was kept", () => {
-    const first = storePin(vault, { pin: "1234", userId: "user-1" });
-    const keptKey = first.sealedPinKey;
-    const again = storePin(vault, { pin: "1234", userId: "user-1", keptKey });
-    const other = storePin(vault, { pin: "4321", userId: "user-1", keptKey });
+  it("is told from a new one under the key that was kept, also for another token", () => {
+    const first = storePin(vault, { pin: "1234", owner });
+    const keptKey = openKeptPinKey(vault, first.sealedPinKey, owner);
+    expect(keptKey).toHaveLength(32);
+    const next = { ...owner, tokenHash: randomBytes(32) };
+    const again = storePin(vault, { pin: "1234", owner: next, keptKey });
+    const other = storePin(vault, { pin: "4321", owner: next, keptKey });
     expect(again.pinMac).toEqual(first.pinMac);
     expect(other.pinMac).not.toEqual(first.pinMac);
-    expect(again.sealedPinKey).not.toEqual(first.sealedPinKey);
+    expect(matchesPin(vault, { pin: "1234", owner: next, stored: again })).toBe("right");
   });
 
-  it("cannot be tried without SECRET_KEYS, nor in another user's row", () => {
-    const stored = storePin(vault, { pin: "1234", userId: "user-1" });
+  it("cannot be tried without SECRET_KEYS, nor in another user's row, nor by another token", () => {
+    const stored = storePin(vault, { pin: "1234", owner });
     const stranger = createVault([randomBytes(32)]);
-    expect(() => matchesPin(stranger, { pin: "1234", userId: "user-1", stored })).toThrow(
-      VaultError,
-    );
-    expect(() => matchesPin(vault, { pin: "1234", userId: "user-2", stored })).toThrow(VaultError);
+    const others = [
+      { by: stranger, owner },
+      { by: vault, owner: { ...owner, userId: "user-2" } },
+      { by: vault, owner: { ...owner, tokenHash: randomBytes(32) } },
+    ];
+    for (const other of others) {
+      const guess = () => matchesPin(other.by, { pin: "1234", owner: other.owner, stored });
+      expect(guess).toThrow(VaultError);
+      expect(openKeptPinKey(other.by, stored.sealedPinKey, other.owner)).toBeUndefined();
+    }
+  });
+
+  it("of a release that did not bind it to its token is not compared, but can be kept", () => {
+    const { pinMac } = storePin(vault, { pin: "1234", owner });
+    const key = randomBytes(32);
+    const former = vault.seal(key, { column: "links.sealed_pin_key", row: owner.userId });
+    for (const pin of ["1234", "4321"])
+      expect(matchesPin(vault, { pin, owner, stored: { sealedPinKey: former, pinMac } })).toBe(
+        "outdated",
+      );
+    const kept = openKeptPinKey(vault, former, owner);
+    expect(kept).toEqual(key);
+    const sealed = sealPinKey(vault, kept ?? Buffer.alloc(0), owner);
+    expect(openKeptPinKey(vault, sealed, { ...owner, tokenHash: randomBytes(32) })).toBeUndefined();
   });
 });

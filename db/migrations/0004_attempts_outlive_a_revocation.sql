@@ -1,0 +1,2 @@
+ALTER TABLE "links" DROP CONSTRAINT "links_done_is_erased";--> statement-breakpoint
+ALTER TABLE "links" ADD CONSTRAINT "links_done_is_erased" CHECK ("links"."state" = 'pending' or ("links"."token_hash" is null and "links"."pin_mac" is null and "links"."sealed_pin_key" is null and "links"."sealed_password" is null and ("links"."state" = 'revoked' or "links"."sealed_attempts" is null)));
