@@ -37,7 +37,7 @@ const call = (method: string, path: string | RegExp): Where => ({ in: "keystone"
 const stage = (name: SmtpStage): Where => ({ in: "smtp", stage: name });
 
 const COMMIT = /^commit$/i;
-const FINDS_PIN_KEY = /^select sealed_pin_key from links/;
+const FINDS_PIN_KEY = /^select sealed_pin_key, token_hash from links/;
 const WRITES_LINK = /^with written as \( insert into links/;
 const RENEWS_LINK = /^with written as \( update links/;
 const DESCRIBES_USER = /^update "links" set .*"user_checked_at" = clock_timestamp\(\)/;
@@ -47,7 +47,8 @@ const GIVES_ATTEMPT_BACK = /^update "links" set "attempts" = "links"."attempts" 
 const CLAIMS_LINK = /^update "links" set .*"claimed_until" = clock_timestamp\(\) \+/;
 const COMPLETES_LINK = /^update "links" set .*"completed_at" = clock_timestamp\(\)/;
 const REVOKES_LINK = /^update "links" set .*"revoked_at" = clock_timestamp\(\)/;
-const REPLACES_TOKEN = /^update "links" set "token_hash" = \$1, "mail_to" = \$2/;
+const REPLACES_TOKEN =
+  /^update "links" set "token_hash" = \$1, "sealed_pin_key" = \$2, "mail_to" = \$3/;
 const CANCELS_MAILS =
   /^update "mails" set "sealed_props" = \$1, "state" = \$2, "leased_until" = \$3 where/;
 const WRITES_MAIL = /^insert into "mails"/;
@@ -64,6 +65,7 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
   ...around("issue", "the user is described", statement(DESCRIBES_USER), "none"),
 
   ...around("renew", "Keystone scopes the token", call("POST", "/v3/auth/tokens"), "none"),
+  ...around("renew", "the row's PIN key is looked for", statement(FINDS_PIN_KEY), "none"),
   ...around("renew", "the link is written", statement(RENEWS_LINK), "both"),
 
   ...around("console-issue", "the password is noted", statement(NOTES_PASSWORD), "none"),
