@@ -69,7 +69,7 @@ type Answer =
 const NOT_REVOKED = {
   "not-pending": "This link has ended meanwhile: it was used, renewed or revoked.",
   "in-progress":
-    "This link is being redeemed: the right PIN was typed, and Keystone is setting the user's own password. Try again in a moment.",
+    "This link is being redeemed: the right PIN was typed, and Keystone is setting the user's own password. Try again in a moment. If the user must not get in, set a random password: that ends it.",
 } as const;
 /** Why it is not mailed. */
 const NOT_MAILED = {
@@ -339,7 +339,8 @@ function End({ link }: { link: LinkSummary }) {
       <p className="mt-3 text-sm">
         The account of {nameOf(link)} gets a password that nobody knows: no password set through
         this link lets anybody in, and whoever has signed in is signed out. The link is revoked. To
-        let {nameOf(link)} in again, issue a new link.
+        let {nameOf(link)} in again, issue a new link. Application credentials made meanwhile stay
+        in force: look for them in Keystone.
       </p>
       <Form method="post" className="mt-4">
         <SubmitButton intent="end" tone="bad" pending="Setting it…" className="w-full">

@@ -273,11 +273,16 @@ export async function tryRenewal(
     const rule = world.proxy.inject({ ...change, requestId }, faults["hang-after"]);
     const visit = type(world, handover, first, requestId);
     await rule.waitForHits(1);
-    handover = { ...handover, ...(await renewal.renew(world, handover)) };
+    const renewed = await renewal.renew(world, handover).catch((error: Error) => error);
     const { status } = await visit;
     rule.remove();
+    // What is under way goes on: only another password ends it.
+    if (!(renewed instanceof Error)) handover = { ...handover, ...renewed };
+    const refused = renewed instanceof Error && / answered 409$/.test(renewed.message);
+    if (refused === (renewal.replacesPassword === true))
+      problems.push(refused ? renewed.message : "the link was renewed under the visit");
     // Done; or done, and of no use any more; or nobody can tell.
-    const told = renewal.replacesPassword ? [409, 503] : [200, 409];
+    const told = renewal.replacesPassword ? [409, 503] : [200];
     if (!told.includes(status)) problems.push(`the first visit was answered ${status}`);
     if (status === 200) problems.push(...(await completedProblems(world, handover, first)));
   } else {

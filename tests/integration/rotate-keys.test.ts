@@ -179,7 +179,7 @@ describe("rotating the keys", () => {
       sql`update links set sealed_password = ${sealed} where user_id = 'user-9'`;
     await write(database.sql, createVault([former]).seal("Initial-1", owner));
     await withServices(keys(newest, former), async (services) => {
-      let rotation: Promise<{ resealed: number }> | undefined;
+      let rotation: ReturnType<typeof rotateKeys> | undefined;
       await database.sql.begin(async (renewal) => {
         await renewal`select 1 from links where user_id = 'user-9' for update`;
         rotation = rotateKeys(services);
@@ -193,7 +193,7 @@ describe("rotating the keys", () => {
           .toHaveLength(1);
         await write(renewal, services.vault.seal("Initial-2", owner));
       });
-      expect(await rotation).toEqual({ resealed: 0 });
+      expect(await rotation).toEqual({ resealed: 0, unopened: [] });
     });
     const [row] = await database.sql`
       select sealed_password from links where user_id = 'user-9'`;
