@@ -97,6 +97,8 @@ export const adminSessions = pgTable(
     userName: text("user_name").notNull(),
     userDomainName: text("user_domain_name").notNull(),
     userEmail: text("user_email"),
+    /** Whether the token had the role `admin` when Keystone was last asked. */
+    holdsAdminRole: boolean("holds_admin_role").notNull().default(false),
     /** The Keystone token, scoped to the admin project, sealed. */
     sealedToken: bytea("sealed_token").notNull(),
     createdAt: instant("created_at").notNull().defaultNow(),

@@ -337,6 +337,51 @@ export async function revokeToken(
   }
 }
 
+/** Words of Keystone's (server/flask/common.py, identity/core.py) that come after its policy was asked. */
+const CANNOT_CHANGE_ID = /cannot change (user )?id/i;
+
+/**
+ * Whether the token's holder may change this user, by Keystone's own policy. Asks for a change that
+ * Keystone cannot make, of the user's id: it asks its policy before it says so, and nothing happens to the
+ * user. Any other change that is no change would unlock an account that is locked. An empty one will not
+ * do: newer Keystones refuse it before they ask their policy.
+ * Keystone API: PATCH /v3/users/{id}.
+ *
+ * @returns `unknown-user` to those alone who may change every user; `no` to the others
+ * @throws KeystoneError where that was not answered; `unauthorized` where the token is not good
+ */
+export async function mayChangeUser(
+  session: KeystoneSession,
+  options: { token: string; userId: string; requestId?: string },
+): Promise<"yes" | "no" | "unknown-user"> {
+  let status: number;
+  try {
+    const answer = await session.request({
+      method: "PATCH",
+      path: pathOf(session, "users", options.userId),
+      token: options.token,
+      // Any id but the user's own.
+      json: { user: { id: options.userId === "0" ? "1" : "0" } },
+      requestId: options.requestId,
+    });
+    status = answer.status;
+  } catch (error) {
+    if (!isKeystoneError(error)) throw error;
+    if (error.kind === "bad-request" && CANNOT_CHANGE_ID.test(error.detail ?? "")) return "yes";
+    if (error.kind === "forbidden") return "no";
+    if (error.kind === "not-found") return "unknown-user";
+    if (error.kind !== "bad-request") throw error;
+    status = 400;
+  }
+  throw invalidResponse({
+    problem: "Keystone's answer does not tell whether the caller may change the user",
+    authUrl: session.authUrl,
+    method: "PATCH",
+    path: "/users/…",
+    status,
+  });
+}
+
 export type SetUserPasswordOutcome =
   | { ok: true }
   /** Keystone's password rules, in its own words. */

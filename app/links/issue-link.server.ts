@@ -13,8 +13,9 @@ import {
 import { cancelQueuedMails } from "../../db/mails.store";
 import { enqueueMail } from "../../emails/outbox";
 import { hashToken } from "../vault/vault.server";
-import type { Admin, LinkContext, Origin } from "./link-context.server";
+import type { LinkContext, Origin } from "./link-context.server";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
+import { type PermittedAdmin, requirePermit } from "./permitted-admin.server";
 import { storePin } from "./pin.server";
 import { sealPassword } from "./sealed-fields.server";
 
@@ -52,10 +53,11 @@ export type IssueResult =
  */
 export async function issueLink(
   context: LinkContext,
-  admin: Admin,
+  admin: PermittedAdmin,
   request: IssueRequest,
   origin: Origin,
 ): Promise<IssueResult> {
+  requirePermit(admin, request.userId);
   const token = createLinkToken();
   const act = { admin, request, origin, token };
   const { mailTo } = request;
@@ -83,7 +85,7 @@ export async function issueLink(
 async function writeLink(
   { config, vault }: LinkContext,
   db: Queryable,
-  act: { admin: Admin; request: IssueRequest; origin: Origin; token: LinkToken },
+  act: { admin: PermittedAdmin; request: IssueRequest; origin: Origin; token: LinkToken },
 ): Promise<IssueResult> {
   const { admin, request, origin, token } = act;
   const { userId, pin, initialPassword } = request;

@@ -2,8 +2,9 @@ import { recordEvent } from "../../db/audit-events.store";
 import { replaceToken } from "../../db/links.store";
 import { hashToken } from "../vault/vault.server";
 import { mailLink } from "./issue-link.server";
-import type { Admin, LinkContext, Origin } from "./link-context.server";
+import type { LinkContext, Origin } from "./link-context.server";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
+import { adminEvent, type PermittedAdmin } from "./permitted-admin.server";
 
 export type ResendResult =
   | { ok: true; token: LinkToken; url: string }
@@ -17,7 +18,7 @@ export type ResendResult =
  */
 export async function resendLink(
   context: LinkContext,
-  admin: Admin,
+  admin: PermittedAdmin,
   request: { linkId: string; mailTo: string },
   origin: Origin,
 ): Promise<ResendResult> {
@@ -29,17 +30,8 @@ export async function resendLink(
       context.config.links,
     );
     if (!link) return undefined;
-    await recordEvent(tx, {
-      action: "link.resent",
-      actorKind: "admin",
-      actorId: admin.userId,
-      actorName: admin.userName,
-      userId: link.userId,
-      linkId: link.id,
-      outcome: "ok",
-      clientAddress: origin.clientAddress,
-      requestId: origin.requestId,
-    });
+    const about = { userId: link.userId, linkId: link.id, outcome: "ok" };
+    await recordEvent(tx, adminEvent(admin, origin, { action: "link.resent", ...about }));
     await mailLink(context, tx, { ...link, token, mailTo: request.mailTo });
     return link;
   });

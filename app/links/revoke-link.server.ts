@@ -1,7 +1,8 @@
 import { recordEvent } from "../../db/audit-events.store";
 import { revokeLink as revokeRow } from "../../db/links.store";
 import { cancelQueuedMails } from "../../db/mails.store";
-import type { Admin, LinkContext, Origin } from "./link-context.server";
+import type { LinkContext, Origin } from "./link-context.server";
+import { adminEvent, type PermittedAdmin } from "./permitted-admin.server";
 
 /**
  * Ends a pending link for good and erases its secrets; its mail, if still queued, is not sent.
@@ -10,7 +11,7 @@ import type { Admin, LinkContext, Origin } from "./link-context.server";
  */
 export async function revokeLink(
   context: LinkContext,
-  admin: Admin,
+  admin: PermittedAdmin,
   request: { linkId: string },
   origin: Origin,
 ): Promise<{ ok: true } | { ok: false; reason: "not-pending" }> {
@@ -19,17 +20,8 @@ export async function revokeLink(
     if (!link) return undefined;
     // Not the others: the user is still to hear of a password that was set by an earlier link.
     await cancelQueuedMails(tx, { linkId: link.id, template: "link" });
-    await recordEvent(tx, {
-      action: "link.revoked",
-      actorKind: "admin",
-      actorId: admin.userId,
-      actorName: admin.userName,
-      userId: link.userId,
-      linkId: link.id,
-      outcome: "ok",
-      clientAddress: origin.clientAddress,
-      requestId: origin.requestId,
-    });
+    const about = { userId: link.userId, linkId: link.id, outcome: "ok" };
+    await recordEvent(tx, adminEvent(admin, origin, { action: "link.revoked", ...about }));
     return link;
   });
   if (!row) return { ok: false, reason: "not-pending" };

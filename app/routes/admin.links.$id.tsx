@@ -24,6 +24,7 @@ import { ExactTime, When } from "../components/when";
 import { readForm } from "../http/form.server";
 import { originOf } from "../http/origin.server";
 import { requireAdmin } from "../http/require-admin.server";
+import { requirePermitFor } from "../http/require-permit.server";
 import type { AuditEvent } from "../links/list-links.server";
 import { getLink, type LinkSummary } from "../links/list-links.server";
 import { describeProblem, type LinkProblem } from "../links/redeem-link.server";
@@ -65,9 +66,16 @@ const NOT_TO_MAIL =
   "This link cannot be used any more: it was used or revoked meanwhile, or it has expired or is locked. Renew it to mail it.";
 
 export async function action(args: ActionFunctionArgs) {
-  const admin = await requireAdmin(args);
+  const session = await requireAdmin(args);
   const form = await readForm(args);
   const { link } = await findLink(args);
+  const permit = await requirePermitFor(args, session, link.userId);
+  if (!permit.ok)
+    return data<Answer>(
+      { intent: "none", ok: false, message: permit.message },
+      { status: permit.status },
+    );
+  const { admin } = permit;
   const { services } = args.context;
   const origin = originOf(args.context);
   switch (form.get("intent")) {

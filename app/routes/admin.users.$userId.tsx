@@ -29,9 +29,11 @@ import { readForm } from "../http/form.server";
 import { withKeystone } from "../http/keystone-trouble.server";
 import { originOf } from "../http/origin.server";
 import { requireAdmin } from "../http/require-admin.server";
+import { requirePermitFor } from "../http/require-permit.server";
 import { type IssuedLinkAnswer, issueLink } from "../links/issue-link.server";
 import { getLink, getLinkOfUser, type LinkSummary } from "../links/list-links.server";
 import { readLinkUser } from "../links/look-up-user.server";
+import type { PermittedAdmin } from "../links/permitted-admin.server";
 import { describeProblem, type LinkProblem } from "../links/redeem-link.server";
 import { setRandomPassword } from "../links/set-random-password.server";
 import {
@@ -115,11 +117,11 @@ type Answer =
   | { ok: false; choices: IssueChoices; errors?: IssueErrors; message?: string };
 
 export async function action(args: ActionFunctionArgs) {
-  const admin = await requireAdmin(args);
+  const session = await requireAdmin(args);
   const form = await readForm(args);
   const { services } = args.context;
   const origin = originOf(args.context);
-  const { userId, keystone, request, offer } = await lookUp(args, admin);
+  const { userId, keystone, request, offer } = await lookUp(args, session);
   const { choices, pin, initialPassword, errors } = readIssueForm(form, offer);
 
   const refuse = (status: number, words: { errors?: IssueErrors; message?: string }) =>
@@ -128,11 +130,18 @@ export async function action(args: ActionFunctionArgs) {
   const user = keystone.value;
   if (!user) return refuse(404, { message: "Keystone knows no such user any more." });
   if (errors) return refuse(400, { errors });
+  const permit = await requirePermitFor(args, session, userId);
+  if (!permit.ok) return refuse(permit.status, { message: permit.message });
+  const { admin } = permit;
 
   const chosenPin = await pinFor(args, choices, { pin, requestId: request?.id });
   if (chosenPin === "closed")
     return refuse(409, { message: "The request was closed meanwhile. Type the PIN." });
-  const password = await passwordFor(args, admin, choices, { userId, initialPassword });
+  const password = await passwordFor(args, admin, choices, {
+    userId,
+    initialPassword,
+    adminToken: session.keystoneToken,
+  });
   if (!password.ok) return refuse(password.status, { message: password.message });
 
   const { enabled: _enabled, passwordLocked: _passwordLocked, ...described } = user;
@@ -189,20 +198,15 @@ type PasswordAnswer =
 /** @returns the initial password, undefined to keep the link's, or why there is none */
 async function passwordFor(
   args: ActionFunctionArgs,
-  admin: AdminSession,
+  admin: PermittedAdmin,
   choices: IssueChoices,
-  { userId, initialPassword }: { userId: string; initialPassword: string },
+  given: { userId: string; initialPassword: string; adminToken: string },
 ): Promise<PasswordAnswer> {
   if (choices.password === "keep") return { ok: true, value: undefined };
-  if (choices.password === "typed") return { ok: true, value: initialPassword };
+  if (choices.password === "typed") return { ok: true, value: given.initialPassword };
   const { services } = args.context;
   const answer = await withKeystone(args, () =>
-    setRandomPassword(
-      services,
-      admin,
-      { userId, adminToken: admin.keystoneToken },
-      originOf(args.context),
-    ),
+    setRandomPassword(services, admin, given, originOf(args.context)),
   );
   if (!answer.ok) return { ok: false, status: statusOf(answer.reason), message: answer.message };
   const outcome = answer.value;

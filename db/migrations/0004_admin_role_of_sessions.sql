@@ -1,0 +1,1 @@
+ALTER TABLE "admin_sessions" ADD COLUMN "holds_admin_role" boolean DEFAULT false NOT NULL;
