@@ -1,8 +1,8 @@
 import type { Queryable, Transaction } from "../../db/client";
 import {
   describeLinkUser,
+  findKeptSecrets,
   findLinkOfUser,
-  findPinKey,
   type IssuedLink,
   type LinkRow,
   type LinkUser,
@@ -17,7 +17,8 @@ import type { LinkContext, Origin } from "./link-context.server";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
 import { type PermittedAdmin, requirePermit } from "./permitted-admin.server";
 import { storePin } from "./pin.server";
-import { sealPassword } from "./sealed-fields.server";
+import { sealPassword, sealsPassword } from "./sealed-fields.server";
+import { tellOwner } from "./tell-owner.server";
 
 export interface IssueRequest {
   userId: string;
@@ -62,11 +63,23 @@ export async function issueLink(
   const act = { admin, request, origin, token };
   const { mailTo } = request;
   let result: IssueResult;
-  if (mailTo === undefined) result = await writeLink(context, context.db, act);
-  else {
+  const tellOfChanges = async (tx: Transaction, { id, ownerUntold }: WrittenLink) => {
+    const address = request.user ? "asked" : "as-kept";
+    if (ownerUntold) await tellOwner(context, tx, id, { address });
+  };
+  if (mailTo === undefined) {
+    result = await writeLink(context, context.db, act);
+    if (result.ok && result.link.ownerUntold) {
+      const { link } = result;
+      // Should this process die before that, the row still has it: see `tellUntoldOwners`.
+      await context.db.transaction((tx) => tellOfChanges(tx, link));
+      context.outbox.wake();
+    }
+  } else {
     result = await context.db.transaction(async (tx) => {
       const written = await writeLink(context, tx, act);
       if (written.ok) await mailLink(context, tx, { ...written.link, mailTo });
+      if (written.ok) await tellOfChanges(tx, written.link);
       return written;
     });
     context.outbox.wake();
@@ -89,6 +102,10 @@ async function writeLink(
 ): Promise<IssueResult> {
   const { admin, request, origin, token } = act;
   const { userId, pin, initialPassword } = request;
+  const kept =
+    pin === undefined && initialPassword === undefined
+      ? undefined
+      : await findKeptSecrets(db, userId);
   const issued: IssuedLink = {
     userId,
     tokenHash: hashToken(token),
@@ -99,14 +116,18 @@ async function writeLink(
     issuedVia: request.via,
     mailTo: request.mailTo ?? null,
     voidsAttempts: request.initialPasswordIsSet === true,
+    sameSealedPassword:
+      initialPassword !== undefined &&
+      kept?.sealedPassword &&
+      sealsPassword(vault, userId, { sealed: kept.sealedPassword, password: initialPassword })
+        ? kept.sealedPassword
+        : null,
     clientAddress: origin.clientAddress ?? null,
     requestId: origin.requestId,
   };
   // Under the key the row has, a PIN that stays the same shows as the same.
   const storedPin =
-    pin === undefined
-      ? undefined
-      : storePin(vault, { pin, userId, keptKey: await findPinKey(db, userId) });
+    pin === undefined ? undefined : storePin(vault, { pin, userId, keptKey: kept?.sealedPinKey });
   const sealedPassword =
     initialPassword === undefined ? undefined : sealPassword(vault, userId, initialPassword);
 

@@ -33,6 +33,7 @@ import {
   sealAttempts,
   sealPassword,
 } from "./sealed-fields.server";
+import { addressesOnce } from "./tell-owner.server";
 
 export interface RedeemRequest {
   token: LinkToken;
@@ -359,10 +360,10 @@ export async function completeRedemption(
     if (!completed) return undefined;
     // A link still in the outbox opens nothing any more.
     await cancelQueuedMails(tx, { linkId: claim.id, template: "link" });
-    if (completed.mailTo)
+    for (const recipient of addressesOnce([completed.mailTo, completed.userEmail]))
       await enqueueMail(tx, context.vault, {
         template: "password-set",
-        recipient: completed.mailTo,
+        recipient,
         linkId: completed.id,
         props: {
           userName: completed.userName ?? undefined,

@@ -5,9 +5,11 @@ import { mailLink } from "./issue-link.server";
 import type { LinkContext, Origin } from "./link-context.server";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
 import { adminEvent, type PermittedAdmin } from "./permitted-admin.server";
+import { tellOwner } from "./tell-owner.server";
 
 export type ResendResult =
-  | { ok: true; token: LinkToken; url: string }
+  /** `ownerUntold`: the owner is to be told of another recipient, once Keystone's address is known. */
+  | { ok: true; token: LinkToken; url: string; userId: string; ownerUntold: boolean }
   /** Done, or expired or locked: such a link takes a renewal, which gives back time and attempts. */
   | { ok: false; reason: "not-pending" };
 
@@ -32,7 +34,10 @@ export async function resendLink(
     if (!link) return undefined;
     const about = { userId: link.userId, linkId: link.id, outcome: "ok" };
     await recordEvent(tx, adminEvent(admin, origin, { action: "link.resent", ...about }));
+    for (const change of link.lastChanges)
+      await recordEvent(tx, adminEvent(admin, origin, { action: `link.${change}`, ...about }));
     await mailLink(context, tx, { ...link, token, mailTo: request.mailTo });
+    await tellOwner(context, tx, link.id, { address: "as-kept" });
     return link;
   });
   if (!row) return { ok: false, reason: "not-pending" };
@@ -43,5 +48,11 @@ export async function resendLink(
     actorId: admin.userId,
     requestId: origin.requestId,
   });
-  return { ok: true, token, url: linkUrl(context.config.publicUrl, token) };
+  return {
+    ok: true,
+    token,
+    url: linkUrl(context.config.publicUrl, token),
+    userId: row.userId,
+    ownerUntold: row.ownerUntold !== null && row.userEmail === null,
+  };
 }

@@ -87,9 +87,16 @@ export async function action(args: ActionFunctionArgs) {
           { status: 400 },
         );
       const result = await resendLink(services, admin, { linkId: link.id, mailTo }, origin);
-      return result.ok
-        ? data<Answer>({ intent: "resend", ok: true, url: result.url, mailTo }, { status: 200 })
-        : data<Answer>({ intent: "none", ok: false, message: NOT_TO_MAIL }, { status: 409 });
+      if (!result.ok)
+        return data<Answer>({ intent: "none", ok: false, message: NOT_TO_MAIL }, { status: 409 });
+      if (result.ownerUntold)
+        services.userLookup.enqueue({
+          userId: link.userId,
+          token: session.keystoneToken,
+          checkedAt: null,
+          requestId: origin.requestId,
+        });
+      return data<Answer>({ intent: "resend", ok: true, url: result.url, mailTo }, { status: 200 });
     }
     case "revoke": {
       const result = await revokeLink(services, admin, { linkId: link.id }, origin);

@@ -42,7 +42,8 @@ export async function action({ request, params, context }: ActionFunctionArgs): 
   context.services.userLookup.enqueue({
     userId,
     token: admitted.token,
-    checkedAt: result.link.userCheckedAt,
+    // Where the owner is to be told of a change, it takes Keystone's address.
+    checkedAt: result.link.ownerUntold ? null : result.link.userCheckedAt,
     requestId: context.requestId,
   });
   return wantsJson(request) ? asJson(result.link) : textAnswer(result.link.token);

@@ -418,6 +418,8 @@ class SandboxApi {
     this.#requireAdmin(asked, "identity:update_user");
     this.cloud.user(id);
     const fields = objectIn(asked.json, "user");
+    if (fields.id !== undefined && fields.id !== null && fields.id !== id)
+      throw new SandboxRefusal(400, "Cannot change ID");
     const user = this.cloud.updateUser(id, {
       name: optionalText(fields.name, "name"),
       ...changeableFields(fields),
