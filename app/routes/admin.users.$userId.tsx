@@ -34,6 +34,7 @@ import { type IssuedLinkAnswer, issueLink } from "../links/issue-link.server";
 import { getLink, getLinkOfUser, type LinkSummary } from "../links/list-links.server";
 import { readLinkUser } from "../links/look-up-user.server";
 import type { PermittedAdmin } from "../links/permitted-admin.server";
+import { readStanding, type Standing } from "../links/privileged-user.server";
 import { describeProblem, type LinkProblem } from "../links/redeem-link.server";
 import { setRandomPassword } from "../links/set-random-password.server";
 import {
@@ -82,13 +83,20 @@ function offerFor(
 
 export async function loader(args: LoaderFunctionArgs) {
   const admin = await requireAdmin(args);
-  const { userId, keystone, link, request, offer } = await lookUp(args, admin);
+  const { services, requestId } = args.context;
+  const asked = { token: admin.keystoneToken, userId: args.params.userId ?? "", requestId };
+  const [{ userId, keystone, link, request, offer }, standing] = await Promise.all([
+    lookUp(args, admin),
+    readStanding(services, asked),
+  ]);
   const user = keystone.ok ? keystone.value : undefined;
   const current = link && (await getLink(args.context.services, link.id))?.link;
   const problem = problemOf(link, user);
   const page = {
     userId,
     ownAccount: userId === admin.userId,
+    standing,
+    adminProject: services.config.admin.projectName,
     user: user ?? null,
     trouble: keystone.ok ? null : keystone.message,
     link: current ?? null,
@@ -233,10 +241,10 @@ async function passwordFor(
 export default function UserPage() {
   const page = useLoaderData<typeof loader>();
   const answer = useLastAnswer(useActionData<typeof action>());
-  const { user, link, request, offer, problem, ownAccount } = page;
+  const { user, link, request, offer, problem, ownAccount, standing } = page;
   useRevalidateWhile(answer?.ok === true && link?.mail?.state === "queued");
   const renewing = offer.keepPassword;
-  const usual = usualChoices({ offer, email: user?.email ?? null, problem, ownAccount });
+  const usual = usualChoices({ offer, email: user?.email ?? null, problem, ownAccount, standing });
   const back = request
     ? `/admin/users?q=${encodeURIComponent(request.name)}&request=${request.id}`
     : "/admin/users";
@@ -304,6 +312,13 @@ export default function UserPage() {
                 not even see the link. To try setpass out, take another account.
               </Notice>
             ) : null}
+            {user && !ownAccount ? (
+              <WhatARandomPasswordEnds
+                standing={standing}
+                adminProject={page.adminProject}
+                completedAt={link?.completedAt ?? null}
+              />
+            ) : null}
             {page.problemWords ? (
               <Notice tone="bad" heading="The current link could set no password">
                 {page.problemWords}
@@ -353,6 +368,38 @@ export default function UserPage() {
         )}
       </div>
     </div>
+  );
+}
+
+/** Said where the account is more than a new one that nobody uses yet; nothing where it is not known. */
+function WhatARandomPasswordEnds(props: {
+  standing: Standing;
+  adminProject: string;
+  /** When the user set a password with a link of ours. */
+  completedAt: LinkSummary["completedAt"];
+}) {
+  const { standing, adminProject, completedAt } = props;
+  const ends =
+    "a random initial password ends the present one at once, with all tokens and sessions of the account, and every service that is configured with it stops working. Application credentials survive. So does everything where you type the present password, until the link is used.";
+  if (standing === "privileged")
+    return (
+      <Notice tone="wait" heading="This account has rights over the cloud">
+        It has the role admin, or a role on the project {adminProject}. For such an account, of a
+        person or of a service, {ends}
+      </Notice>
+    );
+  if (standing === "unknown")
+    return (
+      <Notice tone="wait" heading="Keystone does not tell which roles this account has">
+        If it is an administrator's or a service's, {ends}
+      </Notice>
+    );
+  if (!completedAt) return null;
+  return (
+    <Notice tone="wait" heading="This user has a password of their own">
+      They set it <When at={completedAt} />. A random initial password ends it at once, with all
+      tokens and sessions of the account.
+    </Notice>
   );
 }
 

@@ -10,11 +10,14 @@ import {
 import { isKeystoneError, type KeystoneError } from "../../app/keystone/errors.server";
 import {
   changePassword,
+  findProjectIds,
+  findRoleIds,
   getDomain,
   getPasswordPolicy,
   getUser,
   isPasswordAccepted,
   listDomains,
+  listRolesOfUser,
   listUsers,
   mayChangeUser,
   revokeToken,
@@ -784,6 +787,46 @@ describe.each([sandbox, ...(real ? [real] : [])])("$name", (target) => {
         expect(await mayChangeUser(session, { token: adminToken, userId: "0" })).toBe(
           "unknown-user",
         );
+      });
+    });
+
+    describe("the roles of a user", () => {
+      const rolesOf = (userId: string) => listRolesOfUser(session, { token: adminToken, userId });
+
+      it("are told wherever they are held, with those they bring with them", async () => {
+        const user = await newUser();
+        expect(await rolesOf(user.id)).toEqual([]);
+        const { id: projectId } = await admin.createProject({ name: uniqueName("project") });
+        const domain = await admin.createDomain({ name: uniqueName("domain") });
+        const [memberRole = ""] = await findRoleIds(session, { token: adminToken, name: "member" });
+        const [adminRole = ""] = await findRoleIds(session, { token: adminToken, name: "admin" });
+        await admin.assignRole({ userId: user.id, role: "member", projectId });
+        const [readerRole = ""] = await findRoleIds(session, { token: adminToken, name: "reader" });
+        const onProject = [memberRole, readerRole].map((roleId) => ({ roleId, projectId }));
+        expect(await rolesOf(user.id)).toEqual(expect.arrayContaining(onProject));
+        expect(await rolesOf(user.id)).toHaveLength(2);
+
+        for (const where of [{ domainId: domain.id }, { system: true }]) {
+          const other = await newUser();
+          await admin.assignRole({ userId: other.id, role: "admin", ...where });
+          expect(await rolesOf(other.id)).toContainEqual({
+            roleId: adminRole,
+            projectId: undefined,
+          });
+        }
+      });
+
+      it("can be read together with the admin project's id, by administrators alone", async () => {
+        const { projectName: name, projectDomainId: domainId } = adminScope();
+        const found = await findProjectIds(session, { token: adminToken, name, domainId });
+        expect(found).toEqual([await admin.projectId(name)]);
+        expect(await findRoleIds(session, { token: adminToken, name: uniqueName("no") })).toEqual(
+          [],
+        );
+        const user = await newUser();
+        const { token } = await signIn(user.id, user.password);
+        const error = await errorOf(listRolesOfUser(session, { token, userId: user.id }));
+        expect(error.kind).toBe("forbidden");
       });
     });
 
