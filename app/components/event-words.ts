@@ -30,7 +30,7 @@ export function describeEvent(event: AuditEvent): string {
     case "link.password-replaced":
       return `The link's initial password was replaced by ${who}`;
     case "link.recipient-changed":
-      return `The link's recipient was changed by ${who}`;
+      return `The address the link is mailed to was changed by ${who}`;
     case "link.revoked":
       return `Link revoked by ${who}`;
     case "link.redeemed":
