@@ -1,5 +1,8 @@
 import { defineConfig } from "vitest/config";
 
+/** A busy machine takes its time: what is waited for ends the wait, and a second says nothing. */
+const expectation = { poll: { timeout: 20_000 } };
+
 export default defineConfig({
   test: {
     projects: [
@@ -17,6 +20,7 @@ export default defineConfig({
           include: ["tests/integration/**/*.test.ts"],
           globalSetup: ["tests/support/global-setup.ts"],
           testTimeout: 60_000,
+          expect: expectation,
           hookTimeout: 120_000,
           // One more than two cores: many of them wait for a timeout. Still more only make Keystone slower.
           maxWorkers: 3,
@@ -29,6 +33,7 @@ export default defineConfig({
           include: ["tests/faults/**/*.test.ts"],
           globalSetup: ["tests/support/global-setup.ts"],
           testTimeout: 120_000,
+          expect: expectation,
           hookTimeout: 120_000,
           // One at a time: they kill, starve and flood, and what they measure is bounded time.
           fileParallelism: false,

@@ -26,8 +26,8 @@ export interface Config {
   readonly admin: {
     readonly projectName: string;
     readonly projectDomainId: string;
-    /** Any one of these is needed; empty: any role will do. */
-    readonly roles: readonly string[];
+    /** Any one of these is needed; `any`: whatever role there is on the admin project will do. */
+    readonly roles: "any" | readonly string[];
     readonly authCacheSeconds: number;
     readonly sessionIdleSeconds: number;
     readonly sessionMaxSeconds: number;
@@ -146,6 +146,23 @@ const trustProxy = z
     return z.NEVER;
   });
 
+const adminRoles = z
+  .string()
+  .default("admin")
+  .transform((text, context): "any" | readonly string[] => {
+    const roles = text
+      .split(",")
+      .map((role) => role.trim())
+      .filter((role) => role !== "");
+    if (roles.length === 1 && roles[0] === "*") return "any";
+    if (roles.length > 0 && !roles.includes("*")) return roles;
+    context.addIssue({
+      code: "custom",
+      message: "must be names of roles, separated by commas, or * alone for any role",
+    });
+    return z.NEVER;
+  });
+
 const environment = z.object({
   NODE_ENV: z.string().optional(),
   HOST: z.string().default("0.0.0.0"),
@@ -198,15 +215,7 @@ const environment = z.object({
   KEYSTONE_CONCURRENCY: wholeNumber(16, { min: 1, max: 1000 }),
   ADMIN_PROJECT_NAME: z.string().default("admin"),
   ADMIN_PROJECT_DOMAIN_ID: z.string().default("default"),
-  ADMIN_ROLES: z
-    .string()
-    .default("")
-    .transform((text) =>
-      text
-        .split(",")
-        .map((role) => role.trim())
-        .filter((role) => role !== ""),
-    ),
+  ADMIN_ROLES: adminRoles,
   AUTH_CACHE_SECONDS: wholeNumber(60, { min: 0, max: 86_400 }),
   ADMIN_SESSION_IDLE: wholeNumber(1800, { min: 60, max: 86_400 }),
   ADMIN_SESSION_MAX: wholeNumber(28_800, { min: 60, max: 604_800 }),

@@ -2,10 +2,14 @@ import type { Config } from "./config.server";
 import { isLoopback } from "./loopback.server";
 import { readSmtpUrl } from "./smtp-url.server";
 
+/** Keystone's own, which its policy gives power over every user. */
+const ADMIN_ROLE = "admin";
+
 /**
  * What the operator should know of the configuration: where something goes over the network in clear,
- * or to whoever answers. Nothing of it is refused, because a service mesh or a tunnel may do what TLS
- * would; but nobody shall run so unawares.
+ * or to whoever answers, and where more people are let in than need to be. Nothing of it is refused,
+ * because a service mesh or a tunnel may do what TLS would, and a cloud may have reasons for its roles;
+ * but nobody shall run so unawares.
  *
  * @param config from `loadConfig`
  * @returns one sentence or two a problem, which name the variable and say what to do; no value of it.
@@ -15,15 +19,17 @@ export function findInsecureSettings(
   config: Pick<Config, "production" | "publicUrl" | "databaseUrl"> & {
     readonly keystone: Pick<Config["keystone"], "authUrl">;
     readonly mail: Pick<Config["mail"], "smtpUrl">;
+    readonly admin: Pick<Config["admin"], "roles">;
   },
 ): string[] {
-  const { production, publicUrl, databaseUrl, keystone, mail } = config;
+  const { production, publicUrl, databaseUrl, keystone, mail, admin } = config;
   const problems = [
     production ? problemOfPublicUrl(publicUrl) : undefined,
     production ? problemOfAuthUrl(new URL(keystone.authUrl)) : undefined,
     production ? problemOfDatabaseUrl(new URL(databaseUrl)) : undefined,
     production ? problemOfSmtpConnection(mail.smtpUrl) : undefined,
     problemOfSmtpCertificate(mail.smtpUrl),
+    problemOfRoles(admin.roles),
   ];
   return problems.filter((problem) => problem !== undefined);
 }
@@ -80,4 +86,14 @@ function problemOfSmtpCertificate(smtpUrl: string): string | undefined {
   const read = readSmtpUrl(smtpUrl);
   if (!read.ok || read.server.certificate.verify) return undefined;
   return "SMTP_URL has tls.rejectUnauthorized=false: whoever is between this service and the mail server can read every link. Use tls.ca=/path/ca.pem instead.";
+}
+
+/** Whoever has another role sees what the console shows; what they may change, Keystone says each time. */
+function problemOfRoles(roles: Config["admin"]["roles"]): string | undefined {
+  const cost =
+    "They see every link, address and request in the console; before each of their acts Keystone is asked whether they may change that user, which takes a call more, and in an outage of Keystone they can do nothing.";
+  if (roles === "any")
+    return `ADMIN_ROLES is *: whoever has any role on the admin project, a reader too, is let in. ${cost} Use ADMIN_ROLES=admin unless scripts of yours need it.`;
+  if (roles.every((role) => role === ADMIN_ROLE)) return undefined;
+  return `ADMIN_ROLES names roles other than admin, and whoever has one on the admin project is let in. ${cost} Use such roles only where Keystone's policy gives them power over users.`;
 }

@@ -8,10 +8,12 @@ import { deleteOldRequests } from "../db/reset-requests.store";
 import type { AdminContext } from "./admins/sign-in.server";
 import type { LinkContext } from "./links/link-context.server";
 import { settleLinks } from "./links/settle-links.server";
+import { tellUntoldOwners } from "./links/tell-owner.server";
 import { describeError } from "./log.server";
 
 const EVERY_MS = 60_000;
 const PURGE_BATCH = 500;
+const TELL_BATCH = 100;
 const REQUEST_LIFETIME_DAYS = 30;
 const MAIL_LIFETIME_DAYS = 90;
 const KNOWN_ADMIN_DAYS = 400;
@@ -48,6 +50,7 @@ export async function maintain(context: MaintenanceContext): Promise<{ purged: n
   await forgetAdmins(db, { unseenForDays: KNOWN_ADMIN_DAYS });
   await deleteOldRequests(db, new Date(Date.now() - REQUEST_LIFETIME_DAYS * DAY_MS));
   await deleteOldMails(db, { olderThanDays: MAIL_LIFETIME_DAYS });
+  await tellUntoldOwners(context, { limit: TELL_BATCH });
   const settled = await settleLinks(context);
   if (settled.asked > 0) log.info("links.settled", { count: settled.asked });
   return { purged };

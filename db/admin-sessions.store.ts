@@ -38,6 +38,14 @@ export async function touchSession(db: Queryable, idHash: Buffer): Promise<void>
     .where(eq(adminSessions.idHash, idHash));
 }
 
+/** Keystone says otherwise than when it was last asked. */
+export async function noteAdminRole(
+  db: Queryable,
+  { idHash, holdsAdminRole }: { idHash: Buffer; holdsAdminRole: boolean },
+): Promise<void> {
+  await db.update(adminSessions).set({ holdsAdminRole }).where(eq(adminSessions.idHash, idHash));
+}
+
 /** @returns the row that was there */
 export async function deleteSession(
   db: Queryable,

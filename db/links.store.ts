@@ -20,6 +20,7 @@ import type { Queryable } from "./client";
 import { links } from "./schema";
 
 export type LinkRow = typeof links.$inferSelect;
+export type ChangeToTell = NonNullable<LinkRow["ownerUntold"]>[number];
 
 /** What issuing writes, whichever way. Secrets come sealed or hashed. */
 export interface IssuedLink {
@@ -39,6 +40,8 @@ export interface IssuedLink {
   endsRedemption: boolean;
   /** No password typed before can be in force, nor come into force: they are forgotten. */
   voidsAttempts: boolean;
+  /** The row's, where the password that is given is the one sealed in it; else null. */
+  sameSealedPassword: Buffer | null;
   clientAddress: string | null;
   requestId: string;
 }
@@ -66,6 +69,8 @@ export interface WrittenLink {
   userDomainName: string | null;
   /** When Keystone was last asked about the user; null: never. */
   userCheckedAt: Date | null;
+  /** Whether the owner is to be told of a change. */
+  ownerUntold: boolean;
 }
 
 /** What Keystone says of the user, for the portal, the mail and the console to show. */
@@ -104,12 +109,39 @@ const described = (user: LinkUser) => ({
   userName: user.name,
   userDomainId: user.domainId,
   userDomainName: user.domainName,
+  userEmail: user.email,
   policyRegex: user.policyRegex,
   policyDescription: user.policyDescription,
 });
 
 /**
- * Wraps a statement that writes a link: its audit row is written with it, and a mail still in the
+ * Sets what a statement that writes over a link `link` changes of it. Here, because the row as it was is
+ * known for certain only where it is written over: whoever reads it before has not locked it, and whoever
+ * looks at it in the same statement sees it as it was when the statement began.
+ *
+ * @param changed for each part, whether it is another than the row's
+ */
+function noteChanges(changed: { pin: SQL; password: SQL; recipient: SQL }): SQL {
+  const isKept = sql`link.state = 'pending' and link.pin_mac is not null`;
+  const pin = sql`case when ${isKept} and ${changed.pin} then 'pin-replaced' end`;
+  const password = sql`case when ${isKept} and ${changed.password} then 'password-replaced' end`;
+  const recipient = sql`case when ${isKept} and ${changed.recipient} then 'recipient-changed' end`;
+  return sql`,
+    last_changes = array_remove(array[${pin}, ${password}, ${recipient}]::text[], null),
+    owner_untold = nullif(
+      coalesce(link.owner_untold, '{}') || array_remove(array[${pin}, ${recipient}]::text[], null), '{}'),
+    previous_mail_to = case when ${recipient} is null then link.previous_mail_to
+      else coalesce(link.previous_mail_to, link.mail_to) end`;
+}
+
+/** Whether a link `link` is mailed to another address than it was, or would have been. */
+const recipientChanges = (mailTo: string | null) =>
+  mailTo === null
+    ? sql`false`
+    : sql`lower(coalesce(link.mail_to, link.user_email)) is distinct from lower(${mailTo})`;
+
+/**
+ * Wraps a statement that writes a link: its audit rows are written with it, and a mail still in the
  * outbox, whose token no longer works, is dropped. One round trip, all or nothing. By hand,
  * because scripts issue links by the hundred and Drizzle's builder takes longer to write so wide an
  * upsert than PostgreSQL to run it.
@@ -127,22 +159,26 @@ async function writeWithEvent(
     user_name: string | null;
     user_domain_name: string | null;
     user_checked_at: string | null;
+    owner_untold: boolean;
   }>(sql`
     with written as (
       ${write}
       returning link.id, link.user_id, link.expires_at, link.pin_length, link.user_name,
-        link.user_domain_name, link.user_checked_at
+        link.user_domain_name, link.user_checked_at, link.last_changes,
+        link.owner_untold is not null as owner_untold
     ), event as (
       insert into audit_events
         (action, actor_kind, actor_id, actor_name, user_id, link_id, outcome, client_address, request_id)
-      select ${action}, 'admin', ${link.issuedById}, ${link.issuedByName}, user_id, id, 'ok',
-        ${link.clientAddress}, ${link.requestId}
-      from written
+      select coalesce('link.' || change, ${action}), 'admin', ${link.issuedById}, ${link.issuedByName},
+        user_id, id, 'ok', ${link.clientAddress}, ${link.requestId}
+      from written, unnest(array_prepend(null::text, last_changes)) with ordinality as act (change, place)
+      order by place
     ), cancelled as (
       update mails set state = 'cancelled', sealed_props = null, leased_until = null
       where link_id = (select id from written) and template = 'link' and state = 'queued'
     )
-    select id, expires_at, pin_length, user_name, user_domain_name, user_checked_at from written`);
+    select id, expires_at, pin_length, user_name, user_domain_name, user_checked_at, owner_untold
+    from written`);
   const [row] = rows;
   return (
     row && {
@@ -152,6 +188,7 @@ async function writeWithEvent(
       userName: row.user_name,
       userDomainName: row.user_domain_name,
       userCheckedAt: row.user_checked_at === null ? null : new Date(row.user_checked_at),
+      ownerUntold: row.owner_untold,
     }
   );
 }
@@ -177,6 +214,11 @@ export async function upsertLink(
   link: IssuedLink & IssuedPin & { sealedPassword: Buffer },
   limits: { maxPinGuesses: number },
 ): Promise<WrittenLink | undefined> {
+  const changes = noteChanges({
+    pin: sql`link.pin_mac <> excluded.pin_mac`,
+    password: sql`link.sealed_password is distinct from ${link.sameSealedPassword}`,
+    recipient: recipientChanges(link.mailTo),
+  });
   const write = sql`
     insert into links as link (
       user_id, token_hash, sealed_pin_key, pin_mac, pin_length, sealed_password, expires_at, mail_to,
@@ -188,7 +230,7 @@ export async function upsertLink(
     )
     on conflict (user_id) do update set
       state = 'pending', attempts = 0, problem = null, completed_at = null, revoked_at = null,
-      claim_id = null, claimed_until = null${attemptsVoided(link)},
+      claim_id = null, claimed_until = null${attemptsVoided(link)}${changes},
       token_hash = excluded.token_hash, sealed_pin_key = excluded.sealed_pin_key,
       pin_mac = excluded.pin_mac, pin_length = excluded.pin_length,
       sealed_password = excluded.sealed_password,
@@ -227,13 +269,20 @@ export async function renewLink(
   const newPassword = link.sealedPassword
     ? sql`, sealed_password = ${link.sealedPassword}, claim_id = null, claimed_until = null`
     : sql``;
+  const changes = noteChanges({
+    pin: sql`not (${samePin})`,
+    password: link.sealedPassword
+      ? sql`link.sealed_password is distinct from ${link.sameSealedPassword}`
+      : sql`false`,
+    recipient: recipientChanges(link.mailTo),
+  });
   const write = sql`
     update links as link set
       attempts = 0, problem = null, token_hash = ${link.tokenHash},
       sealed_pin_key = ${pin.sealedPinKey}, expires_at = ${link.expiresAt.toISOString()}, mail_to = coalesce(${link.mailTo}, link.mail_to),
       issued_by_id = ${link.issuedById}, issued_by_name = ${link.issuedByName},
       issued_by_email = ${link.issuedByEmail}, issued_via = ${link.issuedVia},
-      issued_at = now()${newPin}${newPassword}${attemptsVoided(link)}
+      issued_at = now()${newPin}${newPassword}${attemptsVoided(link)}${changes}
     where link.user_id = ${link.userId} and link.state = 'pending'
       and link.pin_mac is not null and link.sealed_password is not null
       and not (${samePin} and link.pin_guesses >= ${limits.maxPinGuesses})${sameToken}${unlessClaimed(link)}`;
@@ -251,12 +300,16 @@ export async function replaceToken(
   change: { id: string; tokenHash: Buffer; sealedPinKey: Buffer; mailTo: string },
   limits: { maxAttempts: number; maxPinGuesses: number },
 ): Promise<LinkRow | undefined> {
+  const isAnother = sql`lower(coalesce(${links.mailTo}, ${links.userEmail})) is distinct from lower(${change.mailTo})`;
   const [row] = await db
     .update(links)
     .set({
       tokenHash: change.tokenHash,
       sealedPinKey: change.sealedPinKey,
       mailTo: change.mailTo,
+      lastChanges: sql`case when ${isAnother} then array['recipient-changed'] else '{}' end`,
+      ownerUntold: sql`case when ${isAnother} then array_append(${links.ownerUntold}, 'recipient-changed') else ${links.ownerUntold} end`,
+      previousMailTo: sql`case when ${isAnother} then coalesce(${links.previousMailTo}, ${links.mailTo}) else ${links.previousMailTo} end`,
     })
     .where(
       and(
@@ -284,15 +337,43 @@ export async function findLinkByToken(
   return row;
 }
 
-/** @returns what the PIN of a user's row is kept by; undefined where there is no row */
-export async function findPinKey(
+/** Of a user's row, what a new link may keep: nulls where there is nothing. */
+export type KeptSecrets = Pick<LinkRow, "sealedPinKey" | "tokenHash" | "sealedPassword">;
+
+/** @returns undefined where there is no row */
+export async function findKeptSecrets(
   db: Queryable,
   userId: string,
-): Promise<Pick<LinkRow, "sealedPinKey" | "tokenHash"> | undefined> {
-  const [row] = await db.execute<{ sealed_pin_key: Buffer | null; token_hash: Buffer | null }>(
-    sql`select sealed_pin_key, token_hash from links where user_id = ${userId}`,
+): Promise<KeptSecrets | undefined> {
+  const [row] = await db.execute<{
+    sealed_pin_key: Buffer | null;
+    token_hash: Buffer | null;
+    sealed_password: Buffer | null;
+  }>(sql`select sealed_pin_key, token_hash, sealed_password from links where user_id = ${userId}`);
+  return (
+    row && {
+      sealedPinKey: row.sealed_pin_key,
+      tokenHash: row.token_hash,
+      sealedPassword: row.sealed_password,
+    }
   );
-  return row && { sealedPinKey: row.sealed_pin_key, tokenHash: row.token_hash };
+}
+
+/** The owner is told, or there is nobody to tell. */
+export async function markOwnerTold(db: Queryable, id: string): Promise<void> {
+  await db.update(links).set({ ownerUntold: null, previousMailTo: null }).where(eq(links.id, id));
+}
+
+/** @returns links whose owner is still to be told of a change, at an address that is known */
+export async function findUntoldOwners(
+  db: Queryable,
+  { limit }: { limit: number },
+): Promise<{ id: string }[]> {
+  return db
+    .select({ id: links.id })
+    .from(links)
+    .where(and(isNotNull(links.ownerUntold), isNotNull(links.userEmail)))
+    .limit(limit);
 }
 
 /** @param options.lock holds the row until the transaction ends */
@@ -531,13 +612,14 @@ export async function noteAttempts(
  * Takes what Keystone says of the user.
  *
  * @param user undefined where Keystone knows no such user
+ * @returns the link, and whether its owner is to be told of a change; undefined where there is none
  */
 export async function describeLinkUser(
   db: Queryable,
   userId: string,
   user: LinkUser | undefined,
-): Promise<void> {
-  await db
+): Promise<{ id: string; ownerUntold: ChangeToTell[] | null } | undefined> {
+  const [row] = await db
     .update(links)
     .set(
       user
@@ -547,7 +629,9 @@ export async function describeLinkUser(
           }
         : { userFound: false, userCheckedAt: sql`clock_timestamp()` },
     )
-    .where(eq(links.userId, userId));
+    .where(eq(links.userId, userId))
+    .returning({ id: links.id, ownerUntold: links.ownerUntold });
+  return row;
 }
 
 /**

@@ -18,6 +18,10 @@ const instant = (name: string) => timestamp(name, { withTimezone: true });
 
 export const LINK_STATES = ["pending", "completed", "revoked"] as const;
 export const ISSUE_CHANNELS = ["console", "api"] as const;
+/** What an administrator's act can change of a link that somebody waits for. */
+export const LINK_CHANGES = ["pin-replaced", "password-replaced", "recipient-changed"] as const;
+/** Those that the owner of the account is told of. */
+export const CHANGES_TO_TELL = ["pin-replaced", "recipient-changed"] as const;
 
 /**
  * One row a Keystone user: the newest link, and what redeeming it needs. *Expired* and *locked* are
@@ -54,7 +58,15 @@ export const links = pgTable(
     /** When Keystone was asked in vain which of them is in force. */
     settleAskedAt: instant("settle_asked_at"),
     mailTo: text("mail_to"),
+    /** What the last issue, renewal or resending changed of a pending link; for its rows in the trail. */
+    lastChanges: text("last_changes", { enum: LINK_CHANGES }).array().notNull().default([]),
+    /** Of all changes, those that the owner is still to be told of by mail; null: none. */
+    ownerUntold: text("owner_untold", { enum: CHANGES_TO_TELL }).array(),
+    /** Where the link was mailed to before those changes. */
+    previousMailTo: text("previous_mail_to"),
     userName: text("user_name"),
+    /** Keystone's address for the user; null: none, or not asked yet. */
+    userEmail: text("user_email"),
     userDomainId: text("user_domain_id"),
     userDomainName: text("user_domain_name"),
     /** Whether Keystone knew the user when last asked; null: not asked yet. */
@@ -76,6 +88,7 @@ export const links = pgTable(
     uniqueIndex("links_user_id").on(table.userId),
     uniqueIndex("links_token_hash").on(table.tokenHash),
     index("links_newest").on(table.issuedAt, table.id),
+    index("links_owner_untold").on(table.userId).where(sql`${table.ownerUntold} is not null`),
     index("links_purge").on(table.expiresAt).where(sql`${table.sealedPassword} is not null`),
     check("links_state", sql`${table.state} in ('pending', 'completed', 'revoked')`),
     check(
@@ -98,6 +111,8 @@ export const adminSessions = pgTable(
     userName: text("user_name").notNull(),
     userDomainName: text("user_domain_name").notNull(),
     userEmail: text("user_email"),
+    /** Whether the token had the role `admin` when Keystone was last asked. */
+    holdsAdminRole: boolean("holds_admin_role").notNull().default(false),
     /** The Keystone token, scoped to the admin project, sealed. */
     sealedToken: bytea("sealed_token").notNull(),
     createdAt: instant("created_at").notNull().defaultNow(),
@@ -126,7 +141,13 @@ export const knownAdmins = pgTable(
 );
 
 export const MAIL_STATES = ["queued", "sent", "failed", "cancelled"] as const;
-export const MAIL_TEMPLATES = ["link", "password-set", "link-problem", "reset-request"] as const;
+export const MAIL_TEMPLATES = [
+  "link",
+  "link-changed",
+  "password-set",
+  "link-problem",
+  "reset-request",
+] as const;
 
 /** The outbox: a mail is written in the transaction of the act it tells of, and sent by a worker. */
 export const mails = pgTable(
@@ -163,6 +184,9 @@ export const AUDIT_ACTIONS = [
   "link.issued",
   "link.renewed",
   "link.resent",
+  "link.pin-replaced",
+  "link.password-replaced",
+  "link.recipient-changed",
   "link.revoked",
   "link.redeemed",
   "link.pin-refused",

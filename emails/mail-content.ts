@@ -1,3 +1,4 @@
+import type { ChangeToTell } from "../db/links.store";
 import type { MailTemplate } from "../db/mails.store";
 
 /** What each kind of mail says. Instants are ISO 8601 text, for the content is kept as JSON. */
@@ -10,6 +11,13 @@ export interface MailProps {
     url: string;
     expiresAt: string;
     pinLength: number;
+  };
+  /** To the user: an administrator changed the link you wait for. */
+  "link-changed": {
+    userName?: string;
+    domainName?: string;
+    changes: ChangeToTell[];
+    at: string;
   };
   /** To the user: your password was set. */
   "password-set": {

@@ -2,6 +2,7 @@ import { render, toPlainText } from "@react-email/components";
 import type { Brand } from "../app/config.server";
 import type { MailTemplate } from "../db/mails.store";
 import { type MailProps, oneLine } from "./mail-content";
+import { linkChangedMail } from "./templates/link-changed-mail";
 import { linkMail } from "./templates/link-mail";
 import { linkProblemMail } from "./templates/link-problem-mail";
 import type { MailWording } from "./templates/mail-template";
@@ -17,6 +18,7 @@ export interface RenderedMail {
 
 const wordings: { [Template in MailTemplate]: MailWording<Template> } = {
   link: linkMail,
+  "link-changed": linkChangedMail,
   "password-set": passwordSetMail,
   "link-problem": linkProblemMail,
   "reset-request": resetRequestMail,

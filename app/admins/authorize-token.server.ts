@@ -16,6 +16,8 @@ export interface AuthorizedCaller {
   readonly userName: string;
   /** A Keystone token scoped to the admin project. In memory alone. */
   readonly token: string;
+  /** Keystone's policy lets whoever has the role change every user. */
+  readonly holdsAdminRole: boolean;
 }
 
 export type Authorization =
@@ -73,7 +75,12 @@ export function createTokenAuthorizer({
   const asking = new Map<string, Promise<Authorization>>();
 
   function admit(key: string, access: AccessInfo): AuthorizedCaller {
-    const caller = { userId: access.user.id, userName: access.user.name, token: access.token };
+    const caller = {
+      userId: access.user.id,
+      userName: access.user.name,
+      token: access.token,
+      holdsAdminRole: holdsAdminRole(access),
+    };
     const lifetimeMs = access.expiresAt ? access.expiresAt.getTime() - Date.now() : Infinity;
     const ttl = Math.min(authCacheSeconds * 1000, lifetimeMs);
     if (ttl >= 1) remembered.set(key, caller, { ttl });
@@ -207,10 +214,21 @@ async function scopeToAdminProject({
   }
 }
 
-/** @returns whether the token's roles hold one of ADMIN_ROLES, or any role where none is named */
-export function mayAdminister(access: AccessInfo, admin: Pick<Config["admin"], "roles">): boolean {
-  return admin.roles.length === 0 || access.roles.some((role) => admin.roles.includes(role.name));
+/**
+ * Of the token, not of its owner: an application credential or a trust may have been narrowed.
+ *
+ * @returns whether the token's roles hold one of ADMIN_ROLES, or any role where any will do
+ */
+export function mayAdminister(
+  access: Pick<AccessInfo, "roles">,
+  { roles }: Pick<Config["admin"], "roles">,
+): boolean {
+  if (roles === "any") return access.roles.length > 0;
+  return access.roles.some((role) => roles.includes(role.name));
 }
+
+export const holdsAdminRole = (access: Pick<AccessInfo, "roles">): boolean =>
+  access.roles.some((role) => role.name === "admin");
 
 function refusalFor(error: KeystoneError): Authorization {
   switch (error.kind) {

@@ -9,7 +9,10 @@ import type { AdminSession } from "./session.server";
  * What Keystone says of a session's token. `ended`: it knows the token no more, or its owner lacks the
  * role. `unanswered`: it has not said anything in time.
  */
-export type SessionState = "good" | "ended" | "unanswered";
+export type SessionState =
+  | { is: "good"; holdsAdminRole: boolean }
+  | { is: "ended" }
+  | { is: "unanswered" };
 
 export interface SessionCheck {
   /** Asks Keystone where its last answer is older than `authCacheSeconds`. Never takes long. */
@@ -44,24 +47,24 @@ export function createSessionCheck({
 
   async function ask(token: string, key: string, requestId: string): Promise<SessionState> {
     const answer = await tokenAuthorizer.authorize(token, { requestId });
-    if (!answer.ok && !isRefusal(answer.reason)) return "unanswered";
+    if (!answer.ok && !isRefusal(answer.reason)) return { is: "unanswered" };
     unanswered.delete(key);
-    if (answer.ok) return "good";
+    if (answer.ok) return { is: "good", holdsAdminRole: answer.caller.holdsAdminRole };
     ended.set(key, true);
-    return "ended";
+    return { is: "ended" };
   }
 
   return {
     async check(session, { requestId }) {
       const key = hashToken(session.keystoneToken).toString("base64");
-      if (ended.has(key)) return "ended";
+      if (ended.has(key)) return { is: "ended" };
       const isOver = new AbortController();
       const patienceMs = unanswered.has(key) ? 0 : PATIENCE_MS;
       const state = await Promise.race([
         ask(session.keystoneToken, key, requestId),
-        sleep(patienceMs, "unanswered" as const, { signal: isOver.signal }),
+        sleep(patienceMs, { is: "unanswered" } as const, { signal: isOver.signal }),
       ]).finally(() => isOver.abort());
-      if (state === "unanswered" && !unanswered.has(key)) {
+      if (state.is === "unanswered" && !unanswered.has(key)) {
         unanswered.set(key, true);
         log.warn("admin.session-unchecked", { actorId: session.userId, requestId });
       }

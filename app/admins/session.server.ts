@@ -1,4 +1,9 @@
-import { deleteSession, findSession as findRow, touchSession } from "../../db/admin-sessions.store";
+import {
+  deleteSession,
+  findSession as findRow,
+  noteAdminRole,
+  touchSession,
+} from "../../db/admin-sessions.store";
 import { recordEvent } from "../../db/audit-events.store";
 import { revokeToken } from "../keystone/identity.server";
 import type { Admin, Origin } from "../links/link-context.server";
@@ -11,6 +16,8 @@ export interface AdminSession extends Admin {
   readonly userDomainName: string;
   /** The Keystone token, scoped to the admin project. */
   readonly keystoneToken: string;
+  /** Whether the token has the role `admin`, by Keystone's last answer. */
+  readonly holdsAdminRole: boolean;
   readonly expiresAt: Date;
 }
 
@@ -41,8 +48,26 @@ export async function findSession(
     userDomainName: row.userDomainName,
     ...(row.userEmail !== null && { userEmail: row.userEmail }),
     keystoneToken: vault.open(row.sealedToken, sealedTokenOf(idHash)).toString("utf8"),
+    holdsAdminRole: row.holdsAdminRole,
     expiresAt: row.expiresAt,
   };
+}
+
+/**
+ * Takes Keystone's answer of now into the session: while it gives none, the last one counts.
+ *
+ * @returns the session as it is from now on
+ */
+export async function keepAdminRole(
+  { db }: Pick<AdminContext, "db">,
+  sessionId: string,
+  session: AdminSession,
+  now: { holdsAdminRole: boolean },
+): Promise<AdminSession> {
+  const { holdsAdminRole } = now;
+  if (holdsAdminRole === session.holdsAdminRole) return session;
+  await noteAdminRole(db, { idHash: hashToken(sessionId), holdsAdminRole });
+  return { ...session, holdsAdminRole };
 }
 
 /**

@@ -14,7 +14,7 @@ import { type Origin, partyOf } from "../links/link-context.server";
 import type { Log } from "../log.server";
 import { hashToken, type SealedFor, type Vault } from "../vault/vault.server";
 import { type AccountName, accountKeyOf } from "./account-key.server";
-import { mayAdminister, type TokenAuthorizer } from "./authorize-token.server";
+import { holdsAdminRole, mayAdminister, type TokenAuthorizer } from "./authorize-token.server";
 
 /** What the use cases of administrators work with; `services.server.ts` wires it. */
 export interface AdminContext {
@@ -177,6 +177,7 @@ async function startSession(
       userName: access.user.name,
       userDomainName: access.user.domain.name,
       userEmail: self?.email,
+      holdsAdminRole: holdsAdminRole(access),
       sealedToken: vault.seal(access.token, sealedTokenOf(idHash)),
       expiresAt,
     });

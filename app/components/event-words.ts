@@ -37,6 +37,12 @@ export function describeEvent(event: AuditEvent): string {
     case "link.resent":
       // The trail does not hold whether it was mailed before.
       return `Link mailed by ${who}`;
+    case "link.pin-replaced":
+      return `The PIN was replaced by ${who}`;
+    case "link.password-replaced":
+      return `The link's initial password was replaced by ${who}`;
+    case "link.recipient-changed":
+      return `The address the link is mailed to was changed by ${who}`;
     case "link.revoked":
       return `Link revoked by ${who}`;
     case "link.redeemed":

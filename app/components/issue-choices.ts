@@ -1,3 +1,4 @@
+import type { Standing } from "../links/privileged-user.server";
 import type { LinkProblem } from "../links/redeem-link.server";
 import type { FieldErrors } from "./error-summary";
 import { looksLikeEmail, NOT_AN_EMAIL, readLine } from "./form-text";
@@ -28,8 +29,8 @@ export interface IssueChoices {
 export type IssueErrors = FieldErrors<"mail_to" | "pin" | "initial_password" | "password">;
 
 /**
- * What is chosen before anybody chose: the least that helps. A random password is not for one's own
- * account, where it ends the password one signs in with.
+ * What is chosen before anybody chose: the least that helps. A random password ends the present one, so
+ * it is not for one's own account, nor for one that others may depend on.
  *
  * @param about.email Keystone's address for the user
  * @param about.problem why the current link set no password, if it was tried
@@ -40,13 +41,14 @@ export function usualChoices(about: {
   email: string | null;
   problem: LinkProblem | null;
   ownAccount: boolean;
+  standing: Standing;
 }): IssueChoices {
-  const { offer, email, problem, ownAccount } = about;
+  const { offer, email, problem, ownAccount, standing } = about;
   const keep = offer.keepPassword && problem !== "initial-password-stale";
   return {
     mailTo: email ?? "",
     pin: offer.requestPin ? "request" : offer.keepPin ? "keep" : "typed",
-    password: keep ? "keep" : ownAccount ? "typed" : "random",
+    password: keep ? "keep" : ownAccount || standing !== "ordinary" ? "typed" : "random",
   };
 }
 
@@ -120,5 +122,5 @@ function pinChoice(given: string | null, pin: string, offer: IssueOffer): PinCho
 
 function passwordChoice(given: string | null, offer: IssueOffer): PasswordChoice {
   if (given === "typed" || given === "random") return given;
-  return offer.keepPassword ? "keep" : "random";
+  return offer.keepPassword ? "keep" : "typed";
 }

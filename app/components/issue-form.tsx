@@ -44,7 +44,7 @@ export function IssueForm(props: {
             name="password"
             value="random"
             chosen={choices.password}
-            hint="The account's present password ends at once. Nobody ever sees the new one."
+            hint="The account's present password stops working at once, and so do its tokens and sessions. Nobody ever sees the new one."
           >
             Let setpass set a random one{adviseRandom ? " (recommended)" : ""}
           </Choice>

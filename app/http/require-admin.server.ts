@@ -1,5 +1,5 @@
 import { type ActionFunctionArgs, type LoaderFunctionArgs, redirect } from "@remix-run/node";
-import { type AdminSession, findSession, signOut } from "../admins/session.server";
+import { type AdminSession, findSession, keepAdminRole, signOut } from "../admins/session.server";
 import { originOf } from "./origin.server";
 import { requireSameOrigin } from "./same-origin.server";
 import { clearedSessionCookieHeader, readSessionId } from "./session-cookie.server";
@@ -19,11 +19,12 @@ export async function requireAdmin(
   if (changes) await requireSameOrigin(request, context);
   const sessionId = await readSessionId(request, context);
   const session = sessionId && (await findSession(context.services, sessionId));
-  if (!session) throw await redirectToSignIn(args, { reason: sessionId ? "ended" : undefined });
+  if (!sessionId || !session)
+    throw await redirectToSignIn(args, { reason: sessionId ? "ended" : undefined });
   const { services, requestId } = context;
   const state = await services.sessionCheck.check(session, { requestId });
-  if (state === "ended") throw await endSession(args);
-  return session;
+  if (state.is === "ended") throw await endSession(args);
+  return state.is === "good" ? keepAdminRole(services, sessionId, session, state) : session;
 }
 
 /**

@@ -61,6 +61,14 @@ const domainFields = z.object({
 });
 const domainsAnswer = z.object({ domains: z.array(domainFields) });
 const domainAnswer = z.object({ domain: domainFields });
+const idsAnswer = (collection: "roles" | "projects") =>
+  z.object({ [collection]: z.array(z.object({ id: z.string() })) });
+const withId = z.object({ id: z.string() });
+const assignmentsAnswer = z.object({
+  role_assignments: z.array(
+    z.object({ role: withId, scope: z.object({ project: withId.optional() }) }),
+  ),
+});
 const policyAnswer = z.object({
   config: z.object({
     security_compliance: z.object({
@@ -230,6 +238,60 @@ export async function getDomain(
   return answer && { id: answer.domain.id, name: answer.domain.name };
 }
 
+/**
+ * The roles a user has: on projects and domains, also through groups, inheritance and other roles; and on
+ * the system, where they are the user's own. By their ids, because Keystone takes seconds to look many
+ * names up. Keystone API: GET /v3/role_assignments?user.id=…
+ *
+ * @throws KeystoneError. `forbidden`: the token may not read them
+ */
+export async function listRolesOfUser(
+  session: KeystoneSession,
+  options: { token: string; userId: string; requestId?: string },
+): Promise<{ roleId: string; projectId: string | undefined }[]> {
+  const { token, requestId } = options;
+  const list = (query: Record<string, string>) =>
+    ask(
+      session,
+      {
+        method: "GET",
+        path: "/role_assignments",
+        query: { "user.id": options.userId, ...query },
+        token,
+        requestId,
+      },
+      assignmentsAnswer,
+    );
+  // Those on the system Keystone leaves out of the effective ones.
+  const answers = await Promise.all([list({ effective: "" }), list({ "scope.system": "all" })]);
+  return answers.flatMap(({ role_assignments: assignments }) =>
+    assignments.map(({ role, scope }) => ({ roleId: role.id, projectId: scope.project?.id })),
+  );
+}
+
+/** Ids of the roles of this name. Keystone API: GET /v3/roles?name=… @throws KeystoneError */
+export async function findRoleIds(
+  session: KeystoneSession,
+  options: { token: string; name: string; requestId?: string },
+): Promise<string[]> {
+  const { token, name, requestId } = options;
+  const request = { method: "GET", path: "/roles", query: { name }, token, requestId } as const;
+  const { roles = [] } = await ask(session, request, idsAnswer("roles"));
+  return roles.map(({ id }) => id);
+}
+
+/** Ids of the projects of this name, one at most. Keystone API: GET /v3/projects. @throws KeystoneError */
+export async function findProjectIds(
+  session: KeystoneSession,
+  options: { token: string; name: string; domainId: string; requestId?: string },
+): Promise<string[]> {
+  const { token, name, domainId, requestId } = options;
+  const query = { name, domain_id: domainId };
+  const request = { method: "GET", path: "/projects", query, token, requestId } as const;
+  const { projects = [] } = await ask(session, request, idsAnswer("projects"));
+  return projects.map(({ id }) => id);
+}
+
 export interface PasswordPolicy {
   /** In Python's dialect, as Keystone's operator wrote it. */
   regex?: string;
@@ -335,6 +397,51 @@ export async function revokeToken(
       isKeystoneError(error) && (error.kind === "unauthorized" || error.kind === "not-found");
     if (!gone) throw error;
   }
+}
+
+/** Words of Keystone's (server/flask/common.py, identity/core.py) that come after its policy was asked. */
+const CANNOT_CHANGE_ID = /cannot change (user )?id/i;
+
+/**
+ * Whether the token's holder may change this user, by Keystone's own policy. Asks for a change that
+ * Keystone cannot make, of the user's id: it asks its policy before it says so, and nothing happens to the
+ * user. Any other change that is no change would unlock an account that is locked. An empty one will not
+ * do: newer Keystones refuse it before they ask their policy.
+ * Keystone API: PATCH /v3/users/{id}.
+ *
+ * @returns `unknown-user` to those alone who may change every user; `no` to the others
+ * @throws KeystoneError where that was not answered; `unauthorized` where the token is not good
+ */
+export async function mayChangeUser(
+  session: KeystoneSession,
+  options: { token: string; userId: string; requestId?: string },
+): Promise<"yes" | "no" | "unknown-user"> {
+  let status: number;
+  try {
+    const answer = await session.request({
+      method: "PATCH",
+      path: pathOf(session, "users", options.userId),
+      token: options.token,
+      // Any id but the user's own.
+      json: { user: { id: options.userId === "0" ? "1" : "0" } },
+      requestId: options.requestId,
+    });
+    status = answer.status;
+  } catch (error) {
+    if (!isKeystoneError(error)) throw error;
+    if (error.kind === "bad-request" && CANNOT_CHANGE_ID.test(error.detail ?? "")) return "yes";
+    if (error.kind === "forbidden") return "no";
+    if (error.kind === "not-found") return "unknown-user";
+    if (error.kind !== "bad-request") throw error;
+    status = 400;
+  }
+  throw invalidResponse({
+    problem: "Keystone's answer does not tell whether the caller may change the user",
+    authUrl: session.authUrl,
+    method: "PATCH",
+    path: "/users/…",
+    status,
+  });
 }
 
 export type SetUserPasswordOutcome =

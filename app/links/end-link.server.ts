@@ -1,4 +1,5 @@
-import type { Admin, LinkContext, Origin } from "./link-context.server";
+import type { LinkContext, Origin } from "./link-context.server";
+import type { PermittedAdmin } from "./permitted-admin.server";
 import { revokeLink } from "./revoke-link.server";
 import { type SetRandomPasswordResult, setRandomPassword } from "./set-random-password.server";
 
@@ -12,7 +13,7 @@ import { type SetRandomPasswordResult, setRandomPassword } from "./set-random-pa
  */
 export async function endLink(
   context: LinkContext,
-  admin: Admin,
+  admin: PermittedAdmin,
   request: { linkId: string; userId: string; adminToken: string },
   origin: Origin,
 ): Promise<{ ok: true } | Exclude<SetRandomPasswordResult, { ok: true }>> {

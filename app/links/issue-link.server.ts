@@ -1,11 +1,12 @@
 import type { Queryable, Transaction } from "../../db/client";
 import {
   describeLinkUser,
+  findKeptSecrets,
   findLinkOfUser,
-  findPinKey,
   type IssuedLink,
   type IssuedPin,
   type KeptPin,
+  type KeptSecrets,
   type LinkRow,
   type LinkUser,
   renewLink,
@@ -15,10 +16,13 @@ import {
 import { cancelQueuedMails } from "../../db/mails.store";
 import { enqueueMail } from "../../emails/outbox";
 import { hashToken } from "../vault/vault.server";
-import type { Admin, LinkContext, Origin } from "./link-context.server";
+import type { LinkContext, Origin } from "./link-context.server";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
+
+import { type PermittedAdmin, requirePermit } from "./permitted-admin.server";
 import { openKeptPinKey, sealPinKey, storePin } from "./pin.server";
-import { openAttempts, sealPassword } from "./sealed-fields.server";
+import { openAttempts, sealPassword, sealsPassword } from "./sealed-fields.server";
+import { tellOwner } from "./tell-owner.server";
 
 export interface IssueRequest {
   userId: string;
@@ -54,7 +58,7 @@ export type IssueResult =
   | { ok: false; reason: "in-progress" };
 
 interface IssueAct {
-  readonly admin: Admin;
+  readonly admin: PermittedAdmin;
   readonly request: IssueRequest;
   readonly origin: Origin;
   readonly token: LinkToken;
@@ -66,21 +70,28 @@ interface IssueAct {
  */
 export async function issueLink(
   context: LinkContext,
-  admin: Admin,
+  admin: PermittedAdmin,
   request: IssueRequest,
   origin: Origin,
 ): Promise<IssueResult> {
+  requirePermit(admin, request.userId);
   const act: IssueAct = { admin, request, origin, token: createLinkToken() };
   const { mailTo } = request;
   let result: IssueResult | undefined;
-  // The link and its audit row are one statement: where nobody else acts on it, no lock is needed.
-  if (mailTo === undefined && !request.initialPasswordIsSet)
+  // The link and its audit rows are one statement: where nobody else acts on it, no lock is needed.
+  if (mailTo === undefined && !request.initialPasswordIsSet) {
     result = await writeLink(context, context.db, act, {
-      row: await findPinKey(context.db, request.userId),
+      row: await findKeptSecrets(context.db, request.userId),
       voidsAttempts: false,
     });
+    if (result?.ok && result.link.ownerUntold) {
+      const { link } = result;
+      // Should this process die before that, the row still has it: see `tellUntoldOwners`.
+      await context.db.transaction((tx) => tellOfChanges(context, tx, request, link));
+    }
+  }
   result ??= await context.db.transaction((tx) => issueLocked(context, tx, act));
-  if (mailTo !== undefined) context.outbox.wake();
+  if (mailTo !== undefined || (result.ok && result.link.ownerUntold)) context.outbox.wake();
   if (result.ok)
     context.log.info("link.issued", {
       linkId: result.link.id,
@@ -110,25 +121,35 @@ async function issueLocked(
   if (!written) return whyNotWritten(context, act, row);
   if (request.mailTo !== undefined)
     await mailLink(context, tx, { ...written.link, mailTo: request.mailTo });
+  await tellOfChanges(context, tx, request, written.link);
   return written;
 }
 
-type PinOfRow = Pick<LinkRow, "sealedPinKey" | "tokenHash">;
+async function tellOfChanges(
+  context: LinkContext,
+  tx: Transaction,
+  request: IssueRequest,
+  { id, ownerUntold }: WrittenLink,
+): Promise<void> {
+  if (ownerUntold)
+    await tellOwner(context, tx, id, { address: request.user ? "asked" : "as-kept" });
+}
 
 /**
- * @param known.row what the PIN of the user's row is kept by, read before
+ * @param known.row what is kept in the user's row, read before
  * @returns undefined where it was not written
  */
 async function writeLink(
   context: LinkContext,
   db: Queryable,
   act: IssueAct,
-  known: { row: PinOfRow | undefined; voidsAttempts: boolean },
+  known: { row: KeptSecrets | undefined; voidsAttempts: boolean },
 ): Promise<Extract<IssueResult, { ok: true }> | undefined> {
   const { config, vault } = context;
   const { admin, request, origin, token } = act;
   const { userId, initialPassword } = request;
   const tokenHash = hashToken(token);
+  const keptPassword = known.row?.sealedPassword;
   const issued: IssuedLink = {
     userId,
     tokenHash,
@@ -140,6 +161,12 @@ async function writeLink(
     mailTo: request.mailTo ?? null,
     endsRedemption: request.initialPasswordIsSet === true,
     voidsAttempts: known.voidsAttempts,
+    sameSealedPassword:
+      initialPassword !== undefined &&
+      keptPassword &&
+      sealsPassword(vault, userId, { sealed: keptPassword, password: initialPassword })
+        ? keptPassword
+        : null,
     clientAddress: origin.clientAddress ?? null,
     requestId: origin.requestId,
   };
@@ -178,7 +205,7 @@ async function writeLink(
 function pinToWrite(
   { vault }: LinkContext,
   { request, token }: IssueAct,
-  row: PinOfRow | undefined,
+  row: KeptSecrets | undefined,
 ): IssuedPin | KeptPin | undefined {
   const { userId, pin } = request;
   const owner = { userId, tokenHash: hashToken(token) };

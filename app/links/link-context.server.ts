@@ -31,7 +31,7 @@ export interface Origin {
 export const partyOf = ({ clientAddress = "unknown" }: Pick<Origin, "clientAddress">): string =>
   limitKeyOf(clientAddress);
 
-/** The administrator, or the script, that acts. */
+/** The administrator, or the script, that acts. To act on a user takes more: see `PermittedAdmin`. */
 export interface Admin {
   readonly userId: string;
   readonly userName: string;

@@ -11,6 +11,7 @@ import {
 import type { KeystoneSession } from "../keystone/session.server";
 import { describeError } from "../log.server";
 import type { LinkContext } from "./link-context.server";
+import { tellOwner } from "./tell-owner.server";
 
 /** What every user of a domain shares. */
 interface DomainFacts {
@@ -90,7 +91,7 @@ export interface UserLookup {
 }
 
 export function createUserLookup(
-  context: Pick<LinkContext, "db" | "keystone" | "log">,
+  context: Pick<LinkContext, "db" | "keystone" | "log" | "vault" | "outbox">,
 ): UserLookup {
   const keystone = context.keystone.as({ rank: "background", party: "look-ups" });
   const waiting = new Map<string, { token: string; requestId: string }>();
@@ -110,7 +111,13 @@ export function createUserLookup(
       waiting.delete(userId);
       try {
         const user = await readLinkUser(keystone, { token, userId, requestId }, readDomain);
-        await describeLinkUser(context.db, userId, user);
+        const link = await describeLinkUser(context.db, userId, user);
+        if (link?.ownerUntold) {
+          await context.db.transaction((tx) =>
+            tellOwner(context, tx, link.id, { address: "asked" }),
+          );
+          context.outbox.wake();
+        }
       } catch (error) {
         context.log.warn("user.look-up-failed", { userId, requestId, error: describeError(error) });
       }

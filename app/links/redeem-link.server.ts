@@ -35,6 +35,7 @@ import {
   sealAttempts,
   sealPassword,
 } from "./sealed-fields.server";
+import { addressesOnce } from "./tell-owner.server";
 
 export interface RedeemRequest {
   token: LinkToken;
@@ -442,10 +443,10 @@ export async function finishLink(
     await recordEvent(tx, userEvent(claim, origin, "link.redeemed", outcome));
     // A link still in the outbox no longer works.
     await cancelQueuedMails(tx, { linkId: claim.id, template: "link" });
-    if (completed.mailTo)
+    for (const recipient of addressesOnce([completed.mailTo, completed.userEmail]))
       await enqueueMail(tx, context.vault, {
         template: "password-set",
-        recipient: completed.mailTo,
+        recipient,
         linkId: completed.id,
         props: {
           userName: completed.userName ?? undefined,

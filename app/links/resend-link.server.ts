@@ -2,12 +2,16 @@ import { recordEvent } from "../../db/audit-events.store";
 import { findLink, replaceToken } from "../../db/links.store";
 import { hashToken } from "../vault/vault.server";
 import { mailLink } from "./issue-link.server";
-import type { Admin, LinkContext, Origin } from "./link-context.server";
+import type { LinkContext, Origin } from "./link-context.server";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
+
+import { adminEvent, type PermittedAdmin } from "./permitted-admin.server";
 import { openKeptPinKey, sealPinKey } from "./pin.server";
+import { tellOwner } from "./tell-owner.server";
 
 export type ResendResult =
-  | { ok: true; token: LinkToken; url: string }
+  /** `ownerUntold`: the owner is to be told of another recipient, once Keystone's address is known. */
+  | { ok: true; token: LinkToken; url: string; userId: string; ownerUntold: boolean }
   /** Done, or expired or locked: such a link takes a renewal, which gives back time and attempts. */
   | { ok: false; reason: "not-pending" }
   /** A redemption is under way: nothing was changed. */
@@ -20,7 +24,7 @@ export type ResendResult =
  */
 export async function resendLink(
   context: LinkContext,
-  admin: Admin,
+  admin: PermittedAdmin,
   request: { linkId: string; mailTo: string },
   origin: Origin,
 ): Promise<ResendResult> {
@@ -47,18 +51,12 @@ export async function resendLink(
       config.links,
     );
     if (!link) return former.claimedUntil ? "in-progress" : "not-pending";
-    await recordEvent(tx, {
-      action: "link.resent",
-      actorKind: "admin",
-      actorId: admin.userId,
-      actorName: admin.userName,
-      userId: link.userId,
-      linkId: link.id,
-      outcome: "ok",
-      clientAddress: origin.clientAddress,
-      requestId: origin.requestId,
-    });
+    const about = { userId: link.userId, linkId: link.id, outcome: "ok" };
+    await recordEvent(tx, adminEvent(admin, origin, { action: "link.resent", ...about }));
+    for (const change of link.lastChanges)
+      await recordEvent(tx, adminEvent(admin, origin, { action: `link.${change}`, ...about }));
     await mailLink(context, tx, { ...link, token, mailTo });
+    await tellOwner(context, tx, link.id, { address: "as-kept" });
     return link;
   });
   if (typeof result === "string") return { ok: false, reason: result };
@@ -69,5 +67,11 @@ export async function resendLink(
     actorId: admin.userId,
     requestId: origin.requestId,
   });
-  return { ok: true, token, url: linkUrl(config.publicUrl, token) };
+  return {
+    ok: true,
+    token,
+    url: linkUrl(config.publicUrl, token),
+    userId: result.userId,
+    ownerUntold: result.ownerUntold !== null && result.userEmail === null,
+  };
 }

@@ -1,8 +1,10 @@
 import { recordEvent } from "../../db/audit-events.store";
 import { findLink, type LinkRow, revokeLink as revokeRow } from "../../db/links.store";
 import { cancelQueuedMails } from "../../db/mails.store";
+
 import { type Vault, VaultError } from "../vault/vault.server";
-import type { Admin, LinkContext, Origin } from "./link-context.server";
+import type { LinkContext, Origin } from "./link-context.server";
+import { adminEvent, type PermittedAdmin } from "./permitted-admin.server";
 import { openAttempts } from "./sealed-fields.server";
 
 export type RevokeResult =
@@ -23,7 +25,7 @@ export type RevokeResult =
  */
 export async function revokeLink(
   context: LinkContext,
-  admin: Admin,
+  admin: PermittedAdmin,
   request: { linkId: string; endsRedemption?: boolean },
   origin: Origin,
 ): Promise<RevokeResult> {
@@ -38,17 +40,8 @@ export async function revokeLink(
     if (!link) return "in-progress";
     // Not the others: the user is still to hear of a password that was set by an earlier link.
     await cancelQueuedMails(tx, { linkId: link.id, template: "link" });
-    await recordEvent(tx, {
-      action: "link.revoked",
-      actorKind: "admin",
-      actorId: admin.userId,
-      actorName: admin.userName,
-      userId: link.userId,
-      linkId: link.id,
-      outcome: "ok",
-      clientAddress: origin.clientAddress,
-      requestId: origin.requestId,
-    });
+    const about = { userId: link.userId, linkId: link.id, outcome: "ok" };
+    await recordEvent(tx, adminEvent(admin, origin, { action: "link.revoked", ...about }));
     return link;
   });
   if (typeof result === "string") return { ok: false, reason: result };

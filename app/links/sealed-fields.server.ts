@@ -1,4 +1,4 @@
-import type { SealedFor, Vault } from "../vault/vault.server";
+import { type SealedFor, type Vault, VaultError } from "../vault/vault.server";
 
 /**
  * A password that was sent to Keystone and may be in force: the user's own, or a random one set for
@@ -27,6 +27,20 @@ export const sealPassword = (vault: Vault, userId: string, password: string) =>
 /** @throws {VaultError} */
 export const openPassword = (vault: Vault, userId: string, sealed: Buffer) =>
   vault.open(sealed, passwordOf(userId)).toString("utf8");
+
+/** @returns whether this is the password that is sealed; false also where the seal cannot be opened */
+export function sealsPassword(
+  vault: Vault,
+  userId: string,
+  { sealed, password }: { sealed: Buffer; password: string },
+): boolean {
+  try {
+    return openPassword(vault, userId, sealed) === password;
+  } catch (error) {
+    if (error instanceof VaultError) return false;
+    throw error;
+  }
+}
 
 /** @returns the sealed list, or null for an empty one */
 export function sealAttempts(

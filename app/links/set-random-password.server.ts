@@ -3,7 +3,9 @@ import { recordEvent } from "../../db/audit-events.store";
 import { findLinkOfUser, type LinkRow, noteAttempts } from "../../db/links.store";
 import { isKeystoneError } from "../keystone/errors.server";
 import { type SetUserPasswordOutcome, setUserPassword } from "../keystone/identity.server";
-import type { Admin, LinkContext, Origin } from "./link-context.server";
+
+import type { LinkContext, Origin } from "./link-context.server";
+import { adminEvent, type PermittedAdmin, requirePermit } from "./permitted-admin.server";
 import {
   KEPT_ATTEMPTS,
   openAttempts,
@@ -43,23 +45,18 @@ export type SetRandomPasswordResult =
  */
 export async function setRandomPassword(
   context: LinkContext,
-  admin: Admin,
+  admin: PermittedAdmin,
   { userId, adminToken }: { userId: string; adminToken: string },
   origin: Origin,
 ): Promise<SetRandomPasswordResult> {
+  requirePermit(admin, userId);
   const password = createRandomPassword();
   const before = await noteRandomPassword(context, userId, password);
   const record = (outcome: string) =>
-    recordEvent(context.db, {
-      action: "user.initial-password-set",
-      actorKind: "admin",
-      actorId: admin.userId,
-      actorName: admin.userName,
-      userId,
-      outcome,
-      clientAddress: origin.clientAddress,
-      requestId: origin.requestId,
-    });
+    recordEvent(
+      context.db,
+      adminEvent(admin, origin, { action: "user.initial-password-set", userId, outcome }),
+    );
   let outcome: SetUserPasswordOutcome;
   try {
     outcome = await setUserPassword(context.keystone, {

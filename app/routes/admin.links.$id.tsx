@@ -26,7 +26,11 @@ import { withKeystone } from "../http/keystone-trouble.server";
 import { originOf } from "../http/origin.server";
 import { refusalOfRandomPassword } from "../http/random-password.server";
 import { requireAdmin } from "../http/require-admin.server";
+
+import { requirePermitFor } from "../http/require-permit.server";
+
 import { endLink } from "../links/end-link.server";
+
 import type { AuditEvent } from "../links/list-links.server";
 import { getLink, type LinkSummary } from "../links/list-links.server";
 import { describeProblem, type LinkProblem } from "../links/redeem-link.server";
@@ -90,9 +94,16 @@ const refused = (reason: "not-pending" | "in-progress", words: Record<typeof rea
   );
 
 export async function action(args: ActionFunctionArgs) {
-  const admin = await requireAdmin(args);
+  const session = await requireAdmin(args);
   const form = await readForm(args);
   const { link } = await findLink(args);
+  const permit = await requirePermitFor(args, session, link.userId);
+  if (!permit.ok)
+    return data<Answer>(
+      { intent: "none", ok: false, message: permit.message },
+      { status: permit.status },
+    );
+  const { admin } = permit;
   const { services } = args.context;
   const origin = originOf(args.context);
   switch (form.get("intent")) {
@@ -104,9 +115,15 @@ export async function action(args: ActionFunctionArgs) {
           { status: 400 },
         );
       const result = await resendLink(services, admin, { linkId: link.id, mailTo }, origin);
-      return result.ok
-        ? data<Answer>({ intent: "resend", ok: true, url: result.url, mailTo }, { status: 200 })
-        : refused(result.reason, NOT_MAILED);
+      if (!result.ok) return refused(result.reason, NOT_MAILED);
+      if (result.ownerUntold)
+        services.userLookup.enqueue({
+          userId: link.userId,
+          token: session.keystoneToken,
+          checkedAt: null,
+          requestId: origin.requestId,
+        });
+      return data<Answer>({ intent: "resend", ok: true, url: result.url, mailTo }, { status: 200 });
     }
     case "revoke": {
       const result = await revokeLink(services, admin, { linkId: link.id }, origin);
@@ -115,7 +132,7 @@ export async function action(args: ActionFunctionArgs) {
         : refused(result.reason, NOT_REVOKED);
     }
     case "end": {
-      const about = { linkId: link.id, userId: link.userId, adminToken: admin.keystoneToken };
+      const about = { linkId: link.id, userId: link.userId, adminToken: session.keystoneToken };
       const answer = await withKeystone(args, () => endLink(services, admin, about, origin));
       if (!answer.ok) {
         const status = answer.reason === "forbidden" ? 403 : 503;

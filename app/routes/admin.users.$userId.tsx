@@ -30,9 +30,14 @@ import { withKeystone } from "../http/keystone-trouble.server";
 import { originOf } from "../http/origin.server";
 import { refusalOfRandomPassword } from "../http/random-password.server";
 import { requireAdmin } from "../http/require-admin.server";
+
+import { requirePermitFor } from "../http/require-permit.server";
 import { type IssuedLinkAnswer, type IssueResult, issueLink } from "../links/issue-link.server";
+
 import { getLink, getLinkOfUser, type LinkSummary } from "../links/list-links.server";
 import { readLinkUser } from "../links/look-up-user.server";
+import type { PermittedAdmin } from "../links/permitted-admin.server";
+import { readStanding, type Standing } from "../links/privileged-user.server";
 import { describeProblem, type LinkProblem } from "../links/redeem-link.server";
 import { setRandomPassword } from "../links/set-random-password.server";
 import {
@@ -81,13 +86,20 @@ function offerFor(
 
 export async function loader(args: LoaderFunctionArgs) {
   const admin = await requireAdmin(args);
-  const { userId, keystone, link, request, offer } = await lookUp(args, admin);
+  const { services, requestId } = args.context;
+  const asked = { token: admin.keystoneToken, userId: args.params.userId ?? "", requestId };
+  const [{ userId, keystone, link, request, offer }, standing] = await Promise.all([
+    lookUp(args, admin),
+    readStanding(services, asked),
+  ]);
   const user = keystone.ok ? keystone.value : undefined;
   const current = link && (await getLink(args.context.services, link.id))?.link;
   const problem = problemOf(link, user);
   const page = {
     userId,
     ownAccount: userId === admin.userId,
+    standing,
+    adminProject: services.config.admin.projectName,
     user: user ?? null,
     trouble: keystone.ok ? null : keystone.message,
     link: current ?? null,
@@ -116,11 +128,11 @@ type Answer =
   | { ok: false; choices: IssueChoices; errors?: IssueErrors; message?: string };
 
 export async function action(args: ActionFunctionArgs) {
-  const admin = await requireAdmin(args);
+  const session = await requireAdmin(args);
   const form = await readForm(args);
   const { services } = args.context;
   const origin = originOf(args.context);
-  const { userId, keystone, request, offer } = await lookUp(args, admin);
+  const { userId, keystone, request, offer } = await lookUp(args, session);
   const { choices, pin, initialPassword, errors } = readIssueForm(form, offer);
 
   const refuse = (status: number, words: { errors?: IssueErrors; message?: string }) =>
@@ -129,11 +141,18 @@ export async function action(args: ActionFunctionArgs) {
   const user = keystone.value;
   if (!user) return refuse(404, { message: "Keystone knows no such user any more." });
   if (errors) return refuse(400, { errors });
+  const permit = await requirePermitFor(args, session, userId);
+  if (!permit.ok) return refuse(permit.status, { message: permit.message });
+  const { admin } = permit;
 
   const chosenPin = await pinFor(args, choices, { pin, requestId: request?.id });
   if (chosenPin === "closed")
     return refuse(409, { message: "The request was closed meanwhile. Type the PIN." });
-  const password = await passwordFor(args, admin, choices, { userId, initialPassword });
+  const password = await passwordFor(args, admin, choices, {
+    userId,
+    initialPassword,
+    adminToken: session.keystoneToken,
+  });
   if (!password.ok) return refuse(password.status, { message: password.message });
 
   const { enabled: _enabled, passwordLocked: _passwordLocked, ...described } = user;
@@ -199,20 +218,15 @@ type PasswordAnswer =
 /** @returns the initial password, undefined to keep the link's, or why there is none */
 async function passwordFor(
   args: ActionFunctionArgs,
-  admin: AdminSession,
+  admin: PermittedAdmin,
   choices: IssueChoices,
-  { userId, initialPassword }: { userId: string; initialPassword: string },
+  given: { userId: string; initialPassword: string; adminToken: string },
 ): Promise<PasswordAnswer> {
   if (choices.password === "keep") return { ok: true, value: undefined };
-  if (choices.password === "typed") return { ok: true, value: initialPassword };
+  if (choices.password === "typed") return { ok: true, value: given.initialPassword };
   const { services } = args.context;
   const answer = await withKeystone(args, () =>
-    setRandomPassword(
-      services,
-      admin,
-      { userId, adminToken: admin.keystoneToken },
-      originOf(args.context),
-    ),
+    setRandomPassword(services, admin, given, originOf(args.context)),
   );
   if (!answer.ok) return { ok: false, status: statusOf(answer.reason), message: answer.message };
   const outcome = answer.value;
@@ -223,10 +237,10 @@ async function passwordFor(
 export default function UserPage() {
   const page = useLoaderData<typeof loader>();
   const answer = useLastAnswer(useActionData<typeof action>());
-  const { user, link, request, offer, problem, ownAccount } = page;
+  const { user, link, request, offer, problem, ownAccount, standing } = page;
   useRevalidateWhile(answer?.ok === true && link?.mail?.state === "queued");
   const renewing = offer.keepPassword;
-  const usual = usualChoices({ offer, email: user?.email ?? null, problem, ownAccount });
+  const usual = usualChoices({ offer, email: user?.email ?? null, problem, ownAccount, standing });
   const back = request
     ? `/admin/users?q=${encodeURIComponent(request.name)}&request=${request.id}`
     : "/admin/users";
@@ -294,6 +308,13 @@ export default function UserPage() {
                 not even see the link. To try setpass out, take another account.
               </Notice>
             ) : null}
+            {user && !ownAccount ? (
+              <WhatARandomPasswordEnds
+                standing={standing}
+                adminProject={page.adminProject}
+                completedAt={link?.completedAt ?? null}
+              />
+            ) : null}
             {page.problemWords ? (
               <Notice tone="bad" heading="The current link could set no password">
                 {page.problemWords}
@@ -343,6 +364,38 @@ export default function UserPage() {
         )}
       </div>
     </div>
+  );
+}
+
+/** Said where the account is more than a new one that nobody uses yet; nothing where it is not known. */
+function WhatARandomPasswordEnds(props: {
+  standing: Standing;
+  adminProject: string;
+  /** When the user set a password with a link of ours. */
+  completedAt: LinkSummary["completedAt"];
+}) {
+  const { standing, adminProject, completedAt } = props;
+  const ends =
+    "a random initial password ends the present one at once, with all tokens and sessions of the account, and every service that is configured with it stops working. Application credentials survive. So does everything where you type the present password, until the link is used.";
+  if (standing === "privileged")
+    return (
+      <Notice tone="wait" heading="This account has rights over the cloud">
+        It has the role admin, or a role on the project {adminProject}. For such an account, of a
+        person or of a service, {ends}
+      </Notice>
+    );
+  if (standing === "unknown")
+    return (
+      <Notice tone="wait" heading="Keystone does not tell which roles this account has">
+        If it is an administrator's or a service's, {ends}
+      </Notice>
+    );
+  if (!completedAt) return null;
+  return (
+    <Notice tone="wait" heading="This user has a password of their own">
+      They set it <When at={completedAt} />. A random initial password ends it at once, with all
+      tokens and sessions of the account.
+    </Notice>
   );
 }
 

@@ -4,7 +4,10 @@ import type { AuthorizedCaller } from "../admins/authorize-token.server";
 import { originOf } from "../http/origin.server";
 import { readBody } from "../http/read-body.server";
 import { jsonAnswer, keystoneError, textAnswer, wantsJson } from "../http/respond.server";
+
 import { type IssuedLinkAnswer, type IssueResult, issueLink } from "../links/issue-link.server";
+import { type Permit, permitCaller } from "../links/permitted-admin.server";
+
 import { isPin } from "../links/pin.server";
 
 /** Keystone's own column for user ids has room for 64 characters. */
@@ -28,18 +31,21 @@ export async function action({ request, params, context }: ActionFunctionArgs): 
   const asked = await readRequest(request, context);
   if (asked instanceof Response) return asked;
 
-  const admin = { userId: admitted.userId, userName: admitted.userName };
+  const origin = originOf(context);
+  const permit = await permitCaller(context.services, admitted, userId, origin);
+  if (!permit.ok) return notPermitted(permit, context);
   const result = await issueLink(
     context.services,
-    admin,
+    permit.admin,
     { userId, pin: asked.pin, initialPassword: asked.password, via: "api" },
-    originOf(context),
+    origin,
   );
   if (!result.ok) return refused(result);
   context.services.userLookup.enqueue({
     userId,
     token: admitted.token,
-    checkedAt: result.link.userCheckedAt,
+    // Where the owner is to be told of a change, it takes Keystone's address.
+    checkedAt: result.link.ownerUntold ? null : result.link.userCheckedAt,
     requestId: context.requestId,
   });
   return wantsJson(request) ? asJson(result.link) : textAnswer(result.link.token);
@@ -57,24 +63,23 @@ async function authorize(
   context: AppLoadContext,
 ): Promise<AuthorizedCaller | Response> {
   const { config, tokenAuthorizer } = context.services;
-  const challenge = { "WWW-Authenticate": `Keystone uri="${config.keystone.authUrl}"` };
   const token = request.headers.get("X-Auth-Token");
   if (!token)
-    return keystoneError(401, "Send a Keystone token in the X-Auth-Token header.", challenge);
+    return keystoneError(
+      401,
+      "Send a Keystone token in the X-Auth-Token header.",
+      challengeOf(context),
+    );
   const { requestId, clientAddress } = context;
   const authorization = await tokenAuthorizer.authorize(token, { requestId, clientAddress });
   if (authorization.ok) return authorization.caller;
   switch (authorization.reason) {
     case "unknown-token":
-      return keystoneError(
-        401,
-        "Keystone does not know this token: it has expired, was revoked, or was never one. Get a new one.",
-        challenge,
-      );
+      return unknownToken(context);
     case "not-admin":
       return keystoneError(
         403,
-        `This token cannot be scoped to the project ${config.admin.projectName}, or lacks a role there. Use an administrator's.`,
+        `This token cannot be scoped to the project ${config.admin.projectName}, or lacks ${roleNeeded(config.admin.roles)} there. Use an administrator's.`,
       );
     case "too-many-refused":
       return keystoneError(
@@ -83,9 +88,43 @@ async function authorize(
         { "Retry-After": String(authorization.retryAfterSeconds) },
       );
     case "keystone-unavailable":
-      return keystoneError(503, "Keystone does not answer. Nothing was stored; try again.", {
-        "Retry-After": String(authorization.retryAfterSeconds),
-      });
+      return keystoneUnavailable(authorization);
+  }
+}
+
+const challengeOf = ({ services }: AppLoadContext) => ({
+  "WWW-Authenticate": `Keystone uri="${services.config.keystone.authUrl}"`,
+});
+
+const unknownToken = (context: AppLoadContext) =>
+  keystoneError(
+    401,
+    "Keystone does not know this token: it has expired, was revoked, or was never one. Get a new one.",
+    challengeOf(context),
+  );
+
+const keystoneUnavailable = ({ retryAfterSeconds }: { retryAfterSeconds: number }) =>
+  keystoneError(503, "Keystone does not answer. Nothing was stored; try again.", {
+    "Retry-After": String(retryAfterSeconds),
+  });
+
+const roleNeeded = (roles: "any" | readonly string[]) =>
+  roles === "any" ? "a role" : `the role ${roles.join(" or ")}`;
+
+/** To somebody who was let in with another role than admin. */
+function notPermitted(permit: Exclude<Permit, { ok: true }>, context: AppLoadContext): Response {
+  switch (permit.reason) {
+    case "forbidden":
+      return keystoneError(
+        403,
+        "Keystone says that you may not change this user, so you may not issue a link for it either. Use the role admin.",
+      );
+    case "unknown-user":
+      return keystoneError(404, "Keystone knows no user of this id.");
+    case "token-ended":
+      return unknownToken(context);
+    case "keystone-unavailable":
+      return keystoneUnavailable(permit);
   }
 }
 

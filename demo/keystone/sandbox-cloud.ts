@@ -175,6 +175,17 @@ export class SandboxCloud {
     return [...names].map((name) => ({ id: this.roleId(name), name }));
   }
 
+  /** Where the user holds which roles, with those they bring with them. */
+  assignmentsOf(userId: string): { target: SandboxTarget; roleId: string }[] {
+    const targets = [...this.#assignments]
+      .map((assignment) => assignment.split(" "))
+      .filter(([holder]) => holder === userId)
+      .map(([, target]) => target as SandboxTarget);
+    return [...new Set(targets)].flatMap((target) =>
+      this.rolesOf(userId, target).map(({ id }) => ({ target, roleId: id })),
+    );
+  }
+
   // Users
 
   addUser(fields: NewSandboxUser): SandboxUser {

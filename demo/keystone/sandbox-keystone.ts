@@ -309,6 +309,23 @@ class SandboxApi {
           .map(([roleId, name]) => ({ id: roleId, name, domain_id: null }));
         return { status: 200, body: { roles, links: {} } };
       }
+      case "GET 1 role_assignments": {
+        this.#requireAdmin(asked, "identity:list_role_assignments");
+        const userId = asked.query.get("user.id") ?? "";
+        const held = this.cloud
+          .assignmentsOf(userId)
+          .filter(({ target }) => (target === "system") === asked.query.has("scope.system"))
+          .map(({ target, roleId: id }) => {
+            const [where = "", at] = target.split(":");
+            return {
+              role: { id },
+              user: { id: userId },
+              scope: where === "system" ? { system: { all: true } } : { [where]: { id: at } },
+              links: {},
+            };
+          });
+        return { status: 200, body: { role_assignments: held, links: {} } };
+      }
       case "POST 1 roles": {
         this.#requireAdmin(asked, "identity:create_role");
         const name = textField(objectIn(asked.json, "role").name, "name");
@@ -418,6 +435,8 @@ class SandboxApi {
     this.#requireAdmin(asked, "identity:update_user");
     this.cloud.user(id);
     const fields = objectIn(asked.json, "user");
+    if (fields.id !== undefined && fields.id !== null && fields.id !== id)
+      throw new SandboxRefusal(400, "Cannot change ID");
     const user = this.cloud.updateUser(id, {
       name: optionalText(fields.name, "name"),
       ...changeableFields(fields),

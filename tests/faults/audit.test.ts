@@ -251,6 +251,22 @@ const acts: readonly Act[] = [
     },
   },
   {
+    name: "a script replaces the PIN of a link",
+    async prepare() {
+      const { userId, linkId } = await newPersonWithLink();
+      const token = await keystone.token();
+      const about = { ...byAdmin(), user_id: userId, link_id: linkId, outcome: "ok" };
+      return {
+        act: ({ how }) => visitor.put(userId, { pin: "8520" }, token, how),
+        status: 200,
+        rows: [
+          { action: "link.renewed", ...about },
+          { action: "link.pin-replaced", ...about },
+        ],
+      };
+    },
+  },
+  {
     name: "an administrator issues a link that is mailed",
     async prepare() {
       const { userId, initial } = await newPerson();
@@ -285,6 +301,7 @@ const acts: readonly Act[] = [
             outcome: "ok",
           },
           { action: "link.issued", ...byAdmin(), user_id: userId, outcome: "ok" },
+          { action: "link.password-replaced", ...byAdmin(), user_id: userId, outcome: "ok" },
         ],
       };
     },
@@ -325,6 +342,13 @@ const acts: readonly Act[] = [
         status: 200,
         rows: [
           { action: "link.resent", ...byAdmin(), user_id: userId, link_id: linkId, outcome: "ok" },
+          {
+            action: "link.recipient-changed",
+            ...byAdmin(),
+            user_id: userId,
+            link_id: linkId,
+            outcome: "ok",
+          },
         ],
       };
     },

@@ -15,9 +15,16 @@ it("what of the configuration is insecure is in the log before the server listen
     expect(names.indexOf("server.insecure")).toBeLessThan(names.indexOf("server.started"));
     expect((await site.get("/reset")).status).toBe(200);
     // Nothing of this is said where all of it stays on one machine.
-    await site.stack.server.restart({ PUBLIC_URL: "http://localhost:3000" });
-    const again = site.stack.server.events().filter(({ event }) => event === "server.insecure");
-    expect(again).toHaveLength(1);
+    const local = { PUBLIC_URL: "http://localhost:3000" };
+    await site.stack.server.restart(local);
+    const warnings = () =>
+      site.stack.server.events().filter(({ event }) => event === "server.insecure");
+    expect(warnings()).toHaveLength(1);
+
+    await site.stack.server.restart({ ...local, ADMIN_ROLES: "*" });
+    expect(warnings().at(1)).toMatchObject({
+      problems: [expect.stringMatching(/^ADMIN_ROLES is \*/)],
+    });
   } finally {
     await site.stop();
   }

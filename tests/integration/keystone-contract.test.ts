@@ -10,12 +10,16 @@ import {
 import { isKeystoneError, type KeystoneError } from "../../app/keystone/errors.server";
 import {
   changePassword,
+  findProjectIds,
+  findRoleIds,
   getDomain,
   getPasswordPolicy,
   getUser,
   isPasswordAccepted,
   listDomains,
+  listRolesOfUser,
   listUsers,
+  mayChangeUser,
   revokeToken,
   setUserPassword,
   validateToken,
@@ -718,6 +722,114 @@ describe.each([sandbox, ...(real ? [real] : [])])("$name", (target) => {
       });
     });
 
+    describe("whether a caller may change a user", () => {
+      const nobody = "0123456789abcdef0123456789abcdef";
+
+      /** @returns what each of these callers is told of a user, and of nobody */
+      async function asks(token: string, userId: string) {
+        return {
+          user: await mayChangeUser(session, { token, userId }),
+          nobody: await mayChangeUser(session, { token, userId: nobody }),
+        };
+      }
+
+      it("is yes to administrators, on whatever project, who learn as well that there is no such user", async () => {
+        const user = await newUser();
+        const elsewhere = await newUser();
+        const { id: projectId } = await admin.createProject({ name: uniqueName("project") });
+        await admin.assignRole({ userId: elsewhere.id, role: "admin", projectId });
+        const { token } = await authenticate(
+          session,
+          passwordAuth({ ...elsewhere, userId: elsewhere.id }),
+          {
+            scope: { projectId },
+          },
+        );
+        for (const asker of [adminToken, token])
+          expect(await asks(asker, user.id)).toEqual({ user: "yes", nobody: "unknown-user" });
+      });
+
+      it("is no to every other role, to the user's own token, and to one that is for nothing", async () => {
+        const user = await newUser();
+        const projectId = await admin.projectId(access.adminProjectName);
+        const tokens = [(await signIn(user.id, user.password)).token];
+        for (const role of ["reader", "member", uniqueName("role")]) {
+          const caller = await newUser();
+          await admin.assignRole({ userId: caller.id, role, projectId });
+          const { id: userId, password } = caller;
+          const given = await authenticate(session, passwordAuth({ userId, password }), {
+            scope: adminScope(),
+          });
+          tokens.push(given.token);
+        }
+        for (const token of tokens)
+          expect(await asks(token, user.id)).toEqual({ user: "no", nobody: "no" });
+      });
+
+      it("is not answered to a token that is not good", async () => {
+        const user = await newUser();
+        for (const token of ["garbage", `gAAAAAB${"x".repeat(176)}`]) {
+          const error = await errorOf(mayChangeUser(session, { token, userId: user.id }));
+          expect(error.kind).toBe("unauthorized");
+        }
+      });
+
+      it("changes nothing, ends no token, and asks nothing about an id that no path can name", async () => {
+        const user = await newUser({ email: "jane@example.org" });
+        const { token } = await signIn(user.id, user.password);
+        const before = await admin.call("GET", `/users/${user.id}`);
+        expect(await mayChangeUser(session, { token: adminToken, userId: user.id })).toBe("yes");
+        expect(await admin.call("GET", `/users/${user.id}`)).toEqual(before);
+        expect(await validateToken(session, { token, subjectToken: token })).toBeDefined();
+        expect((await signIn(user.id, user.password)).user.id).toBe(user.id);
+        for (const userId of ["", "..", "a/b"])
+          expect(await mayChangeUser(session, { token: adminToken, userId })).toBe("unknown-user");
+        expect(await mayChangeUser(session, { token: adminToken, userId: "0" })).toBe(
+          "unknown-user",
+        );
+      });
+    });
+
+    describe("the roles of a user", () => {
+      const rolesOf = (userId: string) => listRolesOfUser(session, { token: adminToken, userId });
+
+      it("are told wherever they are held, with those they bring with them", async () => {
+        const user = await newUser();
+        expect(await rolesOf(user.id)).toEqual([]);
+        const { id: projectId } = await admin.createProject({ name: uniqueName("project") });
+        const domain = await admin.createDomain({ name: uniqueName("domain") });
+        const [memberRole = ""] = await findRoleIds(session, { token: adminToken, name: "member" });
+        const [adminRole = ""] = await findRoleIds(session, { token: adminToken, name: "admin" });
+        await admin.assignRole({ userId: user.id, role: "member", projectId });
+        const [readerRole = ""] = await findRoleIds(session, { token: adminToken, name: "reader" });
+        const onProject = [memberRole, readerRole].map((roleId) => ({ roleId, projectId }));
+        expect(await rolesOf(user.id)).toEqual(expect.arrayContaining(onProject));
+        expect(await rolesOf(user.id)).toHaveLength(2);
+
+        for (const where of [{ domainId: domain.id }, { system: true }]) {
+          const other = await newUser();
+          await admin.assignRole({ userId: other.id, role: "admin", ...where });
+          expect(await rolesOf(other.id)).toContainEqual({
+            roleId: adminRole,
+            projectId: undefined,
+          });
+        }
+      });
+
+      it("can be read together with the admin project's id, by administrators alone", async () => {
+        const { projectName: name, projectDomainId: domainId } = adminScope();
+        const found = await findProjectIds(session, { token: adminToken, name, domainId });
+        expect(found).toEqual([await admin.projectId(name)]);
+        expect(await findRoleIds(session, { token: adminToken, name: uniqueName("no") })).toEqual(
+          [],
+        );
+        const user = await newUser();
+        const { token } = await signIn(user.id, user.password);
+        const error = await errorOf(listRolesOfUser(session, { token, userId: user.id }));
+        expect(error.kind).toBe("forbidden");
+      });
+    });
+
     describe("setting another's password", () => {
       it("works with an administrator's token, and without regard to the password's history", async () => {
         const user = await newUser();
@@ -1038,6 +1150,18 @@ describe.each([sandbox, ...(real ? [real] : [])])("$name", (target) => {
         password: newPassword(),
       });
       expect(outcome).toEqual({ ok: false, reason: "wrong-original" });
+    });
+
+    it("leaves a locked account locked where it is asked whether a caller may change it", async () => {
+      const user = await seasonedUser();
+      const ask = () => isPasswordAccepted(session, { userId: user.id, password: user.password });
+      for (let number = 0; number < 2; number++)
+        await isPasswordAccepted(session, { userId: user.id, password: "not it" });
+      const token = await admin.token();
+      expect(await mayChangeUser(session, { token, userId: user.id })).toBe("yes");
+      expect(await ask()).toBe("refused");
+      await admin.updateUser(user.id, { enabled: true });
+      expect(await ask()).toBe("accepted");
     });
 
     it("counts wrong originals as failed sign-ins", async () => {

@@ -39,6 +39,7 @@ export const PROMISES: readonly Promises[] = [
       "tests/faults/replicas",
       "tests/faults/abuse",
       "tests/faults/crash",
+      "tests/integration/admins/weaker-roles",
     ],
   },
   {
@@ -63,6 +64,7 @@ export const PROMISES: readonly Promises[] = [
       "app/http/read-body",
       "app/http/safe-redirect",
       "app/http/require-admin",
+      "app/http/require-permit",
       "app/http/client-address",
       "app/http/guard-routes",
       "app/http/session-cookie",

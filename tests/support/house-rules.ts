@@ -494,6 +494,48 @@ export function findDefaultExports(sources: Sources): string[] {
   });
 }
 
+const permits = "app/links/permitted-admin.server";
+/** What an administrator's act writes over or ends. */
+const actsOnLinks = ["upsertLink", "renewLink", "replaceToken", "revokeLink"];
+
+/**
+ * Whatever an administrator does to what is kept of a user takes a permit: no use case of links is handed a
+ * bare `Admin`, none writes over a link without knowing of permits, and the rows of such acts in the trail
+ * are written by `adminEvent`, which looks at it.
+ */
+export function findActsWithoutPermit(sources: Sources): string[] {
+  return codeOf(sources).flatMap(([file, text]) => {
+    if (!/^app\/(links|requests|admins|http|routes|api)\//.test(file)) return [];
+    if (file.startsWith(permits)) return [];
+    const found: string[] = [];
+    const imports = importsOf(file, text, sources);
+    const knowsPermits = imports.some(({ target }) => target?.startsWith(permits));
+    walkNodes(parse(file, text), (node) => {
+      const at = () => `${file}:${lineOf(node)}`;
+      if (ts.isImportSpecifier(node)) {
+        const from = node.parent.parent.parent.moduleSpecifier.getText();
+        const name = (node.propertyName ?? node.name).text;
+        if (/links\.store/.test(from) && actsOnLinks.includes(name) && !knowsPermits)
+          found.push(`${at()} imports ${name} and asks for no permit`);
+      }
+      const isBareAdmin =
+        ts.isParameter(node) &&
+        /^(Admin|AdminSession|AuthorizedCaller|Caller)$/.test(node.type?.getText() ?? "");
+      if (isBareAdmin && file.startsWith("app/links/"))
+        found.push(`${at()} takes an administrator without a permit`);
+      if (ts.isObjectLiteralExpression(node)) {
+        const names = node.properties.map((property) => property.name?.getText());
+        const byAdmin = node.properties.some((property) =>
+          /^actorKind:\s*"admin"/.test(property.getText()),
+        );
+        if (byAdmin && names.includes("userId"))
+          found.push(`${at()} writes an administrator's act on a user without adminEvent`);
+      }
+    });
+    return found;
+  });
+}
+
 /** Links and pictures of the guides lead to files that are there. */
 export function findDeadLinks(sources: Sources, exists = existsInCheckout): string[] {
   return [...sources].flatMap(([file, text]) => {

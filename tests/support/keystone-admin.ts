@@ -43,13 +43,22 @@ export interface KeystoneAdmin {
   }): Promise<void>;
   /** Takes a role on a project away again. */
   takeRole(assignment: { userId: string; role: string; projectId: string }): Promise<void>;
-  /** As the user, who must have a role on the project. */
+  /** As the user, who must have a role on the project. All the roles held there unless told. */
   createApplicationCredential(credential: {
     userId: string;
     password: string;
     projectId: string;
     name: string;
+    roles?: string[];
   }): Promise<{ id: string; secret: string }>;
+  /** As the trustor: delegates these roles on a project, and acts in the trustor's name. */
+  createTrust(trust: {
+    userId: string;
+    password: string;
+    trusteeId: string;
+    projectId: string;
+    roles: string[];
+  }): Promise<{ id: string }>;
   /** Makes the user's sign-in with TOTP possible; the secret in base32. */
   createTotpCredential(credential: { userId: string; base32Secret: string }): Promise<void>;
   /** The id of a project of the administrator's domain, by its name. */
@@ -173,16 +182,28 @@ export function keystoneAdmin(access: KeystoneAccess): KeystoneAdmin {
       const path = `/projects/${projectId}/users/${userId}/roles/${await roleId(role)}`;
       await call("DELETE", path);
     },
-    async createApplicationCredential({ userId, password, projectId, name }) {
+    async createApplicationCredential({ userId, password, projectId, name, roles }) {
       const asUser = await signIn({ id: userId, password }, { project: { id: projectId } });
       const created = await call(
         "POST",
         `/users/${userId}/application_credentials`,
-        { application_credential: { name } },
+        { application_credential: { name, roles: roles?.map((role) => ({ name: role })) } },
         asUser,
       );
       const { id, secret } = created.application_credential;
       return { id, secret };
+    },
+    async createTrust({ userId, password, trusteeId, projectId, roles }) {
+      const asUser = await signIn({ id: userId, password }, { project: { id: projectId } });
+      const trust = {
+        trustor_user_id: userId,
+        trustee_user_id: trusteeId,
+        project_id: projectId,
+        impersonation: true,
+        roles: roles.map((name) => ({ name })),
+      };
+      const created = await call("POST", "/OS-TRUST/trusts", { trust }, asUser);
+      return { id: created.trust.id };
     },
     async createTotpCredential({ userId, base32Secret }) {
       await call("POST", "/credentials", {

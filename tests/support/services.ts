@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { inject } from "vitest";
 import { type Config, loadConfig } from "../../app/config.server";
-import type { Admin, Origin } from "../../app/links/link-context.server";
+import type { Origin } from "../../app/links/link-context.server";
+import type { PermittedAdmin } from "../../app/links/permitted-admin.server";
 import { createLog } from "../../app/log.server";
 import { type Services, startServices } from "../../app/services.server";
 import type { ClaimedMail } from "../../db/mails.store";
@@ -115,11 +116,12 @@ export async function startTestServices(
 }
 
 /** An administrator for use cases that only write down who acted. */
-export const testAdmin: Admin = {
+export const testAdmin = {
   userId: "administrator",
   userName: "admin",
   userEmail: "admin@example.org",
-};
+  permits: "any-user",
+} as PermittedAdmin;
 
 /** An origin unlike any other, to find what it led to. */
 export function newOrigin(clientAddress = "192.0.2.7"): Origin {

@@ -50,7 +50,12 @@ describe("the configuration", () => {
       port: 3000,
       production: false,
       migrateOnStart: false,
-      admin: { projectName: "admin", projectDomainId: "default", roles: [], authCacheSeconds: 60 },
+      admin: {
+        projectName: "admin",
+        projectDomainId: "default",
+        roles: ["admin"],
+        authCacheSeconds: 60,
+      },
       links: { lifetimeSeconds: 86_400, maxAttempts: 3, pinLength: 4, maxPinGuesses: 10 },
       brand: { appName: "Setpass", dashboardUrl: undefined, supportContact: undefined },
       mail: { replyTo: undefined, helpdesk: undefined },
@@ -122,6 +127,18 @@ describe("the configuration", () => {
 
   it("does not mind space around a value", () => {
     expect(configOf({ PORT: " 8080\r", SECRET_KEYS: ` ${KEY}\n` }).port).toBe(8080);
+  });
+});
+
+describe("ADMIN_ROLES", () => {
+  it("is admin unless told, any role by * alone, and else the roles it names", () => {
+    expect(configOf().admin.roles).toEqual(["admin"]);
+    expect(configOf({ ADMIN_ROLES: " * " }).admin.roles).toBe("any");
+    expect(configOf({ ADMIN_ROLES: "issuer" }).admin.roles).toEqual(["issuer"]);
+  });
+
+  it.each([",", " , ,", "admin,*", "*,*", "*,admin"])("cannot be %j", (ADMIN_ROLES) => {
+    expect(names(problemsOf({ ...required, ADMIN_ROLES }))).toEqual(["ADMIN_ROLES"]);
   });
 });
 

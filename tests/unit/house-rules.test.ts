@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  findActsWithoutPermit,
   findDeadLinks,
   findDefaultExports,
   findDependencyProblems,
@@ -192,6 +193,40 @@ describe("every loader and action of the console calls requireAdmin first", () =
   ])("refuses %s", (_what, text) => {
     const bad = sources({ "app/routes/admin.links.tsx": text });
     expect(findUnguardedAdminRoutes(bad)).toHaveLength(1);
+  });
+});
+
+describe("nothing is done to what is kept of a user without a permit", () => {
+  it("holds", () => {
+    expect(findActsWithoutPermit(checkout)).toEqual([]);
+  });
+
+  it.each([
+    ["a use case that takes a bare administrator", "async function purge(admin: Admin) {}"],
+    ["one that takes a session", "export const purge = (by: AdminSession) => by;"],
+    [
+      "a row in the trail that nobody looks at",
+      'const row = { action: "x", actorKind: "admin" as const, userId };',
+    ],
+    [
+      "a store's function alone",
+      'import { revokeLink as end } from "../../db/links.store"; end(db, id);',
+    ],
+  ])("refuses %s", (_what, text) => {
+    const bad = sources({ "app/links/x.server.ts": text, "db/links.store.ts": "" });
+    expect(findActsWithoutPermit(bad)).toHaveLength(1);
+  });
+
+  it("lets one through that asks for it", () => {
+    const good = sources({
+      "app/links/permitted-admin.server.ts": "",
+      "db/links.store.ts": "",
+      "app/links/x.server.ts": `
+        import { revokeLink } from "../../db/links.store";
+        import { adminEvent, type PermittedAdmin } from "./permitted-admin.server";
+        export const end = (admin: PermittedAdmin) => revokeLink(adminEvent(admin));`,
+    });
+    expect(findActsWithoutPermit(good)).toEqual([]);
   });
 });
 

@@ -139,6 +139,26 @@ describe("DATABASE_URL", () => {
   });
 });
 
+describe("ADMIN_ROLES", () => {
+  it("should not be *, in production or not, and is told what that costs", () => {
+    for (const NODE_ENV of ["production", "test"]) {
+      const problem = problemOf({ NODE_ENV, ADMIN_ROLES: "*" });
+      expect(problem).toMatch(/^ADMIN_ROLES is \*: .*reader/);
+      expect(problem).toMatch(/see every link, address and request/);
+      expect(problem).toMatch(/Keystone is asked whether they may change that user/);
+    }
+  });
+
+  it("is told of where it names other roles than admin, and none by name", () => {
+    for (const ADMIN_ROLES of ["auditors", "admin,auditors"]) {
+      const problem = problemOf({ ADMIN_ROLES });
+      expect(problem).toMatch(/^ADMIN_ROLES names roles other than admin/);
+      expect(problem).not.toContain("auditors");
+    }
+    expect(problemsOf({ ADMIN_ROLES: "admin" })).toEqual([]);
+  });
+});
+
 describe("SMTP_URL", () => {
   it.each(here)("may be without TLS to %s", (host) => {
     expect(problemsOf({ SMTP_URL: `smtp://${host}` })).toEqual([]);

@@ -103,7 +103,7 @@ describeWhere(
       });
 
       it("whoever has no address in Keystone as well", async () => {
-        const { name } = await newAdmin({ role: "member" });
+        const { name } = await newAdmin();
         const { sessionId } = await signedIn(name);
         expect((await session(sessionId))?.userEmail).toBeUndefined();
       });
@@ -158,6 +158,15 @@ describeWhere(
         await admin.updateUser(disabled.id, { enabled: false });
         expect(await attempt(disabled.name)).toEqual(refused);
         expect(await sessionRows(stranger.id)).toHaveLength(0);
+      });
+
+      it("who has another role than admin there", async () => {
+        for (const role of ["member", "reader"]) {
+          const { id, name } = await newAdmin({ role });
+          expect(await attempt(name)).toEqual(refused);
+          expect(await sessionRows(id)).toHaveLength(0);
+          expect(await trail(id)).toEqual(["admin.sign-in-refused role-missing"]);
+        }
       });
 
       it("who has none of ADMIN_ROLES there", async () => {

@@ -43,7 +43,7 @@ describeWhere(
 
     const unique = () => randomBytes(8).toString("hex");
 
-    /** @returns the status of a call that would issue a link */
+    /** @returns the status of a call that would issue a link, for a user whom Keystone does not know */
     async function put(token: string, to = app): Promise<number> {
       const response = await fetch(`${to.url}/token/${unique()}`, {
         method: "PUT",
@@ -66,19 +66,19 @@ describeWhere(
 
     describe("is let in with", () => {
       it("a token scoped to the admin project", async () => {
-        const script = await newScript("member");
+        const script = await newScript("admin");
         expect(await put(await keystoneToken(keystone, { ...script, scope: adminProject }))).toBe(
           200,
         );
       });
 
-      it("an unscoped token of somebody with a role there", async () => {
-        const script = await newScript("reader");
+      it("an unscoped token of somebody with the role there", async () => {
+        const script = await newScript("admin");
         expect(await put(await keystoneToken(keystone, script))).toBe(200);
       });
 
-      it("a token scoped to another project, of somebody with a role in the admin project", async () => {
-        const script = await newScript("member");
+      it("a token scoped to another project, of somebody with the role in the admin project", async () => {
+        const script = await newScript("admin");
         const { id } = await admin.createProject({ name: `project-${unique()}` });
         await admin.assignRole({ userId: script.userId, role: "member", projectId: id });
         const scope = { project: { id } };
@@ -87,7 +87,7 @@ describeWhere(
 
       it("a token without an end", async () => {
         proxy.inject(QUESTION, withoutExpiry);
-        const script = await newScript("member");
+        const script = await newScript("admin");
         expect(await put(await keystoneToken(keystone, script))).toBe(200);
         proxy.heal();
       });
@@ -129,12 +129,16 @@ describeWhere(
         const script = await newScript();
         const token = await keystoneToken(keystone, script);
         expect(await put(token)).toBe(403);
-        await admin.assignRole({
-          userId: script.userId,
-          role: "member",
-          projectId: adminProjectId,
-        });
+        const grant = { userId: script.userId, projectId: adminProjectId };
+        await admin.assignRole({ ...grant, role: "member" });
+        expect(await put(token)).toBe(403);
+        await admin.assignRole({ ...grant, role: "admin" });
         expect(await put(token)).toBe(200);
+      });
+
+      it("with a token of somebody who has another role than admin there", async () => {
+        for (const role of ["reader", "member", "manager"])
+          expect(await put(await keystoneToken(keystone, await newScript(role)))).toBe(403);
       });
 
       it("without one of ADMIN_ROLES, where they are named", async () => {
@@ -143,8 +147,13 @@ describeWhere(
           403,
         );
         expect(await put(await admin.token(), strict)).toBe(403);
+        // Who is let in by such a role is asked about: here Keystone lets it change nobody.
         const issuer = await newScript("setpass-issuer");
-        expect(await put(await keystoneToken(keystone, issuer), strict)).toBe(200);
+        const token = await keystoneToken(keystone, issuer);
+        const asked = { method: "PATCH", path: /^\/v3\/users\// };
+        const before = proxy.count(asked);
+        expect(await put(token, strict)).toBe(403);
+        expect(proxy.count(asked) - before).toBe(1);
       });
 
       it("where the admin project is another one", async () => {
@@ -153,7 +162,7 @@ describeWhere(
         const other = await startApp({ ADMIN_PROJECT_NAME: name });
         expect(await put(await keystoneToken(keystone, await newScript("admin")), other)).toBe(403);
         const operator = await newScript();
-        await admin.assignRole({ userId: operator.userId, role: "member", projectId: id });
+        await admin.assignRole({ userId: operator.userId, role: "admin", projectId: id });
         expect(await put(await keystoneToken(keystone, operator), other)).toBe(200);
       });
 
@@ -171,10 +180,10 @@ describeWhere(
       });
 
       it("with a token of somebody who was disabled or deleted since", async () => {
-        const disabled = await newScript("member");
+        const disabled = await newScript("admin");
         const disabledToken = await keystoneToken(keystone, disabled);
         await admin.updateUser(disabled.userId, { enabled: false });
-        const deleted = await newScript("member");
+        const deleted = await newScript("admin");
         const deletedToken = await keystoneToken(keystone, deleted);
         await admin.deleteUser(deleted.userId);
         // Keystone takes such a token for revoked, or finds nobody to give a new one to.
@@ -275,16 +284,16 @@ describeWhere(
       });
 
       it("is let in with a token for the admin project, or with one for nothing yet", async () => {
-        const script = await newScript("member");
+        const script = await newScript("admin");
         const scoped = await keystoneToken(strict, { ...script, scope: adminProject });
         expect(await put(scoped, guarded)).toBe(200);
         expect(await put(await keystoneToken(strict, script), guarded)).toBe(200);
       });
 
       it("is refused with a token for another project, though there is a role in the right one", async () => {
-        const script = await newScript("member");
+        const script = await newScript("admin");
         const { id } = await admin.createProject({ name: `project-${unique()}` });
-        await admin.assignRole({ userId: script.userId, role: "member", projectId: id });
+        await admin.assignRole({ userId: script.userId, role: "admin", projectId: id });
         const scope = { project: { id } };
         expect(await put(await keystoneToken(strict, { ...script, scope }), guarded)).toBe(403);
       });
@@ -300,14 +309,14 @@ describeWhere(
 
       it("is refused without one of ADMIN_ROLES there too", async () => {
         const picky = await startApp({ ADMIN_ROLES: "manager" }, strictProxy.url);
-        const script = await newScript("member");
+        const script = await newScript("admin");
         const scoped = await keystoneToken(strict, { ...script, scope: adminProject });
         expect(await put(scoped, picky)).toBe(403);
       });
 
       it("is answered 401 for garbage and 503 for an outage there too", async () => {
         expect(await put(`gAAAAAB${"z".repeat(176)}`, guarded)).toBe(401);
-        const script = await newScript("member");
+        const script = await newScript("admin");
         const scoped = await keystoneToken(strict, { ...script, scope: adminProject });
         strictProxy.inject({ method: "GET", path: "/v3/auth/tokens" }, faults["502-before"]);
         expect(await put(scoped, guarded)).toBe(503);
@@ -316,7 +325,7 @@ describeWhere(
       });
 
       it("is remembered only until the token ends, and refused then", async () => {
-        const script = await newScript("member");
+        const script = await newScript("admin");
         const token = await keystoneToken(strict, script);
         const issuedAt = Date.now();
         expect(await put(token, guarded)).toBe(200);

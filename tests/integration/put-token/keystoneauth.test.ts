@@ -52,7 +52,7 @@ describeWhere(
       const issuer = await admin.createUser({ name: `issuer-${unique}`, password });
       const stranger = await admin.createUser({ name: `stranger-${unique}`, password });
       const projectId = await admin.projectId("admin");
-      await admin.assignRole({ userId: issuer.id, role: "member", projectId });
+      await admin.assignRole({ userId: issuer.id, role: "admin", projectId });
       userId = (await admin.createUser({ name: `user-${unique}`, password: initialPassword })).id;
       answers = await runScript({
         auth_url: `${keystone.url}/v3`,

@@ -9,7 +9,11 @@ import {
 const fresh: IssueOffer = { pinLength: 4, keepPin: false, keepPassword: false, requestPin: false };
 const renewal: IssueOffer = { ...fresh, keepPin: true, keepPassword: true };
 const usual = (about: Partial<Parameters<typeof usualChoices>[0]>) =>
-  usualChoices({ offer: fresh, email: null, problem: null, ownAccount: false, ...about });
+  usualChoices({
+    ...{ offer: fresh, email: null, problem: null, ownAccount: false },
+    standing: "ordinary",
+    ...about,
+  });
 
 describe("the password chosen before anybody chose", () => {
   it("is a random one for a first link, and the link's own where it is renewed", () => {
@@ -25,6 +29,17 @@ describe("the password chosen before anybody chose", () => {
     "stays the link's own where another would not help: %s",
     (problem) => {
       expect(usual({ offer: renewal, problem }).password).toBe("keep");
+    },
+  );
+
+  it.each(["privileged", "unknown"] as const)(
+    "is never a random one for an account that others may depend on: %s",
+    (standing) => {
+      for (const problem of [null, "initial-password-stale"] as const) {
+        expect(usual({ problem, standing }).password).toBe("typed");
+        expect(usual({ offer: renewal, problem, standing }).password).not.toBe("random");
+      }
+      expect(usual({ offer: renewal, standing }).password).toBe("keep");
     },
   );
 
@@ -56,6 +71,12 @@ describe("why a link set no password", () => {
 });
 
 describe("the form", () => {
+  it("sets no random password that nobody chose", () => {
+    const { choices, errors } = readIssueForm(new URLSearchParams({ pin: "1234" }), fresh);
+    expect(choices.password).toBe("typed");
+    expect(errors?.initial_password).toMatch(/Type the password/);
+  });
+
   const read = (pin: string, offer = fresh) =>
     readIssueForm(new URLSearchParams({ pin, password: "random" }), offer);
 

@@ -20,6 +20,12 @@ const examples: MailProps = {
     expiresAt: "2031-06-03T14:05:11.000Z",
     pinLength: 6,
   },
+  "link-changed": {
+    userName: "jane.doe",
+    domainName: "students",
+    changes: ["pin-replaced", "recipient-changed"],
+    at: "2031-06-03T14:05:11.000Z",
+  },
   "password-set": { userName: "jane.doe", domainName: "students", at: "2031-06-03T14:05:11.000Z" },
   "link-problem": {
     userId: "9f0d3cbbf7584ea6a0f5d3bb1f6bb5a6",

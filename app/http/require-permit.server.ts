@@ -1,0 +1,46 @@
+import type { ActionFunctionArgs } from "@remix-run/node";
+import type { AdminSession } from "../admins/session.server";
+import { type PermittedAdmin, permitCaller } from "../links/permitted-admin.server";
+import { originOf } from "./origin.server";
+import { endSession } from "./require-admin.server";
+
+export type ConsolePermit =
+  | { ok: true; admin: PermittedAdmin }
+  | { ok: false; status: 403 | 404 | 503; message: string };
+
+/**
+ * Asks, before an administrator acts on a user in the console, whether they may.
+ *
+ * @returns the permit, or in words why there is none, and the status of the answer
+ * @throws {Response} a redirect to the sign-in page where Keystone takes the session's token no more
+ */
+export async function requirePermitFor(
+  args: ActionFunctionArgs,
+  session: AdminSession,
+  userId: string,
+): Promise<ConsolePermit> {
+  const { services } = args.context;
+  const caller = { ...session, token: session.keystoneToken };
+  const permit = await permitCaller(services, caller, userId, originOf(args.context));
+  if (permit.ok) return permit;
+  switch (permit.reason) {
+    case "forbidden":
+      return {
+        ok: false,
+        status: 403,
+        message:
+          "Keystone does not let your account change this user, so you may not change the link either. Ask for the admin role.",
+      };
+    case "unknown-user":
+      return { ok: false, status: 404, message: "Keystone knows no such user any more." };
+    case "token-ended":
+      throw await endSession(args);
+    case "keystone-unavailable":
+      return {
+        ok: false,
+        status: 503,
+        message:
+          "Keystone does not answer, and without it nobody knows whether you may change this user. Nothing was changed here; try again in a moment.",
+      };
+  }
+}

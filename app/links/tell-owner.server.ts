@@ -1,0 +1,72 @@
+import type { Transaction } from "../../db/client";
+import {
+  type ChangeToTell,
+  findLink,
+  findUntoldOwners,
+  type LinkRow,
+  markOwnerTold,
+} from "../../db/links.store";
+import { enqueueMail } from "../../emails/outbox";
+import type { LinkContext } from "./link-context.server";
+
+/**
+ * Tells the owner of an account, by mail, what an administrator changed of the link they wait for: at
+ * Keystone's address, and at those the link has and had. Whoever got hold of somebody's rights would
+ * otherwise turn a link to themselves unseen.
+ *
+ * @param known.address whether Keystone was asked about the user just now. If not, and no address of
+ *   Keystone's is known, nothing is done: the owner stays to be told, for when it was
+ */
+export async function tellOwner(
+  { vault }: Pick<LinkContext, "vault">,
+  tx: Transaction,
+  linkId: string,
+  known: { address: "asked" | "as-kept" },
+): Promise<void> {
+  const link = await findLink(tx, linkId, { lock: true });
+  const changes = link?.ownerUntold;
+  if (!link || !changes || (known.address === "as-kept" && link.userEmail === null)) return;
+  await markOwnerTold(tx, link.id);
+  for (const recipient of recipientsOf(link, changes))
+    await enqueueMail(tx, vault, {
+      template: "link-changed",
+      recipient,
+      linkId: link.id,
+      props: {
+        userName: link.userName ?? undefined,
+        domainName: link.userDomainName ?? undefined,
+        changes: [...new Set(changes)],
+        at: new Date().toISOString(),
+      },
+    });
+}
+
+/** For those that a process did not come to, after it had written the change. */
+export async function tellUntoldOwners(
+  context: Pick<LinkContext, "db" | "vault" | "outbox">,
+  { limit }: { limit: number },
+): Promise<void> {
+  const untold = await findUntoldOwners(context.db, { limit });
+  for (const { id } of untold)
+    await context.db.transaction((tx) => tellOwner(context, tx, id, { address: "as-kept" }));
+  if (untold.length > 0) context.outbox.wake();
+}
+
+function recipientsOf(link: LinkRow, changes: readonly ChangeToTell[]): string[] {
+  if (changes.includes("pin-replaced"))
+    return addressesOnce([link.userEmail, link.previousMailTo, link.mailTo]);
+  // Where the link goes to now, it tells of itself.
+  const now = link.mailTo?.toLowerCase();
+  return addressesOnce([link.userEmail, link.previousMailTo]).filter(
+    (address) => address.toLowerCase() !== now,
+  );
+}
+
+/** @returns each address once, in the spelling that comes first; upper and lower case are alike */
+export function addressesOnce(addresses: readonly (string | null)[]): string[] {
+  const found = new Map<string, string>();
+  for (const address of addresses)
+    if (address !== null && !found.has(address.toLowerCase()))
+      found.set(address.toLowerCase(), address);
+  return [...found.values()];
+}

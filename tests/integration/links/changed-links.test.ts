@@ -1,0 +1,388 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
+import { type IssueRequest, issueLink } from "../../../app/links/issue-link.server";
+import { resendLink } from "../../../app/links/resend-link.server";
+import { revokeLink } from "../../../app/links/revoke-link.server";
+import { maintain } from "../../../app/maintenance.server";
+import type { LinkUser } from "../../../db/links.store";
+import { startTestApp, type TestApp } from "../../support/app";
+import { describeWhere } from "../../support/describe-where";
+import { type FaultProxy, faults, startFaultProxy } from "../../support/fault-proxy";
+import { linkStage, newPassword } from "../../support/issued-links";
+import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
+import { newOrigin, testAdmin } from "../../support/services";
+import { createVisitor } from "../../support/visitor";
+
+/** What an administrator changes of a link that somebody waits for: who learns of it, and where. */
+const provided = inject("keystone");
+const RACERS = 16;
+
+describeWhere(
+  { has: provided !== undefined, what: "a real Keystone" },
+  "a pending link that is changed",
+  () => {
+    const keystone = provided as KeystoneAccess;
+    const admin = keystoneAdmin(keystone);
+    let proxy: FaultProxy;
+    let app: TestApp;
+    let adminToken: string;
+
+    beforeAll(async () => {
+      proxy = await startFaultProxy({ target: keystone.url });
+      app = await startTestApp({ keystoneUrl: proxy.url });
+      adminToken = await admin.token();
+    });
+    afterAll(async () => {
+      await app?.stop();
+      await proxy?.stop();
+    });
+    afterEach(() => proxy.heal());
+
+    const newId = () => randomUUID().replaceAll("-", "");
+    const newAddress = () => `${randomBytes(6).toString("hex")}@example.org`;
+    const first = { pin: "4711", initialPassword: "Initial-1" };
+    const knownAs = (email: string | null): LinkUser => ({
+      name: "jane",
+      domainId: "default",
+      domainName: "Default",
+      email,
+      policyRegex: null,
+      policyDescription: null,
+    });
+
+    const issue = (userId: string, request: Omit<Partial<IssueRequest>, "userId"> = {}) =>
+      issueLink(app.services, testAdmin, { userId, via: "console", ...request }, newOrigin());
+
+    async function issued(userId: string, request: Omit<Partial<IssueRequest>, "userId"> = {}) {
+      const result = await issue(userId, request);
+      if (!result.ok) throw new Error(result.reason);
+      return result.link;
+    }
+
+    /** The trail about a user, oldest first. */
+    const trail = async (userId: string) =>
+      (
+        await app.database.sql`
+          select action, outcome from audit_events where user_id = ${userId} order by id`
+      ).map(({ action, outcome }) => `${action} ${outcome}`);
+
+    /** What was done since the first link was issued. */
+    const since = async (userId: string) => (await trail(userId)).slice(1);
+
+    /** Who was told of what, by a mail about the user's link, by address; links themselves left out. */
+    async function told(userId: string) {
+      const [link] = await app.database.sql`select id from links where user_id = ${userId}`;
+      return (await app.mails())
+        .filter(({ linkId, template }) => linkId === link?.id && template !== "link")
+        .map(({ template, recipient, props }) => ({ template, recipient, of: props?.changes }))
+        .sort(byRecipient);
+    }
+    const byRecipient = (one: { recipient: string }, other: { recipient: string }) =>
+      one.recipient < other.recipient ? -1 : 1;
+    const toldOf = (recipient: string, ...of: string[]) => ({
+      template: "link-changed",
+      recipient,
+      of,
+    });
+
+    describe("leaves a row of its own in the trail", () => {
+      it("with who, from where and by which request, beside the act's own", async () => {
+        const userId = newId();
+        const link = await issued(userId, { ...first, mailTo: newAddress() });
+        const origin = newOrigin("198.51.100.7");
+        const change: IssueRequest = {
+          ...{ userId, pin: "0000", initialPassword: "Other-1", mailTo: newAddress() },
+          via: "console",
+        };
+        await issueLink(app.services, testAdmin, change, origin);
+        const rows = await app.database.sql`
+          select action, actor_kind, actor_id, actor_name, user_id, link_id, outcome,
+            client_address, request_id
+          from audit_events where request_id = ${origin.requestId} order by id`;
+        expect(rows.map(({ action }) => action)).toEqual([
+          "link.issued",
+          "link.pin-replaced",
+          "link.password-replaced",
+          "link.recipient-changed",
+        ]);
+        for (const row of rows)
+          expect(row).toMatchObject({
+            actor_kind: "admin",
+            actor_id: testAdmin.userId,
+            actor_name: testAdmin.userName,
+            user_id: userId,
+            link_id: link.id,
+            outcome: "ok",
+            client_address: "198.51.100.7",
+            request_id: origin.requestId,
+          });
+      });
+
+      it.each<[string, Omit<Partial<IssueRequest>, "userId">, string[]]>([
+        ["a new PIN", { pin: "0000" }, ["link.renewed", "link.pin-replaced"]],
+        ["the same PIN", { pin: "4711" }, ["link.renewed"]],
+        [
+          "a new password",
+          { initialPassword: "Other-1" },
+          ["link.renewed", "link.password-replaced"],
+        ],
+        ["the same password", { initialPassword: "Initial-1" }, ["link.renewed"]],
+        ["both as they were", first, ["link.issued"]],
+        [
+          "a new PIN and the same password",
+          { ...first, pin: "0000" },
+          ["link.issued", "link.pin-replaced"],
+        ],
+        ["nothing", {}, ["link.renewed"]],
+        [
+          "another recipient",
+          { mailTo: "b@example.org" },
+          ["link.renewed", "link.recipient-changed"],
+        ],
+        ["the same recipient in capitals", { mailTo: "A@Example.ORG" }, ["link.renewed"]],
+      ])("where there is one to tell of: %s", async (_what, change, rows) => {
+        const userId = newId();
+        await issued(userId, { ...first, mailTo: "a@example.org" });
+        await issued(userId, change);
+        expect(await since(userId)).toEqual(rows.map((row) => `${row} ok`));
+      });
+
+      it("and none where nothing was kept: a first link, or one after it was used, revoked or purged", async () => {
+        const anew = { pin: "0000", initialPassword: "Other-1", mailTo: newAddress() };
+        const stage = linkStage(app, admin);
+        const used = await stage.issue();
+        await stage.redeem(used, newPassword());
+        const revoked = await stage.issue();
+        await revokeLink(app.services, testAdmin, { linkId: revoked.id }, newOrigin());
+        const purged = await stage.issue();
+        await app.database.sql`
+          update links set sealed_password = null, pin_mac = null, sealed_pin_key = null,
+            token_hash = null where id = ${purged.id}`;
+        for (const userId of [newId(), used.userId, revoked.userId, purged.userId]) {
+          await issued(userId, anew);
+          const rows = await trail(userId);
+          expect(rows.filter((row) => /replaced|changed/.test(row))).toEqual([]);
+          expect(
+            (await told(userId)).filter(({ template }) => template === "link-changed"),
+          ).toEqual([]);
+        }
+      });
+
+      it("also where only the link is sent elsewhere", async () => {
+        const userId = newId();
+        const mailTo = newAddress();
+        const { id: linkId } = await issued(userId, { ...first, mailTo });
+        const resend = (to: string) =>
+          resendLink(app.services, testAdmin, { linkId, mailTo: to }, newOrigin());
+        await resend(mailTo.toUpperCase());
+        expect(await since(userId)).toEqual(["link.resent ok"]);
+        await resend(newAddress());
+        expect(await since(userId)).toEqual([
+          "link.resent ok",
+          "link.resent ok",
+          "link.recipient-changed ok",
+        ]);
+      });
+
+      it("or is not changed: the rows and the change are one", async () => {
+        const { sql } = app.database;
+        const userId = newId();
+        const link = await issued(userId, { ...first, mailTo: newAddress() });
+        const before = await sql`select * from links where user_id = ${userId}`;
+        await sql.unsafe(`
+          create function refuse_this() returns trigger language plpgsql as
+            $$ begin raise exception 'the trail is full'; end $$;
+          create trigger refuse_this before insert on audit_events for each row
+            when (new.user_id = '${userId}' and new.action ~ 'replaced|changed')
+            execute function refuse_this();`);
+        try {
+          await expect(issue(userId, { pin: "0000" })).rejects.toThrow();
+          await expect(issue(userId, { ...first, pin: "0000" })).rejects.toThrow();
+          await expect(issue(userId, { mailTo: newAddress() })).rejects.toThrow();
+          const away = { linkId: link.id, mailTo: newAddress() };
+          await expect(resendLink(app.services, testAdmin, away, newOrigin())).rejects.toThrow();
+        } finally {
+          await sql.unsafe("drop function refuse_this cascade");
+        }
+        expect(await sql`select * from links where user_id = ${userId}`).toEqual(before);
+        expect(await told(userId)).toEqual([]);
+      });
+
+      it("for each of sixteen who change it at the same time, and not for the one who made it", async () => {
+        const pins = Array.from({ length: RACERS }, (_, index) => String(1000 + index));
+        const userId = newId();
+        await Promise.all(
+          pins.map((pin) => issued(userId, { pin, initialPassword: `Password-${pin}` })),
+        );
+        const count = async (row: string) =>
+          (await trail(userId)).filter((one) => one === row).length;
+        expect(await count("link.issued ok")).toBe(RACERS);
+        expect(await count("link.pin-replaced ok")).toBe(RACERS - 1);
+        expect(await count("link.password-replaced ok")).toBe(RACERS - 1);
+
+        // Each renewal brings another PIN than the one it finds, whichever that is.
+        await Promise.all(pins.map((pin) => issued(userId, { pin: `9${pin.slice(1)}` })));
+        expect(await count("link.renewed ok")).toBe(RACERS);
+        expect(await count("link.pin-replaced ok")).toBe(RACERS - 1 + RACERS);
+
+        // Of sixteen that bring the same one, the first replaces it.
+        await Promise.all(pins.map(() => issued(userId, { pin: "5555" })));
+        expect(await count("link.pin-replaced ok")).toBe(RACERS - 1 + RACERS + 1);
+
+        const [link] = await app.database.sql`select id from links where user_id = ${userId}`;
+        await Promise.all(
+          pins.map((pin) =>
+            resendLink(
+              app.services,
+              testAdmin,
+              { linkId: link?.id, mailTo: `racer-${pin}@example.org` },
+              newOrigin(),
+            ),
+          ),
+        );
+        expect(await count("link.recipient-changed ok")).toBe(RACERS);
+      });
+    });
+
+    describe("is told to the owner by mail", () => {
+      it("at Keystone's address and at the link's, where the PIN is replaced", async () => {
+        const userId = newId();
+        const own = newAddress();
+        const mailTo = newAddress();
+        await issued(userId, { ...first, mailTo, user: knownAs(own) });
+        await issued(userId, { pin: "0000" });
+        expect(await told(userId)).toEqual([
+          ...[toldOf(own, "pin-replaced"), toldOf(mailTo, "pin-replaced")].sort(byRecipient),
+        ]);
+      });
+
+      it("once where these are one, in whatever spelling", async () => {
+        const userId = newId();
+        const own = newAddress();
+        await issued(userId, { ...first, mailTo: own.toUpperCase(), user: knownAs(own) });
+        await issued(userId, { pin: "0000", initialPassword: "Other-1" });
+        expect(await told(userId)).toEqual([toldOf(own, "pin-replaced")]);
+      });
+
+      it("at Keystone's address and at the one before, where the link goes elsewhere", async () => {
+        const attacker = newAddress();
+        const acts = {
+          resending: (_: string, linkId: string) =>
+            resendLink(app.services, testAdmin, { linkId, mailTo: attacker }, newOrigin()),
+          renewing: (userId: string) => issue(userId, { mailTo: attacker }),
+          "issuing anew": (userId: string) => issue(userId, { ...first, mailTo: attacker }),
+        };
+        for (const [what, act] of Object.entries(acts)) {
+          const userId = newId();
+          const own = newAddress();
+          const before = newAddress();
+          const { id } = await issued(userId, { ...first, mailTo: before, user: knownAs(own) });
+          await act(userId, id);
+          expect([what, await told(userId)]).toEqual([
+            what,
+            [own, before].map((to) => toldOf(to, "recipient-changed")).sort(byRecipient),
+          ]);
+        }
+      });
+
+      it("of the PIN also where the link goes now", async () => {
+        const userId = newId();
+        const [own, before, now] = [newAddress(), newAddress(), newAddress()];
+        await issued(userId, { ...first, mailTo: before, user: knownAs(own) });
+        await issued(userId, { pin: "0000", mailTo: now });
+        const both = ["pin-replaced", "recipient-changed"];
+        expect(await told(userId)).toEqual(
+          [own, before, now].map((to) => toldOf(to, ...both)).sort(byRecipient),
+        );
+      });
+
+      it("not of what he has by the link itself, nor of a password that administrators alone know", async () => {
+        const userId = newId();
+        const own = newAddress();
+        await issued(userId, { ...first, user: knownAs(own) });
+        // The first mail goes to Keystone's own address.
+        await issued(userId, { mailTo: own, initialPassword: "Other-1" });
+        expect(await told(userId)).toEqual([]);
+      });
+
+      it("as soon as Keystone has told the address, where a script is quicker", async () => {
+        const email = newAddress();
+        const { id } = await admin.createUser({ name: newId(), password: "Initial-1", email });
+        const { put } = createVisitor(app.url);
+        const held = proxy.inject({ method: "GET", path: `/v3/users/${id}` }, faults.paused);
+        const both = { pin: "4711", password: "Initial-1" };
+        expect((await put(id, both, adminToken)).status).toBe(200);
+        expect((await put(id, { pin: "0000" }, adminToken)).status).toBe(200);
+        expect(await told(id)).toEqual([]);
+        held.remove();
+        await held.release();
+        await expect.poll(() => told(id)).toEqual([toldOf(email, "pin-replaced")]);
+      });
+
+      it("at the next look-up, where Keystone could not be asked; and once", async () => {
+        const email = newAddress();
+        const { id } = await admin.createUser({ name: newId(), password: "Initial-1", email });
+        const { put } = createVisitor(app.url);
+        const asks = { method: "GET", path: `/v3/users/${id}` };
+        const down = proxy.inject(asks, faults["500-before"]);
+        await put(id, { pin: "4711", password: "Initial-1" }, adminToken);
+        await put(id, { pin: "0000" }, adminToken);
+        await down.waitForHits(2);
+        down.remove();
+        expect(await told(id)).toEqual([]);
+        await put(id, {}, adminToken);
+        await expect.poll(() => told(id)).toEqual([toldOf(email, "pin-replaced")]);
+        await put(id, {}, adminToken);
+        await maintain(app.services);
+        expect(await told(id)).toHaveLength(1);
+      });
+
+      it("by whoever comes next, where the process died between the change and the mail", async () => {
+        const userId = newId();
+        const own = newAddress();
+        await issued(userId, { ...first, user: knownAs(own) });
+        await app.database.sql`
+          update links set owner_untold = '{pin-replaced}' where user_id = ${userId}`;
+        await Promise.all(Array.from({ length: 4 }, () => maintain(app.services)));
+        expect(await told(userId)).toEqual([toldOf(own, "pin-replaced")]);
+      });
+
+      it("without the link, the PIN or the new address in it", async () => {
+        const userId = newId();
+        const own = newAddress();
+        const elsewhere = newAddress();
+        await issued(userId, { ...first, user: knownAs(own) });
+        const link = await issued(userId, { pin: "0000", mailTo: elsewhere });
+        const mail = (await app.mails()).find(
+          ({ template, recipient }) => template === "link-changed" && recipient === own,
+        );
+        const text = JSON.stringify(mail?.props);
+        for (const secret of [link.token, "0000", elsewhere]) expect(text).not.toContain(secret);
+      });
+    });
+
+    describe("and then redeemed", () => {
+      it("is told of at both addresses", async () => {
+        const stage = linkStage(app, admin);
+        const [own, mailTo] = [newAddress(), newAddress()];
+        const link = await stage.issue({ mailTo, user: knownAs(own) });
+        expect(await stage.redeem(link, newPassword())).toMatchObject({ ok: true });
+        expect(await told(link.userId)).toEqual(
+          [own, mailTo]
+            .map((recipient) => ({ template: "password-set", recipient, of: undefined }))
+            .sort(byRecipient),
+        );
+      });
+
+      it("is told of once where they are one", async () => {
+        const stage = linkStage(app, admin);
+        const own = newAddress();
+        const link = await stage.issue({ mailTo: own.toUpperCase(), user: knownAs(own) });
+        expect(await stage.redeem(link, newPassword())).toMatchObject({ ok: true });
+        expect(await told(link.userId)).toEqual([
+          { template: "password-set", recipient: own.toUpperCase(), of: undefined },
+        ]);
+      });
+    });
+  },
+);
