@@ -24,6 +24,7 @@ describeWhere(
     let proxy: FaultProxy;
     let stack: Stack;
     let visitor: Visitor;
+    let adminToken: string;
 
     beforeAll(async () => {
       proxy = await startFaultProxy({ target: keystone.url });
@@ -54,6 +55,7 @@ describeWhere(
         postgresUrl: inject("postgresUrl"),
       });
       visitor = createVisitor(stack.url);
+      adminToken = await stack.keystone.token();
     });
     afterAll(async () => {
       await stack?.stop();
@@ -65,10 +67,10 @@ describeWhere(
       const name = `policy-${randomBytes(5).toString("hex")}`;
       const password = `Initial-1-${randomBytes(9).toString("base64url")}`;
       const { id } = await stack.keystone.createUser({ name, password });
-      const answer = await visitor.put(id, { pin: PIN, password }, await stack.keystone.token());
+      const answer = await visitor.put(id, { pin: PIN, password }, adminToken);
       expect(answer.status).toBe(200);
       await expect
-        .poll(async () => (await visitor.openLink(answer.text)).text)
+        .poll(async () => (await visitor.openLink(answer.text)).text, { timeout: 30_000 })
         .toContain("data-policy-regex");
       return answer.text;
     }
@@ -104,8 +106,7 @@ describeWhere(
     });
 
     it("stops nobody: twenty such passwords at once are Keystone's to judge, and probes are answered", async () => {
-      const links: string[] = [];
-      for (let number = 0; number < 20; number++) links.push(await issue());
+      const links = await Promise.all(Array.from({ length: 20 }, () => issue()));
       const redemptions = Promise.all(
         links.map((link) => visitor.redeem(link, { pin: PIN, password: slowPassword() })),
       );

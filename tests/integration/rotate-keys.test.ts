@@ -189,6 +189,7 @@ describe("rotating the keys", () => {
             () => database.sql`
               select 1 from pg_stat_activity
               where datname = current_database() and wait_event_type = 'Lock'`,
+            { timeout: 10_000 },
           )
           .toHaveLength(1);
         await write(renewal, services.vault.seal("Initial-2", owner));
