@@ -29,12 +29,12 @@ export const PROMISES: readonly Promises[] = [
       "app/maintenance",
       "db/link",
       "db/reset-requests",
-      "db/anonymous-events",
       "db/audit-events",
     ],
     near: ["tests/unit/links/", "tests/integration/links/"],
     far: issued,
     built: [
+      "tests/faults/slow-policy",
       "tests/faults/audit",
       "tests/faults/replicas",
       "tests/faults/abuse",
@@ -53,7 +53,12 @@ export const PROMISES: readonly Promises[] = [
     built: ["tests/faults/replicas"],
   },
   {
-    modules: ["app/admins/", "db/admin-sessions"],
+    modules: ["db/anonymous-events", "db/limit-key"],
+    near: ["tests/unit/http/rate-limit-key", "tests/integration/anonymous-events"],
+    built: ["tests/faults/abuse"],
+  },
+  {
+    modules: ["app/admins/", "db/admin-sessions", "db/known-admins"],
     near: ["tests/integration/admins/sign-in", "tests/integration/put-token/authorization"],
     built: [...consoleOfTheBuild, "tests/faults/abuse"],
   },
