@@ -16,6 +16,7 @@ import { getFreePort } from "../../demo/free-port";
 import { type SandboxKeystone, startSandboxKeystone } from "../../demo/keystone/sandbox-keystone";
 import { type FaultProxy, faults, startFaultProxy } from "../support/fault-proxy";
 import { type KeystoneAccess, type KeystoneAdmin, keystoneAdmin } from "../support/keystone-admin";
+import { keystoneToken } from "../support/keystone-token";
 import { type ServerProcess, startServerProcess } from "../support/server-process";
 import { startSmtpServer } from "../support/smtp";
 import { newSecretKey, serverEnvironment, waitUntilReady } from "../support/stack";
@@ -142,6 +143,7 @@ function newScene(): Scene {
 
 interface Person {
   readonly userId: string;
+  readonly name: string;
   readonly initial: string;
   linkToken: string;
   linkId: string;
@@ -151,7 +153,7 @@ async function newPerson(): Promise<Person> {
   const initial = `Initial-${randomBytes(6).toString("hex")}`;
   const name = `user-${randomBytes(6).toString("hex")}`;
   const { id: userId } = await keystone.createUser({ name, password: initial });
-  return { userId, initial, linkToken: "", linkId: "" };
+  return { userId, name, initial, linkToken: "", linkId: "" };
 }
 
 async function newPersonWithLink(): Promise<Person> {
@@ -415,14 +417,79 @@ const acts: readonly Act[] = [
       return {
         act: ({ how }) => visitor.signIn({ userName, password: newPassword() }, how),
         status: 403,
-        // Without a name: people type passwords there.
+        // Without the name: people type passwords there.
         rows: [
           {
             action: "admin.sign-in-refused",
             actor_kind: "admin",
             actor_id: null,
-            actor_name: null,
+            actor_name: expect.stringMatching(/^unknown account #[0-9a-f]{6}$/),
+            user_id: null,
             outcome: "refused",
+          },
+        ],
+      };
+    },
+  },
+  {
+    name: "somebody signs in wrongly as an administrator",
+    async prepare() {
+      await signIn();
+      const { adminUserName: userName } = keystone;
+      return {
+        act: ({ how }) => visitor.signIn({ userName, password: newPassword() }, how),
+        status: 403,
+        // Whose account it is, and not who acted.
+        rows: [
+          {
+            action: "admin.sign-in-refused",
+            actor_kind: "admin",
+            actor_id: null,
+            actor_name: userName,
+            user_id: adminId,
+            outcome: "refused",
+          },
+        ],
+      };
+    },
+  },
+  {
+    name: "a script comes with a token that is none",
+    async prepare() {
+      const { userId } = await newPerson();
+      const token = `gAAAAAB${randomBytes(60).toString("base64url")}`;
+      return {
+        act: ({ how }) => visitor.put(userId, {}, token, how),
+        status: 401,
+        rows: [
+          {
+            action: "token.refused",
+            actor_kind: "admin",
+            actor_id: null,
+            actor_name: null,
+            user_id: null,
+            outcome: "unknown-token",
+          },
+        ],
+      };
+    },
+  },
+  {
+    name: "a script comes with the token of somebody who is no administrator",
+    async prepare() {
+      const { userId, name, initial } = await newPerson();
+      const token = await keystoneToken(keystone, { userId, password: initial });
+      return {
+        act: ({ how }) => visitor.put(userId, {}, token, how),
+        status: 403,
+        rows: [
+          {
+            action: "token.refused",
+            actor_kind: "admin",
+            actor_id: userId,
+            actor_name: name,
+            user_id: null,
+            outcome: "not-admin",
           },
         ],
       };
