@@ -85,7 +85,13 @@ export function startServices(
   const userLookup = createUserLookup(base);
   const maintenance = startMaintenance(base);
   const perMinute = config.rateLimitPerMinute;
-  const refusedTokens = createRefusedTokens({ db, anonymousEvents, log, hashKey, perMinute });
+  const refusedTokens = createRefusedTokens({
+    db,
+    anonymousEvents: createAnonymousEvents(db, hashKey, "token-events"),
+    log,
+    hashKey,
+    perMinute,
+  });
   const tokenAuthorizer = createTokenAuthorizer({ config, keystone, refusedTokens });
   const limit = (name: string, points: number, windowSeconds: number) =>
     createRateLimit(db, { name, points, windowSeconds, hashKey });

@@ -17,11 +17,20 @@ const WINDOW_SECONDS = 3600;
 const MOST_OF_ONE_ADDRESS = 60;
 const MOST_OF_ALL = 1000;
 
-/** Counts in the database, for all replicas together. */
-export function createAnonymousEvents(db: Database, hashKey: HashKey): AnonymousEvents {
+/**
+ * Counts in the database, for all replicas together.
+ *
+ * @param name prefix of its keys: what is counted by another name has a room of its own in the trail, and
+ *   cannot silence this
+ */
+export function createAnonymousEvents(
+  db: Database,
+  hashKey: HashKey,
+  name: "events" | "token-events" = "events",
+): AnonymousEvents {
   const limits = { windowSeconds: WINDOW_SECONDS, hashKey };
-  const ofOne = createRateLimit(db, { ...limits, name: "events-of", points: MOST_OF_ONE_ADDRESS });
-  const ofAll = createRateLimit(db, { ...limits, name: "events", points: MOST_OF_ALL });
+  const ofOne = createRateLimit(db, { ...limits, name: `${name}-of`, points: MOST_OF_ONE_ADDRESS });
+  const ofAll = createRateLimit(db, { ...limits, name, points: MOST_OF_ALL });
   return {
     async admit(clientAddress = "unknown") {
       // One address first, so that it cannot use up what is for all.

@@ -50,7 +50,7 @@ export function createRefusedTokens({
     hashKey,
   });
   const eventsOfOwner = createRateLimit(db, {
-    name: "token-events-of",
+    name: "token-events-of-owner",
     points: MOST_OF_ONE_OWNER,
     windowSeconds: 3600,
     hashKey,

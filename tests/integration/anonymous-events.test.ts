@@ -55,6 +55,14 @@ describe("what strangers add to the trail", () => {
     expect(await admitted(["192.0.2.8", "192.0.2.9", "192.0.2.10"])).toBe(2);
   });
 
+  it("is counted apart for tokens: a flood of them does not silence the sign-ins", async () => {
+    const tokens = createAnonymousEvents(database.db, (key) => `hash of ${key}`, "token-events");
+    await tokens.admit("192.0.2.7");
+    await database.sql`update rate_limits set points = ${OF_ALL}`;
+    expect(await tokens.admit("192.0.2.8")).toBe(false);
+    expect(await admitted(["192.0.2.7", "192.0.2.8"])).toBe(2);
+  });
+
   it("is a thousand rows an hour from all", async () => {
     await admitted(["192.0.2.1"]);
     await database.sql`
