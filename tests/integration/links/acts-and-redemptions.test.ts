@@ -297,6 +297,38 @@ describeWhere(
         expect(await stage.redeem(link, newPassword())).toMatchObject({ reason: "unknown-link" });
       });
 
+      it("is not forgotten by the redeemer's refusal, where the new link is never written", async () => {
+        const link = await stage.issue();
+        const { rule, result } = await startRedeeming(link);
+        const random = await setRandom(link);
+        expect(await rule.release()).toEqual([401]);
+        expect(await result).toMatchObject({ problem: "initial-password-stale" });
+        expect(await works(link, random)).toBe(true);
+        const last = newPassword();
+        expect(await stage.redeem(link, last)).toMatchObject({ ok: true });
+        expect(await works(link, last)).toBe(true);
+      });
+
+      it("nor by what the redeemer would try next, which is not sent any more", async () => {
+        const link = await stage.issue();
+        await loseAnswer(link, "carried out");
+        const asked = proxy.inject(ASK, faults.paused, { times: 1 });
+        const redeeming = stage.redeem(link, newPassword());
+        await asked.waitForHits(1);
+        // Its answer is lost: it may come into force yet.
+        const lost = proxy.inject(SET_RANDOM, faults["reset-before"]);
+        await expect(setRandom(link)).rejects.toThrow();
+        lost.remove();
+        const noted = (await stage.row(link)).sealed_attempts;
+        await asked.release();
+        expect(await redeeming).toEqual({ ok: false, reason: "superseded" });
+        expect((await stage.row(link)).sealed_attempts).toEqual(noted);
+        await endLease(link);
+        const last = newPassword();
+        expect(await stage.redeem(link, last)).toMatchObject({ ok: true });
+        expect(await works(link, last)).toBe(true);
+      });
+
       it("that Keystone does not take pushes out nothing that must be settled", async () => {
         const mailTo = newAddress();
         const link = await stage.issue({ mailTo });
