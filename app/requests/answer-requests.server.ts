@@ -1,7 +1,7 @@
 import { holdResetRequest, releaseResetRequest } from "../../db/reset-requests.store";
 import { isKeystoneError, isKeystoneOutage } from "../keystone/errors.server";
 import { findUsersNamed, type KeystoneUser } from "../keystone/identity.server";
-import { issueLink } from "../links/issue-link.server";
+import { type IssueResult, issueLink } from "../links/issue-link.server";
 import type { Admin, LinkContext, Origin } from "../links/link-context.server";
 import { getLinkOfUser } from "../links/list-links.server";
 import { readLinkUser } from "../links/look-up-user.server";
@@ -12,6 +12,7 @@ import {
   openRequestPin,
   type ResetRequestSummary,
 } from "./handle-requests.server";
+import { isSameMailbox } from "./same-mailbox";
 
 /** An administrator who can ask Keystone. */
 export interface ActingAdmin extends Admin {
@@ -73,7 +74,7 @@ export async function planAnswer(
   } catch (error) {
     return not(whyKeystoneFailed(error));
   }
-  const ofAddress = named.filter((user) => isSameAddress(user.email, request.email));
+  const ofAddress = named.filter((user) => isSameMailbox(user.email, request.email));
   const [user] = ofAddress;
   if (!user) return not(named.length === 0 ? "no-such-user" : "other-address");
   if (ofAddress.length > 1) return not("several-users");
@@ -91,7 +92,7 @@ export async function planAnswer(
 export type AnswerResult =
   | { ok: true; linkId: string; mailTo: string }
   /** What it would do now is not what the administrator has agreed to. */
-  | { ok: false; reason: WhyNot | "changed" | "being-answered" }
+  | { ok: false; reason: WhyNot | "changed" | "being-answered" | "redemption-under-way" }
   /** Keystone's password rules, in its own words. */
   | { ok: false; reason: "password-refused"; message: string };
 
@@ -126,6 +127,12 @@ export async function answerRequest(
   }
 }
 
+const NOT_ISSUED = {
+  "pin-exhausted": "pin-exhausted",
+  "in-progress": "redemption-under-way",
+  incomplete: "changed",
+} as const satisfies Record<Exclude<IssueResult, { ok: true }>["reason"], string>;
+
 async function answerHeld(
   context: LinkContext,
   admin: ActingAdmin,
@@ -146,7 +153,7 @@ async function answerHeld(
     const { requestId } = origin;
     const user = await readLinkUser(context.keystone, { token: adminToken, userId, requestId });
     if (!user) return { ok: false, reason: "no-such-user" };
-    if (!isSameAddress(user.email ?? undefined, request.email) || user.email === null)
+    if (!isSameMailbox(user.email, request.email) || user.email === null)
       return { ok: false, reason: "other-address" };
     let initialPassword: string | undefined;
     if (password === "random") {
@@ -172,8 +179,7 @@ async function answerHeld(
       },
       origin,
     );
-    if (!issued.ok)
-      return { ok: false, reason: issued.reason === "pin-exhausted" ? "pin-exhausted" : "changed" };
+    if (!issued.ok) return { ok: false, reason: NOT_ISSUED[issued.reason] };
     await closeAnswered(context, admin, { id, userId, linkId: issued.link.id }, origin);
     return { ok: true, linkId: issued.link.id, mailTo: user.email };
   } catch (error) {
@@ -187,6 +193,3 @@ function whyKeystoneFailed(error: unknown): WhyNot {
   if (isKeystoneError(error) && error.kind === "forbidden") return "forbidden";
   throw error;
 }
-
-const isSameAddress = (one: string | undefined, other: string) =>
-  one?.trim().toLowerCase() === other.toLowerCase();

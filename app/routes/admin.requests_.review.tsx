@@ -251,6 +251,8 @@ const WHY_NOT: Record<Refusal, string> = {
   forbidden: "Keystone does not let you do this",
   "keystone-unavailable": "Keystone did not answer",
   changed: "Something has changed since you looked: look again",
+  "redemption-under-way":
+    "Its account's link is being used at this moment: the user may not need another",
   "being-answered": "Somebody else is answering it at this moment",
   "password-refused": "Keystone refused the random password",
 };

@@ -41,6 +41,7 @@ import {
   openRequestPin,
   type ResetRequestSummary,
 } from "../requests/handle-requests.server";
+import { isSameMailbox } from "../requests/same-mailbox";
 
 export const headers = pageHeaders;
 
@@ -378,7 +379,7 @@ export default function UserPage() {
 /** Which request is answered here, and what is known of who asks. */
 function RequestNotice(props: { request: ResetRequestSummary; knownEmail: string | null }) {
   const { request, knownEmail } = props;
-  const isKnown = knownEmail?.toLowerCase() === request.email.toLowerCase();
+  const isKnown = isSameMailbox(knownEmail, request.email);
   const mailbox = <span className="wrap-anywhere">{request.email}</span>;
   const code = request.code ? ` ${request.code}` : "";
   return (

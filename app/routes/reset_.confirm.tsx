@@ -21,7 +21,7 @@ import { ShownAddress } from "../components/shown-address";
 import { ExactTime } from "../components/when";
 import { readForm } from "../http/form.server";
 import { originOf } from "../http/origin.server";
-import { limitByAddress } from "../http/rate-limit.server";
+import { countWrongLink } from "../http/rate-limit.server";
 import {
   type ConfirmView,
   confirmRequest,
@@ -90,6 +90,19 @@ async function ask(context: AppLoadContext, token: ConfirmToken): Promise<Answer
   return { page: { view: "ask", token, request: found.request }, status: 200 };
 }
 
+/** What is wrong is counted, as in the portal; whoever has a live link is not. */
+async function deadLink(args: ActionFunctionArgs): Promise<Answer> {
+  const limited = await refusedByLimit(countWrongLink(args));
+  if (!limited) return ENDED;
+  const seconds = limited.init.headers["Retry-After"];
+  const page = {
+    view: "end",
+    heading: "Too many tries",
+    message: `Too many links from your network did not work. Wait ${seconds} seconds, then open the link in your mail again.`,
+  } as const;
+  return { page, status: limited.init.status, retryAfter: seconds };
+}
+
 export async function action(args: ActionFunctionArgs) {
   const answer = await confirm(args);
   answered.set(args.context, answer);
@@ -98,22 +111,11 @@ export async function action(args: ActionFunctionArgs) {
 
 async function confirm(args: ActionFunctionArgs): Promise<Answer> {
   const { context } = args;
-  const limited = await refusedByLimit(limitByAddress(args));
-  if (limited) {
-    const { status, headers } = limited.init;
-    const heading = "Too many tries";
-    const message = `Nothing was changed. Wait ${headers["Retry-After"]} seconds, then open the link in your mail again.`;
-    return {
-      page: { view: "end", heading, message },
-      status,
-      retryAfter: headers["Retry-After"],
-    };
-  }
   const form = await readForm(args);
   const given = form.get("token");
   if (!given) return { page: { view: "none" }, status: 400 };
   const token = parseConfirmToken(given);
-  if (!token) return ENDED;
+  if (!token) return deadLink(args);
   const code = readLine(form, "code", 40);
   const result = await confirmRequest(context.services, { token, code }, originOf(context));
   if (result.ok) {
@@ -124,7 +126,7 @@ async function confirm(args: ActionFunctionArgs): Promise<Answer> {
     case "expired":
       return EXPIRED;
     case "unknown-token":
-      return ENDED;
+      return deadLink(args);
     case "unknown-code": {
       const again = await ask(context, token);
       if (again.page.view !== "ask") return again;

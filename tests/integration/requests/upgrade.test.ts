@@ -16,7 +16,7 @@ import type { TestDatabase } from "../../support/database";
 import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
 
 const migrations = path.resolve(import.meta.dirname, "../../../db/migrations");
-const LAST_BEFORE = "0004_attempts_outlive_a_revocation";
+const FIRST_OF_IT = "confirmed_reset_requests";
 const key = randomBytes(32);
 const vault = createVault([key]);
 
@@ -32,12 +32,9 @@ async function formerMigrations(): Promise<string> {
   await cp(migrations, folder, { recursive: true });
   const file = path.join(folder, "meta/_journal.json");
   const journal = JSON.parse(await readFile(file, "utf8")) as { entries: { tag: string }[] };
-  const last = journal.entries.findIndex(({ tag }) => tag === LAST_BEFORE);
-  expect(last).toBeGreaterThan(0);
-  await writeFile(
-    file,
-    JSON.stringify({ ...journal, entries: journal.entries.slice(0, last + 1) }),
-  );
+  const first = journal.entries.findIndex(({ tag }) => tag.endsWith(FIRST_OF_IT));
+  expect(first).toBeGreaterThan(0);
+  await writeFile(file, JSON.stringify({ ...journal, entries: journal.entries.slice(0, first) }));
   return folder;
 }
 
