@@ -54,6 +54,8 @@ export interface Config {
   readonly trustProxy: false | number | readonly string[];
   /** Of each kind of mistake, from one client address. */
   readonly rateLimitPerMinute: number;
+  /** Requests for a new link, by client address. */
+  readonly resetLimitPerHour: number;
   readonly logLevel: LogLevel;
 }
 
@@ -241,6 +243,7 @@ const environment = z.object({
   SUPPORT_CONTACT: z.string().max(200, { error: "must be at most 200 characters" }).optional(),
   TRUST_PROXY: trustProxy,
   RATE_LIMIT_PER_MINUTE: wholeNumber(30, { min: 1, max: 1_000_000 }),
+  RESET_LIMIT_PER_HOUR: wholeNumber(60, { min: 1, max: 1_000_000 }),
   LOG_LEVEL: z
     .enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` })
     .default("info"),
@@ -318,6 +321,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): ConfigResult {
       },
       trustProxy: values.TRUST_PROXY,
       rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
+      resetLimitPerHour: values.RESET_LIMIT_PER_HOUR,
       logLevel: values.LOG_LEVEL,
     },
   };

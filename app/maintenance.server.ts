@@ -4,12 +4,13 @@ import { forgetAdmins } from "../db/known-admins.store";
 import { purgeExpiredSecrets } from "../db/links.store";
 import { cancelQueuedMails, deleteOldMails } from "../db/mails.store";
 import { deleteEndedLimits } from "../db/rate-limits.store";
-import { deleteOldRequests } from "../db/reset-requests.store";
+import { deleteOldRequests, deleteUnconfirmedRequests } from "../db/reset-requests.store";
 import type { AdminContext } from "./admins/sign-in.server";
 import type { LinkContext } from "./links/link-context.server";
 import { settleLinks } from "./links/settle-links.server";
 import { tellUntoldOwners } from "./links/tell-owner.server";
 import { describeError } from "./log.server";
+import { tellHelpdesk } from "./requests/tell-helpdesk.server";
 
 const EVERY_MS = 60_000;
 const PURGE_BATCH = 500;
@@ -22,7 +23,7 @@ const DAY_MS = 86_400_000;
 type MaintenanceContext = LinkContext & Pick<AdminContext, "config">;
 
 /**
- * Erases what is over. Every step is a guarded statement, so replicas may run it at the same time.
+ * Erases what is over, and does what was put off. Every step is a guarded statement, so replicas may run it at the same time.
  *
  * @returns how many links' secrets were erased
  */
@@ -48,9 +49,11 @@ export async function maintain(context: MaintenanceContext): Promise<{ purged: n
   await deleteEndedSessions(db, { idleSeconds: config.admin.sessionIdleSeconds });
   await deleteEndedLimits(db);
   await forgetAdmins(db, { unseenForDays: KNOWN_ADMIN_DAYS });
+  await deleteUnconfirmedRequests(db);
   await deleteOldRequests(db, new Date(Date.now() - REQUEST_LIFETIME_DAYS * DAY_MS));
   await deleteOldMails(db, { olderThanDays: MAIL_LIFETIME_DAYS });
   await tellUntoldOwners(context, { limit: TELL_BATCH });
+  await tellHelpdesk(context);
   const settled = await settleLinks(context);
   if (settled.asked > 0) log.info("links.settled", { count: settled.asked });
   return { purged };

@@ -13,16 +13,17 @@ import { findInsecureSettings } from "./insecure-settings.server";
 import { createKeystoneSession } from "./keystone/session.server";
 import { shareKeystone } from "./keystone/shared-session.server";
 import { createPolicyCheck } from "./links/check-policy.server";
-import type { LinkContext } from "./links/link-context.server";
 import { createUserLookup, type UserLookup } from "./links/look-up-user.server";
 import { createLog, type Log } from "./log.server";
 import { startMaintenance } from "./maintenance.server";
 import { createMetrics, type Metrics } from "./metrics.server";
 import { observeKeystone } from "./observe-keystone.server";
+import { createRequestLimits } from "./requests/request-limits.server";
+import type { RequestContext } from "./requests/request-reset.server";
 import { createVault } from "./vault/vault.server";
 
 /** Everything the routes work with, wired once; they receive it through Remix's load context. */
-export interface Services extends LinkContext, AdminContext {
+export interface Services extends RequestContext, AdminContext {
   readonly config: Config;
   readonly sessionCheck: SessionCheck;
   readonly userLookup: UserLookup;
@@ -97,6 +98,7 @@ export function startServices(
     createRateLimit(db, { name, points, windowSeconds, hashKey });
   return {
     ...base,
+    requestLimits: createRequestLimits(db, { perSender: config.resetLimitPerHour, hashKey }),
     tokenAuthorizer,
     sessionCheck: createSessionCheck({ tokenAuthorizer, log }),
     userLookup,

@@ -15,10 +15,11 @@ export async function recordEvent(db: Queryable, event: NewAuditEvent): Promise<
   const or = <Value>(value: Value | undefined) => value ?? null;
   await db.execute(sql`
     insert into audit_events
-      (action, actor_kind, actor_id, actor_name, user_id, link_id, outcome, client_address, request_id)
+      (action, actor_kind, actor_id, actor_name, user_id, link_id, reset_request_id, outcome,
+      client_address, request_id)
     values (${event.action}, ${event.actorKind}, ${or(event.actorId)}, ${or(event.actorName)},
-      ${or(event.userId)}, ${or(event.linkId)}, ${event.outcome}, ${or(event.clientAddress)},
-      ${or(event.requestId)})`);
+      ${or(event.userId)}, ${or(event.linkId)}, ${or(event.resetRequestId)}, ${event.outcome},
+      ${or(event.clientAddress)}, ${or(event.requestId)})`);
 }
 
 /** @returns what happened to a user's links, newest first */

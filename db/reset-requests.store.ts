@@ -1,35 +1,145 @@
-import { and, count, desc, eq, lt, sql } from "drizzle-orm";
+import { and, asc, count, desc, eq, inArray, isNull, or, type SQL, sql } from "drizzle-orm";
 import type { Queryable } from "./client";
 import { resetRequests } from "./schema";
 
 export type ResetRequestRow = typeof resetRequests.$inferSelect;
 
+/** A row, and whether its time to be confirmed is over by the database's clock. */
+export type FoundRequest = ResetRequestRow & { readonly isOver: boolean };
+
+/** Any number will do, as long as every replica takes the same one. */
+const DIGEST_LOCK = 7_377_003;
+
+const now = sql`clock_timestamp()`;
+const inSeconds = (seconds: number) => sql`clock_timestamp() + make_interval(secs => ${seconds})`;
+const ofMailbox = (email: string) => sql`lower(${resetRequests.email}) = lower(${email})`;
+
 /**
- * Writes a request; an open one of the same address is replaced. One statement, because people press
- * buttons twice: two at the same time must not refuse each other.
+ * Writes a request that its mailbox has to confirm, beside whatever else was asked.
  *
- * @returns whether this address had none open
+ * @returns until when it can be confirmed
  */
 export async function saveResetRequest(
   db: Queryable,
-  request: { id: string; name: string; email: string; sealedPin: Buffer },
-): Promise<{ isNew: boolean }> {
-  const [row] = await db.execute<{ is_new: boolean }>(sql`
-    insert into reset_requests (id, name, email, sealed_pin)
-    values (${request.id}, ${request.name}, ${request.email}, ${request.sealedPin})
-    on conflict (lower(email)) where state = 'open' do update set
-      id = excluded.id, name = excluded.name, email = excluded.email,
-      sealed_pin = excluded.sealed_pin, created_at = clock_timestamp()
-    returning xmax = 0 as is_new`);
-  return { isNew: row?.is_new === true };
+  request: {
+    id: string;
+    name: string;
+    email: string;
+    confirmTokenHash: Buffer;
+    sealedPin: Buffer;
+    confirmWithinSeconds: number;
+  },
+): Promise<{ confirmBefore: Date }> {
+  const { confirmWithinSeconds, ...values } = request;
+  const [row] = await db
+    .insert(resetRequests)
+    .values({ ...values, createdAt: now, confirmBefore: inSeconds(confirmWithinSeconds) })
+    .returning({ confirmBefore: resetRequests.confirmBefore });
+  if (!row?.confirmBefore) throw new Error("the request was not written");
+  return { confirmBefore: row.confirmBefore };
 }
 
-export async function countOpenRequests(db: Queryable): Promise<number> {
-  const [row] = await db
-    .select({ open: count() })
+const withIsOver = {
+  row: resetRequests,
+  isOver: sql<boolean>`coalesce(${resetRequests.confirmBefore} <= clock_timestamp(), true)`,
+};
+
+const flat = (found: { row: ResetRequestRow; isOver: boolean } | undefined) =>
+  found && { ...found.row, isOver: found.isOver };
+
+/** @param tokenHash the SHA-256 of a confirm token */
+export async function findRequestByToken(
+  db: Queryable,
+  tokenHash: Buffer,
+): Promise<FoundRequest | undefined> {
+  const [found] = await db
+    .select(withIsOver)
     .from(resetRequests)
-    .where(eq(resetRequests.state, "open"));
-  return row?.open ?? 0;
+    .where(eq(resetRequests.confirmTokenHash, tokenHash));
+  return flat(found);
+}
+
+/**
+ * The newest request of a mailbox, waiting or confirmed, whose id lies within a code's range. Locked:
+ * who confirms it at the same time waits, and then finds it confirmed.
+ */
+export async function findRequestOfMailbox(
+  tx: Queryable,
+  { email, lowestId, highestId }: { email: string; lowestId: string; highestId: string },
+): Promise<FoundRequest | undefined> {
+  const [found] = await tx
+    .select(withIsOver)
+    .from(resetRequests)
+    .where(
+      and(
+        sql`${resetRequests.id} between ${lowestId} and ${highestId}`,
+        ofMailbox(email),
+        inArray(resetRequests.state, ["unconfirmed", "open"]),
+      ),
+    )
+    .orderBy(desc(resetRequests.createdAt))
+    .limit(1)
+    .for("update");
+  return flat(found);
+}
+
+/**
+ * @param request.sealedPin sealed anew as a confirmed one's
+ * @returns whether it waited to be confirmed, and was in time
+ */
+export async function confirmResetRequest(
+  db: Queryable,
+  { id, sealedPin }: { id: string; sealedPin: Buffer },
+): Promise<boolean> {
+  const rows = await db
+    .update(resetRequests)
+    .set({ state: "open", sealedPin, confirmedAt: now })
+    .where(
+      and(
+        eq(resetRequests.id, id),
+        eq(resetRequests.state, "unconfirmed"),
+        sql`${resetRequests.confirmBefore} > clock_timestamp()`,
+      ),
+    )
+    .returning({ id: resetRequests.id });
+  return rows.length === 1;
+}
+
+/**
+ * Takes the open requests the helpdesk was not told of, and marks them as told. Commits or not with the
+ * mail that tells of them. One caller at a time: others get none, and so does everybody within
+ * `everySeconds` of the last time.
+ *
+ * @returns in the order they came to count
+ */
+export async function takeUntoldRequests(
+  tx: Queryable,
+  { everySeconds }: { everySeconds: number },
+): Promise<Pick<ResetRequestRow, "id" | "name" | "email" | "createdAt" | "confirmedAt">[]> {
+  const [lock] = await tx.execute<{ mine: boolean }>(
+    sql`select pg_try_advisory_xact_lock(${DIGEST_LOCK}) as mine`,
+  );
+  if (!lock?.mine) return [];
+  const [last] = await tx
+    .select({
+      isRecent: sql<boolean>`coalesce(max(${resetRequests.helpdeskToldAt})
+        > clock_timestamp() - make_interval(secs => ${everySeconds}), false)`,
+    })
+    .from(resetRequests);
+  if (last?.isRecent) return [];
+  const rows = await tx
+    .update(resetRequests)
+    .set({ helpdeskToldAt: now })
+    .where(and(eq(resetRequests.state, "open"), isNull(resetRequests.helpdeskToldAt)))
+    .returning({
+      id: resetRequests.id,
+      name: resetRequests.name,
+      email: resetRequests.email,
+      createdAt: resetRequests.createdAt,
+      confirmedAt: resetRequests.confirmedAt,
+    });
+  const instant = (row: (typeof rows)[number]) => (row.confirmedAt ?? row.createdAt).getTime();
+  return rows.sort((one, other) => instant(one) - instant(other));
 }
 
 export async function findResetRequest(
@@ -40,12 +150,33 @@ export async function findResetRequest(
   return row;
 }
 
-/** @returns one page, newest first, and how many there are in that state */
+/** @returns those there are of these ids that were ever confirmed or asked before, oldest first */
+export async function findResetRequests(
+  db: Queryable,
+  ids: readonly string[],
+): Promise<ResetRequestRow[]> {
+  if (ids.length === 0) return [];
+  return db
+    .select()
+    .from(resetRequests)
+    .where(and(inArray(resetRequests.id, [...ids]), sql`${resetRequests.state} <> 'unconfirmed'`))
+    .orderBy(asc(resetRequests.createdAt), asc(resetRequests.id));
+}
+
+export interface ResetRequestQuery {
+  state: "open" | "closed";
+  /** Part of the name or of the address; or a code, as the range of ids it stands for. */
+  search?: { text: string; code: { lowestId: string; highestId: string } | undefined };
+  limit: number;
+  offset: number;
+}
+
+/** @returns one page, newest first, and how many there are of that kind */
 export async function listResetRequests(
   db: Queryable,
-  query: { state: ResetRequestRow["state"]; limit: number; offset: number },
+  query: ResetRequestQuery,
 ): Promise<{ rows: ResetRequestRow[]; total: number }> {
-  const where = eq(resetRequests.state, query.state);
+  const where = and(eq(resetRequests.state, query.state), query.search && matching(query.search));
   const [rows, [counted]] = await Promise.all([
     db
       .select()
@@ -59,30 +190,131 @@ export async function listResetRequests(
   return { rows, total: counted?.total ?? 0 };
 }
 
-/** Closes an open request and erases its PIN. @returns whether it was open */
-export async function closeResetRequest(
+function matching({ text, code }: NonNullable<ResetRequestQuery["search"]>): SQL | undefined {
+  const part = `%${text.replace(/[\\%_]/g, "\\$&")}%`;
+  return or(
+    sql`${resetRequests.name} ilike ${part}`,
+    sql`${resetRequests.email} ilike ${part}`,
+    code && sql`${resetRequests.id} between ${code.lowestId} and ${code.highestId}`,
+  );
+}
+
+/** What else there is of a mailbox. */
+export interface MailboxRequests {
+  readonly open: number;
+  /** When a request of this mailbox was last answered with a link. */
+  readonly answeredAt: Date | null;
+}
+
+/** @returns by address in lower case, as the database has it */
+export async function countRequestsOfMailboxes(
   db: Queryable,
-  { id, closedById, closedByName }: { id: string; closedById: string; closedByName: string },
+  emails: readonly string[],
+): Promise<(email: string) => MailboxRequests> {
+  const none: MailboxRequests = { open: 0, answeredAt: null };
+  if (emails.length === 0) return () => none;
+  const given = [...new Set(emails)];
+  const wanted = sql.join(
+    given.map((email) => sql`(${email}::text)`),
+    sql`, `,
+  );
+  const rows = await db.execute<{ email: string; open: number; answered_at: string | Date | null }>(
+    sql`select given.email, count(*) filter (where r.state = 'open')::int as open,
+          max(r.closed_at) filter (where r.answered_user_id is not null) as answered_at
+        from (values ${wanted}) as given (email)
+        join ${resetRequests} r on lower(r.email) = lower(given.email) and r.state <> 'unconfirmed'
+        group by given.email`,
+  );
+  const known = new Map(
+    rows.map(({ email, open, answered_at }) => [
+      email,
+      { open, answeredAt: answered_at === null ? null : new Date(answered_at) },
+    ]),
+  );
+  return (email) => known.get(email) ?? none;
+}
+
+/**
+ * Holds an open request while it is being answered.
+ *
+ * @returns whether nobody else holds it; a hold that was not given back ends by itself
+ */
+export async function holdResetRequest(
+  db: Queryable,
+  { id, holdSeconds }: { id: string; holdSeconds: number },
 ): Promise<boolean> {
   const rows = await db
     .update(resetRequests)
+    .set({ answeringUntil: inSeconds(holdSeconds) })
+    .where(
+      and(
+        eq(resetRequests.id, id),
+        eq(resetRequests.state, "open"),
+        sql`coalesce(${resetRequests.answeringUntil} <= clock_timestamp(), true)`,
+      ),
+    )
+    .returning({ id: resetRequests.id });
+  return rows.length === 1;
+}
+
+/** Gives a hold back: the request was not answered. */
+export async function releaseResetRequest(db: Queryable, id: string): Promise<void> {
+  await db.update(resetRequests).set({ answeringUntil: null }).where(eq(resetRequests.id, id));
+}
+
+/**
+ * Closes an open request and erases its PIN and its token.
+ *
+ * @param request.answeredUserId whose link answers it; null: it is closed without one
+ * @returns whether it was open
+ */
+export async function closeResetRequest(
+  db: Queryable,
+  request: {
+    id: string;
+    closedById: string;
+    closedByName: string;
+    answeredUserId: string | null;
+  },
+): Promise<boolean> {
+  const { id, ...how } = request;
+  const rows = await db
+    .update(resetRequests)
     .set({
+      ...how,
       state: "closed",
       sealedPin: null,
-      closedAt: sql`clock_timestamp()`,
-      closedById,
-      closedByName,
+      confirmTokenHash: null,
+      answeringUntil: null,
+      closedAt: now,
     })
     .where(and(eq(resetRequests.id, id), eq(resetRequests.state, "open")))
     .returning({ id: resetRequests.id });
   return rows.length === 1;
 }
 
+/** Deletes what nobody confirmed in time. @returns how many there were */
+export async function deleteUnconfirmedRequests(db: Queryable): Promise<number> {
+  return countOf(
+    db,
+    sql`delete from ${resetRequests}
+    where state = 'unconfirmed' and confirm_before <= clock_timestamp()`,
+  );
+}
+
 /** @returns how many requests older than `before` were deleted, open or closed */
 export async function deleteOldRequests(db: Queryable, before: Date): Promise<number> {
-  const rows = await db
-    .delete(resetRequests)
-    .where(lt(resetRequests.createdAt, before))
-    .returning({ id: resetRequests.id });
-  return rows.length;
+  return countOf(
+    db,
+    sql`delete from ${resetRequests}
+    where state in ('open', 'closed') and created_at < ${before.toISOString()}`,
+  );
+}
+
+/** There can be many, and nobody wants their ids. */
+async function countOf(db: Queryable, deletion: SQL): Promise<number> {
+  const [row] = await db.execute<{ gone: number }>(
+    sql`with gone as (${deletion} returning 1) select count(*)::int as gone from gone`,
+  );
+  return row?.gone ?? 0;
 }

@@ -146,7 +146,8 @@ export const MAIL_TEMPLATES = [
   "link-changed",
   "password-set",
   "link-problem",
-  "reset-request",
+  "reset-confirm",
+  "reset-digest",
 ] as const;
 
 /** The outbox: a mail is written in the transaction of the act it tells of, and sent by a worker. */
@@ -194,6 +195,8 @@ export const AUDIT_ACTIONS = [
   "link.secrets-purged",
   "user.initial-password-set",
   "reset.requested",
+  "reset.confirmed",
+  "reset.answered",
   "reset.closed",
 ] as const;
 
@@ -210,6 +213,8 @@ export const auditEvents = pgTable(
     /** The Keystone user the act is about. */
     userId: text("user_id"),
     linkId: uuid("link_id"),
+    /** The request for a link the act is about; its code can be told from it for ever. */
+    resetRequestId: uuid("reset_request_id"),
     /** `ok`, or the reason it was refused. */
     outcome: text("outcome").notNull(),
     clientAddress: text("client_address"),
@@ -221,29 +226,52 @@ export const auditEvents = pgTable(
   ],
 );
 
-export const RESET_REQUEST_STATES = ["open", "closed"] as const;
+export const RESET_REQUEST_STATES = ["unconfirmed", "open", "closed"] as const;
 
-/** "I need a new link": what users ask for at /reset, for administrators to act on. */
+/**
+ * "I need a new link": what users ask for at /reset, for administrators to act on. Any number of them
+ * for one address, side by side: none is ever overwritten. It counts once its mailbox confirmed it.
+ */
 export const resetRequests = pgTable(
   "reset_requests",
   {
+    /** Random; the code that people read out is made of it: see `codeOfRequest`. */
     id: uuid("id").primaryKey().defaultRandom(),
-    state: text("state", { enum: RESET_REQUEST_STATES }).notNull().default("open"),
+    state: text("state", { enum: RESET_REQUEST_STATES }).notNull().default("unconfirmed"),
     name: text("name").notNull(),
     email: text("email").notNull(),
-    /** The PIN the new link shall have, sealed; erased when the request is closed. */
+    /** SHA-256 of the token that was mailed to the address; erased when the request is closed. */
+    confirmTokenHash: bytea("confirm_token_hash"),
+    /** The PIN the new link shall have and what it belongs to, sealed; erased when the request is closed. */
     sealedPin: bytea("sealed_pin"),
     createdAt: instant("created_at").notNull().defaultNow(),
+    /** Until when it can be confirmed; null where it never could be. */
+    confirmBefore: instant("confirm_before"),
+    /** Null in an open request: asked before requests were confirmed. */
+    confirmedAt: instant("confirmed_at"),
+    /** When the helpdesk's digest named it. */
+    helpdeskToldAt: instant("helpdesk_told_at"),
+    /** Whoever answers it in bulk holds it until then. */
+    answeringUntil: instant("answering_until"),
     closedAt: instant("closed_at"),
     closedById: text("closed_by_id"),
     closedByName: text("closed_by_name"),
+    /** The Keystone user whose link answered it; null where it was closed without one. */
+    answeredUserId: text("answered_user_id"),
   },
   (table) => [
-    index("reset_requests_newest").on(table.createdAt, table.id),
-    /** Asking again replaces the open request, so that one address cannot fill the list. */
-    uniqueIndex("reset_requests_open_email")
-      .on(sql`lower(${table.email})`)
-      .where(sql`${table.state} = 'open'`),
+    /** By state, so that no flood of unconfirmed ones slows the console down. */
+    index("reset_requests_newest").on(table.state, table.createdAt, table.id),
+    index("reset_requests_mailbox").on(sql`lower(${table.email})`),
+    uniqueIndex("reset_requests_confirm_token").on(table.confirmTokenHash),
+    index("reset_requests_unconfirmed")
+      .on(table.confirmBefore)
+      .where(sql`${table.state} = 'unconfirmed'`),
+    index("reset_requests_told").on(table.helpdeskToldAt),
+    index("reset_requests_untold")
+      .on(table.confirmedAt)
+      .where(sql`${table.state} = 'open' and ${table.helpdeskToldAt} is null`),
+    check("reset_requests_state", sql`${table.state} in ('unconfirmed', 'open', 'closed')`),
   ],
 );
 

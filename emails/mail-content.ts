@@ -33,12 +33,30 @@ export interface MailProps {
     problem: string;
     consoleUrl: string;
   };
-  /** To the helpdesk: somebody asks for a new link. What is named here, strangers typed. */
-  "reset-request": {
-    name: string;
-    email: string;
+  /**
+   * To whoever has the mailbox: was it you who asked for a new link? Strangers have it sent, so it holds
+   * nothing that they typed.
+   */
+  "reset-confirm": {
+    /** Such as "K7-QF2". */
+    code: string;
+    /** Holds the confirm token: a secret. */
+    url: string;
+    expiresAt: string;
+  };
+  /** To the helpdesk: these ask for a new link. Names and addresses are as they typed them. */
+  "reset-digest": {
+    /** The first of them. */
+    requests: {
+      /** Undefined: asked before requests were confirmed. */
+      code?: string;
+      name: string;
+      email: string;
+      at: string;
+    }[];
+    /** All of them. */
+    count: number;
     consoleUrl: string;
-    at: string;
   };
 }
 

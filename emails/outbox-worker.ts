@@ -163,7 +163,8 @@ export function startOutboxWorker(options: OutboxWorkerOptions): OutboxWorker {
     const opened = open(vault, mail);
     if (!opened.ok) return fail(mail, { reason: "unreadable", lastError: opened.sentence });
     const { content } = opened;
-    if (content.template === "link" && Date.parse(content.props.expiresAt) <= Date.now()) {
+    const link = mailedLink(content);
+    if (link && Date.parse(link.expiresAt) <= Date.now()) {
       await record(() =>
         markCancelled(db, mail, "The link expired before the mail could be delivered."),
       );
@@ -198,10 +199,7 @@ export function startOutboxWorker(options: OutboxWorkerOptions): OutboxWorker {
       reason: outcome.smtpCode === undefined ? "no-answer" : "refused",
       smtpCode: outcome.smtpCode,
       errorCode: outcome.errorCode,
-      lastError: keepableWords(
-        outcome.words,
-        content.template === "link" ? content.props.url : undefined,
-      ),
+      lastError: keepableWords(outcome.words, link?.url),
     };
     return outcome.final ? fail(mail, failure) : retry(mail, failure);
   };
@@ -270,6 +268,10 @@ function answered<Result>(query: Promise<Result>): Promise<Result> {
     query.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
+
+/** @returns the link a mail brings, which works for a time and is a secret */
+const mailedLink = (content: MailContent) =>
+  content.template === "link" || content.template === "reset-confirm" ? content.props : undefined;
 
 const named = (mail: ClaimedMail) => ({
   mailId: mail.id,

@@ -7,7 +7,8 @@ import { linkMail } from "./templates/link-mail";
 import { linkProblemMail } from "./templates/link-problem-mail";
 import type { MailWording } from "./templates/mail-template";
 import { passwordSetMail } from "./templates/password-set-mail";
-import { resetRequestMail } from "./templates/reset-request-mail";
+import { resetConfirmMail } from "./templates/reset-confirm-mail";
+import { resetDigestMail } from "./templates/reset-digest-mail";
 
 export interface RenderedMail {
   /** One line. */
@@ -21,7 +22,8 @@ const wordings: { [Template in MailTemplate]: MailWording<Template> } = {
   "link-changed": linkChangedMail,
   "password-set": passwordSetMail,
   "link-problem": linkProblemMail,
-  "reset-request": resetRequestMail,
+  "reset-confirm": resetConfirmMail,
+  "reset-digest": resetDigestMail,
 };
 
 /** @returns the mail in HTML and in plain text, from the same words */

@@ -1,4 +1,5 @@
 import type { AuditEvent } from "../links/list-links.server";
+import { codeOfRequest } from "../requests/request-code";
 
 /** Why a redemption was refused, by the outcome the audit trail holds. */
 const REFUSALS: Record<string, string> = {
@@ -29,6 +30,7 @@ const REDEMPTIONS: Record<string, string> = {
 export function describeEvent(event: AuditEvent): string {
   const who = event.actorName ?? (event.actorKind === "admin" ? "an administrator" : "somebody");
   const ok = event.outcome === "ok";
+  const code = event.resetRequestId ? ` ${codeOfRequest(event.resetRequestId)}` : "";
   switch (event.action) {
     case "link.issued":
       return `Link issued by ${who}`;
@@ -60,9 +62,15 @@ export function describeEvent(event: AuditEvent): string {
         ? `A random initial password was set by ${who}`
         : `Keystone did not let ${who} set a random initial password`;
     case "reset.requested":
-      return "A new link was asked for";
+      return ok
+        ? `A new link was asked for${code}`
+        : `A new link was asked for${code}; its mailbox had been mailed often enough`;
+    case "reset.confirmed":
+      return `The request${code} was confirmed from its mailbox`;
+    case "reset.answered":
+      return `A user's request${code} was answered by ${who}`;
     case "reset.closed":
-      return `The request was closed by ${who}`;
+      return `The request${code} was closed by ${who}`;
     case "admin.signed-in":
       return `${who} signed in`;
     case "admin.sign-in-refused":

@@ -15,7 +15,7 @@ export function routeOf(path: string): string {
   if (path.startsWith("/assets/")) return "/assets/*";
   const admin = /^\/admin(\/(?:sign-in|sign-out|users|links|requests))?(?:[/.]|$)/.exec(path);
   if (admin) return `/admin${admin[1] ?? ""}`;
-  const plain = /^\/(reset|healthz|readyz|metrics)$/.exec(path);
+  const plain = /^\/(reset|reset\/confirm|healthz|readyz|metrics)$/.exec(path);
   return plain ? `/${plain[1]}` : "other";
 }
 

@@ -180,6 +180,33 @@ export async function listUsers(
 }
 
 /**
+ * The users of exactly this name, one at most in each domain. Keystone API: GET /v3/users?name=…
+ *
+ * @throws KeystoneError
+ */
+export async function findUsersNamed(
+  session: KeystoneSession,
+  options: { token: string; name: string; requestId?: string },
+): Promise<KeystoneUser[]> {
+  const { name } = options;
+  // Nobody is called this, and Keystone's database fails at it.
+  if (name === "" || !isPlainText(name)) return [];
+  const answer = await ask(
+    session,
+    {
+      method: "GET",
+      path: "/users",
+      query: { name },
+      token: options.token,
+      requestId: options.requestId,
+    },
+    usersAnswer,
+  );
+  // On MySQL, names know no case and no accents.
+  return answer.users.filter((user) => user.name === name);
+}
+
+/**
  * One user; undefined where Keystone knows none of that id. Keystone API: GET /v3/users/{id}.
  * @throws KeystoneError
  */

@@ -1,79 +1,173 @@
 import { recordEvent } from "../../db/audit-events.store";
 import {
   closeResetRequest,
+  countRequestsOfMailboxes,
   findResetRequest,
+  findResetRequests,
   listResetRequests,
+  type MailboxRequests,
+  type ResetRequestQuery,
   type ResetRequestRow,
 } from "../../db/reset-requests.store";
 import type { Admin, LinkContext, Origin } from "../links/link-context.server";
-import { requestPinOf } from "./request-reset.server";
+import { describeError } from "../log.server";
+import { VaultError } from "../vault/vault.server";
+import { codeOfRequest, parseRequestCode } from "./request-code";
+import { openRequest } from "./sealed-request.server";
 
 /** A request as the console shows it: its PIN stays on the server. */
 export interface ResetRequestSummary {
   id: string;
+  /** Null where nobody was ever shown one: asked before requests were confirmed. */
+  code: string | null;
   name: string;
   email: string;
   state: ResetRequestRow["state"];
   createdAt: Date;
+  confirmedAt: Date | null;
   closedAt: Date | null;
   closedByName: string | null;
+  answeredUserId: string | null;
   hasPin: boolean;
+  /** How many requests of this mailbox are open, this one included. */
+  openOfMailbox: number;
+  /** When another request of this mailbox was answered with a link. */
+  mailboxAnsweredAt: Date | null;
 }
 
-const summarize = ({ sealedPin, closedById: _, ...row }: ResetRequestRow): ResetRequestSummary => ({
-  ...row,
-  hasPin: sealedPin !== null,
+const summarize = (row: ResetRequestRow, mailbox: MailboxRequests): ResetRequestSummary => ({
+  id: row.id,
+  code: row.confirmedAt ? codeOfRequest(row.id) : null,
+  name: row.name,
+  email: row.email,
+  state: row.state,
+  createdAt: row.createdAt,
+  confirmedAt: row.confirmedAt,
+  closedAt: row.closedAt,
+  closedByName: row.closedByName,
+  answeredUserId: row.answeredUserId,
+  hasPin: row.sealedPin !== null,
+  openOfMailbox: mailbox.open,
+  mailboxAnsweredAt: mailbox.answeredAt,
 });
 
-/** @returns one page, newest first, and how many there are in that state */
-export async function listRequests(
+async function summarizeAll(
   { db }: Pick<LinkContext, "db">,
-  query: { state: ResetRequestRow["state"]; limit: number; offset: number },
-): Promise<{ requests: ResetRequestSummary[]; total: number }> {
-  const { rows, total } = await listResetRequests(db, query);
-  return { requests: rows.map(summarize), total };
+  rows: readonly ResetRequestRow[],
+): Promise<ResetRequestSummary[]> {
+  const ofMailbox = await countRequestsOfMailboxes(
+    db,
+    rows.map(({ email }) => email),
+  );
+  return rows.map((row) => summarize(row, ofMailbox(row.email)));
 }
 
+/**
+ * @param query.search part of a name or an address, or a code; "" for all
+ * @returns one page, newest first, and how many there are of that kind
+ */
+export async function listRequests(
+  context: Pick<LinkContext, "db">,
+  { search, ...query }: Omit<ResetRequestQuery, "search"> & { search: string },
+): Promise<{ requests: ResetRequestSummary[]; total: number }> {
+  const { rows, total } = await listResetRequests(context.db, {
+    ...query,
+    ...(search !== "" && { search: { text: search, code: parseRequestCode(search) } }),
+  });
+  return { requests: await summarizeAll(context, rows), total };
+}
+
+/** @returns how many wait for an administrator */
+export async function countOpenRequests({ db }: Pick<LinkContext, "db">): Promise<number> {
+  const { total } = await listResetRequests(db, { state: "open", limit: 0, offset: 0 });
+  return total;
+}
+
+/** @returns undefined too where its mailbox has not confirmed it: then it does not count */
 export async function getRequest(
-  { db }: Pick<LinkContext, "db">,
+  context: Pick<LinkContext, "db">,
   id: string,
 ): Promise<ResetRequestSummary | undefined> {
-  const row = await findResetRequest(db, id);
-  return row && summarize(row);
+  const [request] = await getRequests(context, [id]);
+  return request;
+}
+
+/** @returns those of them that count, oldest first */
+export async function getRequests(
+  context: Pick<LinkContext, "db">,
+  ids: readonly string[],
+): Promise<ResetRequestSummary[]> {
+  return summarizeAll(context, await findResetRequests(context.db, ids));
 }
 
 /**
  * @returns the PIN given with an open request, for the link that answers it; undefined where the
- *   request is closed. For the server alone: no page shows it.
+ *   request is closed, was not confirmed, or is not as it was sealed. For the server alone: no page
+ *   shows it.
  */
 export async function openRequestPin(
-  { db, vault }: Pick<LinkContext, "db" | "vault">,
+  { db, vault, log }: Pick<LinkContext, "db" | "vault" | "log">,
   { id }: { id: string },
 ): Promise<string | undefined> {
   const row = await findResetRequest(db, id);
   if (row?.state !== "open" || !row.sealedPin) return undefined;
-  return vault.open(row.sealedPin, requestPinOf(id)).toString("utf8");
+  try {
+    const sealed = openRequest(vault, row);
+    if (sealed && (sealed.before || sealed.confirmed)) return sealed.pin;
+    log.error("reset.changed", { requestedResetId: id });
+  } catch (error) {
+    if (!(error instanceof VaultError)) throw error;
+    log.error("reset.changed", { requestedResetId: id, error: describeError(error) });
+  }
+  return undefined;
 }
 
-/** Ends a request, answered or not, and erases its PIN. */
-export async function closeRequest(
-  { db }: Pick<LinkContext, "db">,
+export type CloseResult = { ok: true } | { ok: false; reason: "not-open" };
+
+/** Ends a request without a link, and erases its PIN. Nobody is told. */
+export function closeRequest(
+  context: Pick<LinkContext, "db">,
   admin: Admin,
   { id }: { id: string },
   origin: Origin,
-): Promise<{ ok: true } | { ok: false; reason: "not-open" }> {
+): Promise<CloseResult> {
+  return close(context, admin, { id, answer: undefined }, origin);
+}
+
+/**
+ * Ends a request that a link has answered, and erases its PIN. Other requests of its mailbox stay open:
+ * they may be for another account, and the console says that this one was answered.
+ */
+export function closeAnswered(
+  context: Pick<LinkContext, "db">,
+  admin: Admin,
+  { id, userId, linkId }: { id: string; userId: string; linkId: string },
+  origin: Origin,
+): Promise<CloseResult> {
+  return close(context, admin, { id, answer: { userId, linkId } }, origin);
+}
+
+async function close(
+  { db }: Pick<LinkContext, "db">,
+  admin: Admin,
+  { id, answer }: { id: string; answer: { userId: string; linkId: string } | undefined },
+  origin: Origin,
+): Promise<CloseResult> {
   const closed = await db.transaction(async (tx) => {
     const was = await closeResetRequest(tx, {
       id,
       closedById: admin.userId,
       closedByName: admin.userName,
+      answeredUserId: answer?.userId ?? null,
     });
     if (was)
       await recordEvent(tx, {
-        action: "reset.closed",
+        action: answer ? "reset.answered" : "reset.closed",
         actorKind: "admin",
         actorId: admin.userId,
         actorName: admin.userName,
+        ...answer,
+        resetRequestId: id,
         outcome: "ok",
         clientAddress: origin.clientAddress,
         requestId: origin.requestId,

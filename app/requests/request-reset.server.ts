@@ -1,67 +1,100 @@
 import { randomUUID } from "node:crypto";
 import { recordEvent } from "../../db/audit-events.store";
-import { countOpenRequests, saveResetRequest } from "../../db/reset-requests.store";
+import { saveResetRequest } from "../../db/reset-requests.store";
 import { enqueueMail } from "../../emails/outbox";
 import type { LinkContext, Origin } from "../links/link-context.server";
-import type { SealedFor } from "../vault/vault.server";
+import { hashToken } from "../vault/vault.server";
+import { confirmUrl, createConfirmToken } from "./confirm-token.server";
+import { codeOfRequest } from "./request-code";
+import type { RequestLimits } from "./request-limits.server";
+import { sealRequest } from "./sealed-request.server";
 
-/** So many open requests are a flood, not a queue: nobody anonymous may fill the database. */
-const MAX_OPEN_REQUESTS = 1000;
+/** What the use cases of requests work with. */
+export interface RequestContext extends LinkContext {
+  readonly requestLimits: RequestLimits;
+}
 
-export const requestPinOf = (requestId: string): SealedFor => ({
-  column: "reset_requests.sealed_pin",
-  row: requestId,
-});
+/** So long its mailbox can confirm a request. */
+export const CONFIRM_WITHIN_SECONDS = 86_400;
+
+export type RequestResetResult =
+  | { ok: true; code: string }
+  /** Of one sender; nothing is kept of it. */
+  | { ok: false; reason: "too-many"; retryAfterSeconds: number };
 
 /**
- * Takes a user's "I need a new link" for the administrators to act on, and tells the helpdesk. The PIN
- * is kept sealed for the new link and goes into no mail. Asking again replaces the open request of the
- * same address, and the helpdesk, who know of it, are not mailed again: nobody anonymous may fill their
- * mailbox. Nothing is looked up in Keystone, so the answer cannot tell whether an account exists.
+ * Takes a user's "I need a new link", and asks its mailbox to confirm it: before that nobody hears of it.
+ * It stands beside whatever else was asked for the same address. The PIN is kept sealed for the new link
+ * and goes into no mail, nor does the name: a stranger must not write to others through us.
+ *
+ * Nothing is looked up in Keystone, so the answer cannot tell whether an account exists. Nor does it tell
+ * whether the mailbox has had its mails for this hour: the request is kept all the same, and the link in
+ * any of those mails confirms it, by its code.
  *
  * @param request.pin well-formed: see `isPin`
  */
 export async function requestReset(
-  context: LinkContext,
+  context: RequestContext,
   request: { name: string; email: string; pin: string },
   origin: Origin,
-): Promise<{ ok: true } | { ok: false; reason: "too-many" }> {
-  const { config, db, vault, log, outbox } = context;
-  if ((await countOpenRequests(db)) >= MAX_OPEN_REQUESTS) {
-    log.warn("reset.refused", { reason: "too-many", requestId: origin.requestId });
-    return { ok: false, reason: "too-many" };
+): Promise<RequestResetResult> {
+  const { config, db, vault, log } = context;
+  const { name, email, pin } = request;
+  const admitted = await context.requestLimits.admit({
+    email,
+    clientAddress: origin.clientAddress,
+  });
+  if (!admitted.ok) {
+    log.warn("reset.refused", { reason: "too-many", ...origin });
+    const { retryAfterSeconds } = admitted;
+    return { ok: false, reason: "too-many", retryAfterSeconds };
   }
   const id = randomUUID();
+  const token = createConfirmToken();
+  const confirmTokenHash = hashToken(token);
   const isRecorded = await context.anonymousEvents.admit(origin.clientAddress);
   if (!isRecorded) log.warn("audit.left-out", { reason: "reset.requested", ...origin });
+  const code = codeOfRequest(id);
   await db.transaction(async (tx) => {
-    const { isNew } = await saveResetRequest(tx, {
+    const { confirmBefore } = await saveResetRequest(tx, {
       id,
-      name: request.name,
-      email: request.email,
-      sealedPin: vault.seal(request.pin, requestPinOf(id)),
+      name,
+      email,
+      confirmTokenHash,
+      sealedPin: sealRequest(vault, id, {
+        pin,
+        name,
+        email,
+        confirmTokenHash: confirmTokenHash.toString("hex"),
+        confirmed: false,
+      }),
+      confirmWithinSeconds: CONFIRM_WITHIN_SECONDS,
     });
     if (isRecorded)
       await recordEvent(tx, {
         action: "reset.requested",
         actorKind: "user",
-        outcome: "ok",
+        resetRequestId: id,
+        outcome: admitted.mayMail ? "ok" : "not-mailed",
         clientAddress: origin.clientAddress,
         requestId: origin.requestId,
       });
-    if (config.mail.helpdesk && isNew)
+    if (admitted.mayMail)
       await enqueueMail(tx, vault, {
-        template: "reset-request",
-        recipient: config.mail.helpdesk,
+        template: "reset-confirm",
+        recipient: email,
         props: {
-          name: request.name,
-          email: request.email,
-          at: new Date().toISOString(),
-          consoleUrl: new URL("/admin/requests", config.publicUrl).href,
+          code,
+          url: confirmUrl(config.publicUrl, token),
+          expiresAt: confirmBefore.toISOString(),
         },
       });
   });
-  outbox.wake();
-  log.info("reset.requested", { requestedResetId: id, requestId: origin.requestId });
-  return { ok: true };
+  if (admitted.mayMail) context.outbox.wake();
+  log.info("reset.requested", {
+    requestedResetId: id,
+    requestId: origin.requestId,
+    ...(admitted.mayMail ? {} : { reason: "not-mailed" }),
+  });
+  return { ok: true, code };
 }

@@ -15,21 +15,16 @@ import { pageHeaders } from "../components/page-headers";
 import { useBrand } from "../components/render-context";
 import type { RouteHandle } from "../components/route-handle";
 import { requireAdmin } from "../http/require-admin.server";
-import { listRequests } from "../requests/handle-requests.server";
+import { countOpenRequests } from "../requests/handle-requests.server";
 
 export const handle: RouteHandle = { hydrate: true };
 export const headers = pageHeaders;
 
 export async function loader(args: LoaderFunctionArgs) {
   const admin = await requireAdmin(args);
-  const { total } = await listRequests(args.context.services, {
-    state: "open",
-    limit: 1,
-    offset: 0,
-  });
   return {
     admin: { userName: admin.userName, userDomainName: admin.userDomainName },
-    openRequests: total,
+    openRequests: await countOpenRequests(args.context.services),
   };
 }
 

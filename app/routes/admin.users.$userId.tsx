@@ -41,11 +41,12 @@ import { readStanding, type Standing } from "../links/privileged-user.server";
 import { describeProblem, type LinkProblem } from "../links/redeem-link.server";
 import { setRandomPassword } from "../links/set-random-password.server";
 import {
-  closeRequest,
+  closeAnswered,
   getRequest,
   openRequestPin,
   type ResetRequestSummary,
 } from "../requests/handle-requests.server";
+import { isSameMailbox } from "../requests/same-mailbox";
 
 export const headers = pageHeaders;
 
@@ -124,7 +125,14 @@ function problemOf(
 const statusOf = (reason: "unavailable" | "forbidden") => (reason === "forbidden" ? 403 : 503);
 
 type Answer =
-  | { ok: true; url: string; expiresAt: Date; mailTo: string | null }
+  | {
+      ok: true;
+      url: string;
+      expiresAt: Date;
+      mailTo: string | null;
+      /** What else is open of the mailbox whose request this answered. */
+      others: { count: number; email: string } | null;
+    }
   | { ok: false; choices: IssueChoices; errors?: IssueErrors; message?: string };
 
 export async function action(args: ActionFunctionArgs) {
@@ -171,8 +179,14 @@ export async function action(args: ActionFunctionArgs) {
     origin,
   );
   if (!result.ok) return refuse(409, REFUSALS[result.reason]);
-  if (request) await closeRequest(services, admin, { id: request.id }, origin);
-  return data(issued(result.link, choices), { status: 200 });
+  if (request)
+    await closeAnswered(
+      services,
+      admin,
+      { id: request.id, userId, linkId: result.link.id },
+      origin,
+    );
+  return data(issued(result.link, choices, request), { status: 200 });
 }
 
 const REFUSALS: Record<
@@ -192,11 +206,19 @@ const REFUSALS: Record<
   },
 };
 
-const issued = (link: IssuedLinkAnswer, choices: IssueChoices): Answer => ({
+const issued = (
+  link: IssuedLinkAnswer,
+  choices: IssueChoices,
+  request: ResetRequestSummary | undefined,
+): Answer => ({
   ok: true,
   url: link.url,
   expiresAt: link.expiresAt,
   mailTo: choices.mailTo === "" ? null : choices.mailTo,
+  others:
+    request && request.openOfMailbox > 1
+      ? { count: request.openOfMailbox - 1, email: request.email }
+      : null,
 });
 
 /** @returns the PIN, undefined to keep the link's, or `closed` where the request's is gone */
@@ -265,6 +287,20 @@ export default function UserPage() {
               mailTo={answer.mailTo}
               mail={link?.mail ?? null}
             />
+            {answer.others ? (
+              <Notice tone="wait" heading="The same mailbox has asked more than once">
+                {answer.others.count === 1
+                  ? "Another request of it is still open"
+                  : `${answer.others.count} other requests of it are still open`}
+                : it may be for another account, or not be needed any more.{" "}
+                <Link
+                  className="link"
+                  to={`/admin/requests?q=${encodeURIComponent(answer.others.email)}`}
+                >
+                  Look at them
+                </Link>
+              </Notice>
+            ) : null}
             <p className="flex flex-wrap gap-3">
               {link ? (
                 <Link className="button button-quiet" to={`/admin/links/${link.id}`}>
@@ -295,13 +331,7 @@ export default function UserPage() {
               </Notice>
             ) : null}
             {user ? <UserFacts user={user} userId={page.userId} link={link} /> : null}
-            {request ? (
-              <Notice tone="wait" heading={`This answers the request of ${request.name}`}>
-                They gave the address <span className="wrap-anywhere">{request.email}</span>, which
-                nobody has checked: mail the link to Keystone's address unless you know better. The
-                request is closed when the link is issued.
-              </Notice>
-            ) : null}
+            {request ? <RequestNotice request={request} knownEmail={user?.email ?? null} /> : null}
             {ownAccount ? (
               <Notice tone="wait" heading="This is the account you are signed in with">
                 A random initial password ends your own at once, and your session with it: you may
@@ -395,6 +425,35 @@ function WhatARandomPasswordEnds(props: {
     <Notice tone="wait" heading="This user has a password of their own">
       They set it <When at={completedAt} />. A random initial password ends it at once, with all
       tokens and sessions of the account.
+    </Notice>
+  );
+}
+
+/** Which request is answered here, and what is known of who asks. */
+function RequestNotice(props: { request: ResetRequestSummary; knownEmail: string | null }) {
+  const { request, knownEmail } = props;
+  const isKnown = isSameMailbox(knownEmail, request.email);
+  const mailbox = <span className="wrap-anywhere">{request.email}</span>;
+  const code = request.code ? ` ${request.code}` : "";
+  return (
+    <Notice tone="wait" heading={`This answers the request${code} of ${request.name}`}>
+      {!request.confirmedAt ? (
+        <>
+          They gave the address {mailbox}, which nobody has checked: mail the link to Keystone's
+          address unless you know better.
+        </>
+      ) : isKnown ? (
+        <>It was confirmed from {mailbox}, the address Keystone has.</>
+      ) : (
+        <>
+          It was confirmed from {mailbox}, which is not the address Keystone has: the account may be
+          somebody else's. Mail the link to Keystone's address unless you know better.
+        </>
+      )}{" "}
+      {request.openOfMailbox > 1
+        ? `${request.openOfMailbox} requests of this mailbox are open: have its owner read the code out to you. `
+        : null}
+      The request is closed when the link is issued.
     </Notice>
   );
 }

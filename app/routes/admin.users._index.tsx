@@ -53,9 +53,11 @@ export default function Users() {
       <PageHeading below="Pick the user you want to hand an account to.">Users</PageHeading>
       {request ? (
         <div className="mt-5">
-          <Notice tone="info" heading={`For the request of ${request.name}`}>
-            They gave the address <span className="wrap-anywhere">{request.email}</span>, which
-            nobody has checked. Make sure that you pick their account.
+          <Notice tone="info" heading={`For the request ${request.code ?? ""} of ${request.name}`}>
+            {request.confirmedAt ? "It was confirmed from" : "They gave the address"}{" "}
+            <span className="wrap-anywhere">{request.email}</span>
+            {request.confirmedAt ? "." : ", which nobody has checked."} Make sure that you pick
+            their account.
           </Notice>
         </div>
       ) : null}

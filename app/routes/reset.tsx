@@ -9,6 +9,8 @@ import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
 import { FormSplit, Intro, PublicPage } from "../components/public-page";
 import { useBrand } from "../components/render-context";
+import { AfterConfirming, RequestCode } from "../components/request-code";
+import { ShownAddress } from "../components/shown-address";
 import { readForm } from "../http/form.server";
 import { originOf } from "../http/origin.server";
 import { limitByAddress } from "../http/rate-limit.server";
@@ -33,10 +35,13 @@ interface Typed {
 }
 
 type Answer =
-  | { sent: true; email: string }
+  | { sent: true; email: string; code: string }
   | { sent: false; typed: Typed; errors?: Errors; message?: string };
 
-/** The answer is the same whoever asks: it does not tell whether there is such an account. */
+/**
+ * The answer is the same for every address: it tells neither whether there is such an account, nor
+ * whether its mailbox has had its mails for this hour.
+ */
 export async function action(args: ActionFunctionArgs) {
   const limited = await refusedByLimit(limitByAddress(args));
   const form = await readForm(args);
@@ -53,17 +58,13 @@ export async function action(args: ActionFunctionArgs) {
 
   const { name, email } = typed;
   const result = await requestReset(services, { name, email, pin }, originOf(args.context));
-  if (!result.ok)
-    return data<Answer>(
-      {
-        sent: false,
-        typed,
-        message:
-          "So many requests are waiting that no more are taken. Please try again tomorrow, or ask your administrator directly.",
-      },
-      { status: 503, headers: { "Retry-After": "3600" } },
-    );
-  return data<Answer>({ sent: true, email }, { status: 200 });
+  if (!result.ok) {
+    const minutes = Math.ceil(result.retryAfterSeconds / 60);
+    const message = `There were many requests from your network. Try again in ${minutes === 1 ? "a minute" : `${minutes} minutes`}, or ask your administrator directly.`;
+    const headers = { "Retry-After": String(result.retryAfterSeconds) };
+    return data<Answer>({ sent: false, typed, message }, { status: 429, headers });
+  }
+  return data<Answer>({ sent: true, email, code: result.code }, { status: 200 });
 }
 
 function findErrors(typed: Typed, pin: string, pinLength: number): Errors | undefined {
@@ -83,7 +84,7 @@ export default function Reset() {
   return (
     <PublicPage>
       {answer?.sent ? (
-        <Sent email={answer.email} />
+        <Sent email={answer.email} code={answer.code} />
       ) : (
         <ResetForm pinLength={pinLength} answer={answer} />
       )}
@@ -91,23 +92,29 @@ export default function Reset() {
   );
 }
 
-function Sent({ email }: { email: string }) {
-  const { appName } = useBrand();
+function Sent({ email, code }: { email: string; code: string }) {
   return (
     <section className="max-w-xl">
-      <Intro heading="Request sent">
-        The administrators of {appName} will look at it. This is what happens next:
+      <ShownAddress path="/reset" />
+      <Intro heading="Now confirm it by mail">
+        Your request counts once you confirm it. We mail the way to do so to{" "}
+        <strong className="wrap-anywhere text-ink">{email}</strong>.
       </Intro>
-      <ol className="mt-6 list-decimal space-y-2 pl-5 marker:font-semibold marker:text-muted">
-        <li>An administrator checks that the account is yours, and may ask you about it.</li>
+      <p className="mt-6">This is the code of your request. Write it down:</p>
+      <p className="mt-2">
+        <RequestCode code={code} />
+      </p>
+      <h2 className="mt-8 font-semibold">What happens next</h2>
+      <ol className="mt-2 list-decimal space-y-2 pl-5 marker:font-semibold marker:text-muted">
         <li>
-          You get a mail with a new link, at the address your account has. You asked with{" "}
-          <strong className="wrap-anywhere">{email}</strong>.
+          Open the mail within a day, see that it shows the same code, and confirm your request on
+          the page it leads to.
         </li>
-        <li>You open it, type the PIN you have just given, and choose a new password.</li>
+        <AfterConfirming />
       </ol>
       <p className="mt-8">
-        Keep the PIN in mind: it is in no mail, and nobody will ask you for it by mail or telephone.
+        <strong>No mail?</strong> Look in your spam folder. Only a few of these mails go to one
+        address in an hour: if you have an earlier one, open its page and type this code there.
       </p>
     </section>
   );

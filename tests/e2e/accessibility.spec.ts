@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
+import { askAndConfirm, askByBrowser } from "../support/ask-by-browser";
 import { expect, test } from "../support/browser-test";
 import { issueByScript } from "../support/issue-by-script";
 
@@ -37,7 +38,21 @@ for (const colorScheme of ["light", "dark"] as const) {
       await page.getByRole("button", { name: "Set password" }).click();
       await expect(page.getByText(/not right/).first()).toBeVisible();
       await isAccessible(page);
-      for (const other of ["/reset", "/", "/nowhere", "/?token=unknown"]) {
+      const email = `axe-${randomBytes(5).toString("hex")}@example.org`;
+      const request = { name: "newcomer", email, pin: PIN };
+      const confirm = await askByBrowser(stack, page, request);
+      await isAccessible(page);
+      await page.goto(confirm.path);
+      await page.getByText("My page shows another code").click();
+      await isAccessible(page);
+      await page.getByLabel("Code on your page").fill("K7-QF2");
+      await page.getByRole("button", { name: "Confirm that request" }).click();
+      await expect(page.locator("#code-error")).toBeVisible();
+      await isAccessible(page);
+      await page.getByRole("button", { name: `Confirm request ${confirm.code}` }).click();
+      await expect(page.getByRole("heading", { name: "Request confirmed" })).toBeVisible();
+      await isAccessible(page);
+      for (const other of ["/reset", "/", "/nowhere", "/?token=unknown", "/reset/confirm"]) {
         await page.goto(other);
         await isAccessible(page);
       }
@@ -49,12 +64,25 @@ for (const colorScheme of ["light", "dark"] as const) {
       signIn,
     }) => {
       const { userId, name } = await issueByScript(stack, PIN);
+      const requests = [];
+      for (const who of [name, `nobody-${randomBytes(4).toString("hex")}`]) {
+        const request = { name: who, email: `${who}@example.org`, pin: PIN };
+        requests.push(await askAndConfirm(stack, page, request));
+      }
       await page.goto("/admin/sign-in");
       await isAccessible(page);
       await signIn(page);
       for (const path of ["/admin", "/admin/users", `/admin/users/${userId}`, "/admin/requests"]) {
         await page.goto(path);
         await isAccessible(page);
+      }
+      await page.goto("/admin/requests?select=all");
+      for (const act of ["Answer selected…", "Close selected…"]) {
+        await page.getByRole("button", { name: act }).click();
+        await expect(page.getByRole("link", { name: "Requests", exact: true })).toBeVisible();
+        await expect(page.getByText(requests[0] ?? "")).toBeVisible();
+        await isAccessible(page);
+        await page.goBack();
       }
       await page.goto(`/admin?q=${userId}`);
       await page.getByRole("link", { name: new RegExp(`${name}|${userId}`) }).click();

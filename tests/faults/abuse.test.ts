@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { mailedConfirmToken } from "../support/mailed-confirm-token";
 import { type PostgresProxy, startPostgresProxy } from "../support/postgres-proxy";
 import type { RawAnswer } from "../support/raw-http";
 import {
@@ -361,13 +362,23 @@ describe("a limit by account", () => {
     tell("refused sign-ins", tried.count);
   });
 
-  it("does not tell either by the request for a new link", async () => {
+  it("does not tell either by the request for a new link, nor how much its mailbox was mailed", async () => {
     const { keystone } = open.stack;
     await keystone.createUser({ name: "jane", password: "x", email: "jane@example.org" });
     const known = await open.post("/reset", resetFields("jane@example.org"));
     const unknown = await open.post("/reset", resetFields("nobody@example.org"));
     expect([known.status, unknown.status]).toEqual([200, 200]);
-    expect(plainBody(known, ["jane@example.org"])).toBe(plainBody(unknown, ["nobody@example.org"]));
+    const page = plainBody(unknown, ["nobody@example.org"]);
+    expect(plainBody(known, ["jane@example.org"])).toBe(page);
+    // Three mails are all that one sender has it sent in an hour.
+    for (let index = 0; index < 5; index++) {
+      const again = await open.post("/reset", resetFields("jane@example.org"));
+      expect([again.status, plainBody(again, ["jane@example.org"])]).toEqual([200, page]);
+    }
+    const [{ mails }] = await open.sql<[{ mails: number }]>`
+      select count(*)::int as mails from mails
+      where template = 'reset-confirm' and recipient = 'jane@example.org'`;
+    expect(mails).toBe(3);
   });
 });
 
@@ -391,11 +402,12 @@ async function inLanes<T>(count: number, act: (index: number) => Promise<T>): Pr
 
 const accented = (text: string) => text.replace(/a/i, "\u00e0").replace(/o/i, "\uff4f");
 
-/** A page without what is every answer's own: its number, its nonce, its moment, what was typed. */
+/** A page without what is every answer's own: number, nonce, moment, a request's code, what was typed. */
 function plainBody({ body }: RawAnswer, typed: readonly string[]): string {
   let text = body
     .replace(/req-[0-9a-f-]{36}/g, "req")
     .replace(/nonce="[^"]*"/g, "")
+    .replace(/\b[0-9A-Z]{2}-[0-9A-Z]{3}\b/g, "code")
     .replace(/\b1\d{12}\b/g, "now");
   for (const value of typed) text = text.replaceAll(value, "typed");
   return text;
@@ -450,7 +462,7 @@ describe("what a request says of itself", () => {
   it("changes nothing: links, mails, cookies and the trail know PUBLIC_URL and the socket alone", async () => {
     const seen = await lookAround(forged);
     expect(seen.linkUrl).toMatch(/^https:\/\/setpass\.example\.org\/\?token=[0-9a-f-]{36}$/);
-    expect(seen.mailText).toContain("https://setpass.example.org/admin/requests");
+    expect(seen.mailText).toContain("https://setpass.example.org/reset/confirm?token=");
     expect(seen.mailText).not.toContain("evil.example");
     expect(seen.actions).toEqual(everyAct);
     expect(seen.addresses).toEqual(new Set(["127.0.0.1"]));
@@ -603,11 +615,17 @@ describe("a flood of anonymous requests", () => {
     expect(cookies).toEqual([]);
     expect(grown).toMatchObject({ admin_sessions: 0, links: 0 });
     expect(grown.reset_requests).toBeLessThanOrEqual(admitted);
-    // The helpdesk is told of each once, the requests that replace another are not told again.
-    expect(grown.mails).toBe(grown.reset_requests);
+    // A mail to each mailbox that was named, six to one that was named by all; none to the helpdesk.
+    const mailed = await limited.sql<{ recipient: string; mails: number }[]>`
+      select recipient, count(*)::int as mails from mails
+      where template in ('reset-confirm', 'reset-digest') group by recipient order by mails`;
+    expect(mailed.filter(({ mails }) => mails > 1).map(({ recipient }) => recipient)).toEqual([
+      "same@example.org",
+    ]);
+    expect(mailed.at(-1)?.mails).toBeLessThanOrEqual(6);
     expect(grown.audit_events).toBeLessThanOrEqual(2 * admitted);
-    // Four an address and one for all; and two for each account that was named; for an hour at most.
-    expect(grown.rate_limits).toBeLessThanOrEqual(4 * addresses.length + 1 + 2 * admitted);
+    // Five an address and one for all; and two for each account or mailbox; for an hour at most.
+    expect(grown.rate_limits).toBeLessThanOrEqual(5 * addresses.length + 1 + 2 * admitted);
     const [{ longest }] = await limited.sql<[{ longest: number }]>`
       select max(extract(epoch from expire - now()))::int as longest from rate_limits`;
     expect(longest).toBeLessThanOrEqual(3600);
@@ -645,17 +663,35 @@ describe("a flood of anonymous requests", () => {
     tell("rows of the trail", 75);
   });
 
-  it("leaves room for no more than a thousand open requests for a link", async () => {
-    const [{ open }] = await limited.sql<[{ open: number }]>`
-      select count(*)::int as open from reset_requests where state = 'open'`;
+  it("closes the door for nobody: a mailbox that was never named is mailed, with a thousand open", async () => {
     await limited.sql`
-      insert into reset_requests (name, email, sealed_pin)
-      select 'x', 'filler-' || n || '@example.org', ''::bytea from generate_series(1, ${1000 - open}) n`;
-    const refused = await limited.post("/reset", resetFields("late@example.org"), {
-      from: "127.0.8.1",
+      insert into reset_requests (state, name, email, sealed_pin)
+      select 'open', 'x', 'filler-' || n || '@example.org', ''::bytea from generate_series(1, 1000) n`;
+    const email = "late@example.org";
+    const taken = await limited.post("/reset", resetFields(email), { from: "127.0.8.1" });
+    expect(taken.status).toBe(200);
+    const token = await mailedConfirmToken(limited.stack.smtp, email);
+    const confirmed = await limited.post("/reset/confirm", { token }, { from: "127.0.8.2" });
+    expect(confirmed.status).toBe(200);
+    const [row] = await limited.sql`select state from reset_requests where email = ${email}`;
+    expect(row?.state).toBe("open");
+    await limited.sql`delete from reset_requests where email like 'filler-%'`;
+    tell("the door for somebody new", 1);
+  });
+
+  it("is refused after so many an hour from one address, in words and with when to come back", async () => {
+    await limited.stack.server.restart({
+      RESET_LIMIT_PER_HOUR: "4",
+      RATE_LIMIT_PER_MINUTE: "1000",
     });
-    const { reset_requests: rows } = await limited.countRows();
-    expect([refused.status, rows]).toEqual([503, 1000]);
-    tell("requests beyond a thousand", 1);
+    const ask = (from: string) =>
+      limited.post("/reset", resetFields(`${randomUUID()}@example.org`), { from });
+    const answers = await inTurns(6, () => ask("127.0.8.3"));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 429, 429]);
+    const last = answers.at(-1) as RawAnswer;
+    expect(retryAfterOf(last)).toBeGreaterThan(3000);
+    expect(last.body).toContain("There were many requests from your network");
+    expect((await ask("127.0.8.4")).status).toBe(200);
+    tell("requests from one address", 6);
   });
 });

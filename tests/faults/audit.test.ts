@@ -10,6 +10,7 @@ import { loadConfig } from "../../app/config.server";
 import { settleLinks } from "../../app/links/settle-links.server";
 import { createLog } from "../../app/log.server";
 import { maintain } from "../../app/maintenance.server";
+import { closeAnswered } from "../../app/requests/handle-requests.server";
 import { type Services, startServices } from "../../app/services.server";
 import { AUDIT_ACTIONS } from "../../db/schema";
 import { getFreePort } from "../../demo/free-port";
@@ -17,8 +18,9 @@ import { type SandboxKeystone, startSandboxKeystone } from "../../demo/keystone/
 import { type FaultProxy, faults, startFaultProxy } from "../support/fault-proxy";
 import { type KeystoneAccess, type KeystoneAdmin, keystoneAdmin } from "../support/keystone-admin";
 import { keystoneToken } from "../support/keystone-token";
+import { mailedConfirmToken } from "../support/mailed-confirm-token";
 import { type ServerProcess, startServerProcess } from "../support/server-process";
-import { startSmtpServer } from "../support/smtp";
+import { startSmtpServer, type TestSmtpServer } from "../support/smtp";
 import { newSecretKey, serverEnvironment, waitUntilReady } from "../support/stack";
 import { type Answer, createVisitor, newRequestId, type Visitor } from "../support/visitor";
 
@@ -47,6 +49,7 @@ let server: ServerProcess;
 let visitor: Visitor;
 let services: Services;
 let env: Record<string, string>;
+let smtp: TestSmtpServer;
 
 function urlAs(user?: "owner" | "server", database = names.database): string {
   const url = new URL(inject("postgresUrl"));
@@ -94,7 +97,7 @@ beforeAll(async () => {
   proxy = await startFaultProxy({ target: sandbox.url });
   undo.push(() => proxy.stop());
   keystone = { ...sandbox, ...keystoneAdmin(sandbox) };
-  const smtp = await startSmtpServer();
+  smtp = await startSmtpServer();
   undo.push(() => smtp.stop());
   const port = await getFreePort();
   const publicUrl = `http://127.0.0.1:${port}`;
@@ -543,13 +546,46 @@ const acts: readonly Act[] = [
     },
   },
   {
+    name: "its mailbox confirms it",
+    async prepare() {
+      const { token } = await askForLink();
+      return {
+        act: ({ how }) => visitor.ask({ path: "/reset/confirm", form: { token }, ...how }),
+        status: 200,
+        rows: [{ action: "reset.confirmed", ...byUser, user_id: null, outcome: "ok" }],
+      };
+    },
+  },
+  {
+    name: "an administrator answers a request",
+    async prepare() {
+      const { id } = await askAndConfirm();
+      const { userId, linkId } = await newPersonWithLink();
+      const admin = { userId: adminId, userName: keystone.adminUserName };
+      return {
+        // The link is another act, which comes before it in the same request.
+        async act({ address: clientAddress, requestId }) {
+          const given = { id, userId, linkId };
+          await closeAnswered(services, admin, given, { clientAddress, requestId });
+          return undefined;
+        },
+        rows: [
+          {
+            action: "reset.answered",
+            ...byAdmin(),
+            user_id: userId,
+            link_id: linkId,
+            outcome: "ok",
+          },
+        ],
+      };
+    },
+  },
+  {
     name: "an administrator closes a request",
     async prepare() {
-      const form = requestForm();
-      await visitor.ask({ path: "/reset", form, ...newScene().how });
-      const [row] = await superuser`select id from reset_requests where email = ${form.email}`;
+      const close = await askAndConfirm();
       const cookie = await signIn();
-      const close = { id: row?.id as string };
       return {
         act: ({ how }) => visitor.ask({ path: "/admin/requests", form: close, ...how, cookie }),
         status: 200,
@@ -585,6 +621,20 @@ const acts: readonly Act[] = [
     },
   },
 ];
+
+/** Somebody asks for a link. @returns the request's id, and the token its mailbox got */
+async function askForLink(): Promise<{ id: string; token: string }> {
+  const form = requestForm();
+  await visitor.ask({ path: "/reset", form, ...newScene().how });
+  const [row] = await superuser`select id from reset_requests where email = ${form.email}`;
+  return { id: row?.id as string, token: await mailedConfirmToken(smtp, form.email) };
+}
+
+async function askAndConfirm(): Promise<{ id: string }> {
+  const { id, token } = await askForLink();
+  await visitor.ask({ path: "/reset/confirm", form: { token }, ...newScene().how });
+  return { id };
+}
 
 function requestForm() {
   const email = `${randomBytes(6).toString("hex")}@example.org`;
@@ -631,9 +681,12 @@ async function snapshot(): Promise<string> {
           'user_domain_id', 'user_domain_name', 'policy_regex', 'policy_description', 'claim_id',
           'claimed_until', 'attempted_at', 'sealed_attempts', 'settle_asked_at'] as l, id
         from links) all_links) as links,
-      (select jsonb_agg(jsonb_build_array(id, template, recipient) order by id) from mails) as mails,
+      (select jsonb_agg(jsonb_build_array(id, template, recipient) order by id) from mails
+        where template <> 'reset-digest') as mails,
       (select jsonb_agg(encode(id_hash, 'hex') order by id_hash) from admin_sessions) as sessions,
-      (select jsonb_agg(r order by r.id) from reset_requests r) as requests`;
+      (select jsonb_agg(r order by id) from (
+        select to_jsonb(reset_requests) - 'helpdesk_told_at' as r, id
+        from reset_requests) all_requests) as requests`;
   return JSON.stringify(row);
 }
 
@@ -725,6 +778,8 @@ describe("the audit trail", () => {
     "admin.signed-in": "insert on admin_sessions",
     "admin.signed-out": "delete on admin_sessions",
     "reset.requested": "insert or update on reset_requests",
+    "reset.confirmed": "update on reset_requests",
+    "reset.answered": "update on reset_requests",
     "reset.closed": "update on reset_requests",
   };
 

@@ -14,6 +14,7 @@ import { inLanes } from "../support/fault-matrix";
 import { type FaultProxy, faults, startFaultProxy } from "../support/fault-proxy";
 import { type Finding, findSecrets } from "../support/find-secrets";
 import { type KeystoneAccess, type KeystoneAdmin, keystoneAdmin } from "../support/keystone-admin";
+import { mailedConfirmToken } from "../support/mailed-confirm-token";
 import { startTestPostgres } from "../support/postgres";
 import { testPasswordRegex, testPasswordRegexDescription } from "../support/real-keystone";
 import { encodingsOf, type ScannedSecret, scanFor } from "../support/secret-scan";
@@ -68,6 +69,8 @@ function keep(asked: Ask, answer: Answer): void {
     shown.push(secret("link token", linkTokenIn(answer.text) ?? answer.text));
   // A form holds the token of its own link, to be sent with it.
   if (pathname === "/") shown.push(...isToken(searchParams.get("token")));
+  if (pathname === "/reset/confirm")
+    shown.push(...[searchParams.get("token"), asked.form?.token].flatMap((token) => token ?? []));
   if (pathname.startsWith("/admin/") && asked.form && answer.status === 200) {
     const fresh = linkTokenIn(answer.text);
     if (fresh) shown.push(secret("link token", fresh));
@@ -369,6 +372,17 @@ const acts: Record<string, (cookie: string) => Promise<void>> = {
     const wrong = form({ confirm_email: "another@example.org" });
     expect((await visitor.ask({ path: "/reset", form: wrong })).status).toBe(400);
     const [row] = await sql`select id from reset_requests where email = ${email}`;
+    const confirmed = async () => {
+      const token = secret("confirm token", await mailedConfirmToken(smtp, email));
+      const path = `/reset/confirm?token=${token}`;
+      expect((await visitor.ask({ path })).status).toBe(200);
+      const code = { path: "/reset/confirm", form: { token, code: "none" } };
+      expect((await visitor.ask(code)).status).toBe(404);
+      const confirming = { path: "/reset/confirm", form: { token } };
+      expect((await visitor.ask(confirming)).status).toBe(200);
+      smtp.clear();
+    };
+    await confirmed();
     await visitor.ask({ path: "/admin/requests", cookie });
     const path = `/admin/users/${account.userId}?request=${row?.id}`;
     const answer = await visitor.ask({
@@ -380,8 +394,10 @@ const acts: Record<string, (cookie: string) => Promise<void>> = {
     endsAs("purged", account);
 
     expect((await visitor.ask({ path: "/reset", form: form({}) })).status).toBe(200);
+    await confirmed();
     const [next] = await sql`
       select id from reset_requests where email = ${email} and state = 'open'`;
+    await visitor.ask({ path: `/admin/requests/review?act=answer&id=${next?.id}`, cookie });
     await visitor.ask({ path: "/admin/requests", form: { id: next?.id as string }, cookie });
   },
 

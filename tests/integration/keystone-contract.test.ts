@@ -12,6 +12,7 @@ import {
   changePassword,
   findProjectIds,
   findRoleIds,
+  findUsersNamed,
   getDomain,
   getPasswordPolicy,
   getUser,
@@ -928,6 +929,23 @@ describe.each([sandbox, ...(real ? [real] : [])])("$name", (target) => {
           const nobody = await listUsers(session, { token: adminToken, nameContains });
           expect(nobody).toEqual({ users: [], truncated: false });
         }
+      });
+
+      it("are found by their exact name, in whichever domain", async () => {
+        const name = uniqueName("Exact");
+        const here = await newUser({ name, email: "here@example.org" });
+        const domain = await admin.createDomain({ name: uniqueName("domain") });
+        const there = await newUser({ name, domainId: domain.id });
+        await newUser({ name: `${name}-2` });
+        const token = adminToken;
+        const found = await findUsersNamed(session, { token, name });
+        expect(found.map(({ id }) => id).sort()).toEqual([here.id, there.id].sort());
+        expect(found.find(({ id }) => id === here.id)).toMatchObject({
+          email: "here@example.org",
+          enabled: true,
+        });
+        for (const other of [name.toUpperCase(), name.slice(1), "%", "_", "", "\0", "\ud800"])
+          expect(await findUsersNamed(session, { token, name: other })).toEqual([]);
       });
 
       it("are listed with what the console shows of them, the e-mail where there is one", async () => {

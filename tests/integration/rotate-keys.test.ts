@@ -4,15 +4,21 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sealedTokenOf } from "../../app/admins/sign-in.server";
 import { issueLink } from "../../app/links/issue-link.server";
 import { sealAttempts } from "../../app/links/sealed-fields.server";
+import { confirmRequest } from "../../app/requests/confirm-request.server";
+import type { ConfirmToken } from "../../app/requests/confirm-token.server";
 import { openRequestPin } from "../../app/requests/handle-requests.server";
 import { requestReset } from "../../app/requests/request-reset.server";
 import { findMissingKeys, rotateKeys } from "../../app/vault/rotate-keys.server";
 import { createVault, type Vault } from "../../app/vault/vault.server";
 import { insertSession } from "../../db/admin-sessions.store";
 import { noteAttempts } from "../../db/links.store";
+import type { ClaimedMail } from "../../db/mails.store";
 import { listResetRequests } from "../../db/reset-requests.store";
+import { mails as mailsTable } from "../../db/schema";
 import { readSealedValues, SEALED_COLUMNS } from "../../db/sealed-values.store";
+import { openMail } from "../../emails/outbox";
 import { createTestDatabase, type TestDatabase } from "../support/database";
+import { confirmTokenIn } from "../support/mailed-confirm-token";
 import { startServerProcess } from "../support/server-process";
 import { completeEnvironment, newOrigin, startTestServices, testAdmin } from "../support/services";
 
@@ -213,6 +219,13 @@ describe("rotating the keys", () => {
       );
       const [again] = await database.sql`select pin_mac from links where user_id = 'user-7'`;
       expect(again?.pin_mac).toEqual(link?.pin_mac);
+      // A request that waited for its confirmation is confirmed under the new key, and keeps its PIN.
+      const mails = await services.db.select().from(mailsTable);
+      const mail = mails.find(({ template }) => template === "reset-confirm");
+      const { props } = openMail(services.vault, { ...mail, attempt: 1 } as ClaimedMail);
+      const token = confirmTokenIn((props as { url: string }).url) as ConfirmToken;
+      const confirmed = await confirmRequest(services, { token, code: "" }, newOrigin());
+      expect(confirmed).toMatchObject({ ok: true, confirmedNow: true });
       const { rows } = await listResetRequests(services.db, { state: "open", limit: 1, offset: 0 });
       expect(await openRequestPin(services, { id: rows[0]?.id ?? "" })).toBe("9876");
     });

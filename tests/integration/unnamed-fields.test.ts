@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { signInToKeystone } from "../support/keystone-sign-in";
+import { mailedConfirmToken } from "../support/mailed-confirm-token";
 import type { RawAnswer } from "../support/raw-http";
 import { cookieOf, resetFields, type Site, setsCookie, startSite } from "../support/raw-site";
 
@@ -203,18 +204,22 @@ describe("the form of a link takes its fields and nothing else", () => {
   });
 });
 
-it("a request for a link is open, new and nobody's, whatever its form says", async () => {
+it("a request for a link is unconfirmed, new and nobody's, whatever its form says", async () => {
   const email = `${randomUUID()}@example.org`;
   const fields = Object.entries(resetFields(email));
-  const extra = Object.entries({ ...harmful, state: "closed" });
+  const planned = { state: "open", confirmed_at: "2020-01-01", code: "K7-QF2", confirmed: "1" };
+  const extra = Object.entries({ ...harmful, ...planned });
   const again = Object.entries({ name: PLANTED, email: `${PLANTED}@example.org`, pin: "0000" });
   const answer = await post("/reset", formOf(...extra, ...fields, ...again));
   expect(answer.status).toBe(200);
   const rows = await site.sql`
-    select state, name, email, closed_by_id, closed_at, created_at > now() - interval '1 minute' as new
+    select state, name, email, confirmed_at, closed_by_id, closed_at, created_at > now() - interval '1 minute' as new
     from reset_requests where lower(email) = ${email}`;
   expect(rows).toEqual([
-    { state: "open", name: "Jane", email, closed_by_id: null, closed_at: null, new: true },
+    {
+      ...{ state: "unconfirmed", name: "Jane", email, confirmed_at: null },
+      ...{ closed_by_id: null, closed_at: null, new: true },
+    },
   ]);
   const [harmed] = await site.sql`select id from reset_requests where id = ${harmful.id ?? ""}`;
   expect(harmed).toBeUndefined();
@@ -280,6 +285,8 @@ describe("a form of the console acts on what its address names, as whoever is si
     const ids: string[] = [];
     for (const email of [`${randomUUID()}@example.org`, `${randomUUID()}@example.org`]) {
       expect((await site.post("/reset", resetFields(email))).status).toBe(200);
+      const token = await mailedConfirmToken(site.stack.smtp, email);
+      expect((await site.post("/reset/confirm", { token })).status).toBe(200);
       const [row] = await site.sql<[{ id: string }]>`
         select id from reset_requests where email = ${email}`;
       ids.push(row.id);

@@ -100,6 +100,7 @@ export function serverEnvironment(parts: {
     APP_NAME: "Example Cloud",
     SUPPORT_CONTACT: "helpdesk@example.org",
     RATE_LIMIT_PER_MINUTE: "100000",
+    RESET_LIMIT_PER_HOUR: "100000",
   };
 }
 

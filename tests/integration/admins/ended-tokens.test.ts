@@ -19,6 +19,7 @@ import {
   keystoneAdmin,
 } from "../../support/keystone-admin";
 import { revokeKeystoneToken } from "../../support/keystone-token";
+import { confirmTokenIn } from "../../support/mailed-confirm-token";
 import { type Answer, createVisitor, newRequestId, type Visitor } from "../../support/visitor";
 
 /**
@@ -70,6 +71,7 @@ describe.each(inject("keystone") ? ["sandbox", "real"] : ["sandbox"])(
         SECRET_KEYS: randomBytes(32).toString("base64"),
         KEYSTONE_TIMEOUT: "5",
         RATE_LIMIT_PER_MINUTE: "100000",
+        RESET_LIMIT_PER_HOUR: "100000",
       };
       const start = async (cacheSeconds: number) => {
         const env = { ...shared, AUTH_CACHE_SECONDS: String(cacheSeconds) };
@@ -123,6 +125,9 @@ describe.each(inject("keystone") ? ["sandbox", "real"] : ["sandbox"])(
       const email = `${unique()}@example.org`;
       const asked = { name: "Jane", email, confirm_email: email, pin: "4711" };
       expect((await visitor.ask({ path: "/reset", form: asked })).status).toBe(200);
+      const mail = (await app.mails()).find(({ recipient }) => recipient === email);
+      const confirm = { token: confirmTokenIn(String(mail?.props?.url)) ?? "" };
+      expect((await visitor.ask({ path: "/reset/confirm", form: confirm })).status).toBe(200);
       const [link] = await database.sql`select id from links where user_id = ${id}`;
       const [request] = await database.sql`select id from reset_requests where email = ${email}`;
       work = { linkId: link?.id, requestId: request?.id };

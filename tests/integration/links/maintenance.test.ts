@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { issueLink } from "../../../app/links/issue-link.server";
 import { redeemLink } from "../../../app/links/redeem-link.server";
 import { maintain } from "../../../app/maintenance.server";
-import { requestReset } from "../../../app/requests/request-reset.server";
 import { createTestDatabase, type TestDatabase } from "../../support/database";
+import { askForLink, confirm } from "../../support/reset-requests";
 import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
 
 /** No Keystone is asked in this file. */
@@ -124,12 +124,16 @@ describe("what is over", () => {
       insert into known_admins (user_id, name, domain_name, account, last_signed_in_at)
       values ('gone', 'a', 'a', 'a', now() - interval '401 days'),
         ('here', 'b', 'b', 'b', now() - interval '399 days')`;
-    const origin = newOrigin();
     for (const email of ["old@example.org", "new@example.org"])
-      await requestReset(started.services, { name: "Jane", email, pin: "0420" }, origin);
+      await confirm(started.services, (await askForLink(started, { email })).token);
+    for (const email of ["unconfirmed@example.org", "late@example.org"])
+      await askForLink(started, { email });
     await sql`
       update reset_requests set created_at = now() - interval '31 days'
       where email = 'old@example.org'`;
+    await sql`
+      update reset_requests set confirm_before = now() - interval '1 second'
+      where email = 'late@example.org'`;
     const link = await issue();
     await sql`
       insert into mails (link_id, template, recipient, state, created_at, next_attempt_at)
@@ -147,7 +151,10 @@ describe("what is over", () => {
       "alive",
     ]);
     expect(await left("select user_id from known_admins")).toEqual(["here"]);
-    expect(await left("select email from reset_requests")).toEqual(["new@example.org"]);
+    expect(await left("select email from reset_requests order by 1")).toEqual([
+      "new@example.org",
+      "unconfirmed@example.org",
+    ]);
     expect(
       await left(
         "select recipient from mails where recipient in ('old','new','waiting') order by 1",

@@ -12,6 +12,7 @@ const brand: Brand = {
 const bareBrand: Brand = { appName: "Setpass", dashboardUrl: undefined, supportContact: undefined };
 
 const LINK = "https://setpass.example.org/?token=3f0f9b8e-5d5f-4a06-9a53-6a3f8a0f1b2c";
+const CONFIRM = "https://setpass.example.org/reset/confirm?token=S3cret-S3cret";
 const examples: MailProps = {
   link: {
     userName: "jane.doe",
@@ -33,11 +34,19 @@ const examples: MailProps = {
     problem: "The initial password that was stored no longer works.",
     consoleUrl: "https://setpass.example.org/admin",
   },
-  "reset-request": {
-    name: "Jane Doe",
-    email: "jane@example.org",
+  "reset-confirm": { code: "K7-QF2", url: CONFIRM, expiresAt: "2031-06-03T14:05:11.000Z" },
+  "reset-digest": {
+    requests: [
+      {
+        code: "K7-QF2",
+        name: "Jane Doe",
+        email: "jane@example.org",
+        at: "2031-06-03T14:05:11.000Z",
+      },
+      { name: "Joe", email: "joe@example.org", at: "2031-06-03T13:05:11.000Z" },
+    ],
+    count: 39,
     consoleUrl: "https://setpass.example.org/admin/requests",
-    at: "2031-06-03T14:05:11.000Z",
   },
 };
 
@@ -111,7 +120,7 @@ describe("every mail", () => {
     expect(html).not.toMatch(/<img|<script|<link|@import|url\(|src=/i);
     for (const [, address] of html.matchAll(/href="([^"]*)"/g))
       expect(
-        [LINK, "https://cloud.example.org/", "mailto:help@example.org"].concat(
+        [LINK, CONFIRM, "https://cloud.example.org/", "mailto:help@example.org"].concat(
           "https://setpass.example.org/admin",
           "https://setpass.example.org/admin/requests",
         ),
@@ -133,21 +142,60 @@ describe("every mail", () => {
   });
 });
 
+describe("the mail that asks a mailbox to confirm", () => {
+  it("has the code, the way to confirm, until when, and what to do if it was not you", async () => {
+    const { subject, text } = await renderMail("reset-confirm", examples["reset-confirm"], brand);
+    expect(subject).toBe("Example Cloud: confirm your request for a new link");
+    expect(text).toContain("Code of the request: K7-QF2");
+    expect(text).toContain("If it shows another one");
+    expect(text.split("\n").filter((line) => line === CONFIRM)).toHaveLength(1);
+    expect(text).toContain("until Tuesday 3 June 2031 at 14:05 UTC");
+    expect(text).toContain("You did not ask for a link? Then leave this mail alone");
+  });
+
+  it("has its secret neither in its subject nor where inboxes preview it", async () => {
+    const { subject, html } = await renderMail("reset-confirm", examples["reset-confirm"], brand);
+    expect(subject).not.toContain("S3cret");
+    const preview = /<div style="display:none.*?<\/div>/s.exec(html)?.[0];
+    expect(preview).toContain("an administrator will see it");
+    expect(preview).not.toContain("S3cret");
+  });
+});
+
 describe("the mail to the helpdesk", () => {
+  it("says how many have asked, by which codes, and that they have their mailbox alone", async () => {
+    const { subject, text } = await renderMail("reset-digest", examples["reset-digest"], brand);
+    expect(subject).toBe("Example Cloud: 39 new requests for a link");
+    expect(text).toContain("Code: K7-QF2");
+    expect(text).toContain("Code: none, and not confirmed");
+    expect(text).toContain("And 37 more");
+    expect(text).toContain("have them read out the code");
+    const one = { ...examples["reset-digest"], count: 1 };
+    expect((await renderMail("reset-digest", one, brand)).subject).toBe(
+      "Example Cloud: one new request for a link",
+    );
+  });
+
   it("cannot be made to carry lines of its own by what a stranger typed", async () => {
     const { text, subject } = await renderMail(
-      "reset-request",
+      "reset-digest",
       {
-        ...examples["reset-request"],
-        name: "Jane\n\nYour mailbox is full, see https://evil.example",
-        email: "jane@example.org\r\nBcc: all@example.org",
+        ...examples["reset-digest"],
+        requests: [
+          {
+            code: "K7-QF2",
+            name: "Jane\n\nYour mailbox is full, see https://evil.example",
+            email: "jane@example.org\r\nBcc: all@example.org",
+            at: "2031-06-03T14:05:11.000Z",
+          },
+        ],
       },
       brand,
     );
-    expect(subject).toBe("Example Cloud: somebody asks for a new link");
+    expect(subject).not.toContain("Jane");
     expect(text).toContain("Name given: Jane Your mailbox is full, see https://evil.example");
-    expect(text).toContain("Address given: jane@example.org Bcc: all@example.org");
-    expect(text).toContain("Anybody can ask.");
+    expect(text).toContain("Address: jane@example.org Bcc: all@example.org");
+    expect(text).toContain("does not make the account theirs");
   });
 });
 

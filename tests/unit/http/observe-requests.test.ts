@@ -20,7 +20,9 @@ describe("the name of a route in logs and metrics", () => {
     ["/admin/whatever", "/admin"],
     ["/administrator", "other"],
     ["/reset", "/reset"],
+    ["/reset/confirm", "/reset/confirm"],
     ["/reset/more", "other"],
+    ["/reset/confirm/more", "other"],
     ["/healthz", "/healthz"],
     ["/readyz", "/readyz"],
     ["/metrics", "/metrics"],
@@ -33,7 +35,7 @@ describe("the name of a route in logs and metrics", () => {
   it("comes from a short list, so that nobody fills a metric with names of their own", () => {
     const known = new Set([
       ...["/", "/token/:userId", "/assets/*", "/admin", "/admin/sign-in", "/admin/sign-out"],
-      ...["/admin/users", "/admin/links", "/admin/requests", "/reset"],
+      ...["/admin/users", "/admin/links", "/admin/requests", "/reset", "/reset/confirm"],
       ...["/healthz", "/readyz", "/metrics", "other"],
     ]);
     const part = fc.constantFrom(

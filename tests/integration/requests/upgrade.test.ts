@@ -1,0 +1,109 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import postgres from "postgres";
+import { afterAll, beforeAll, expect, inject, it } from "vitest";
+import {
+  closeRequest,
+  listRequests,
+  openRequestPin,
+} from "../../../app/requests/handle-requests.server";
+import { tellHelpdesk } from "../../../app/requests/tell-helpdesk.server";
+import { createVault } from "../../../app/vault/vault.server";
+import { migrateDatabase } from "../../../db/migrate";
+import type { TestDatabase } from "../../support/database";
+import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+
+const migrations = path.resolve(import.meta.dirname, "../../../db/migrations");
+const FIRST_OF_IT = "confirmed_reset_requests";
+const key = randomBytes(32);
+const vault = createVault([key]);
+
+const undo: (() => Promise<unknown>)[] = [];
+afterAll(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+/** The migrations as they were before requests were confirmed. */
+async function formerMigrations(): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), "setpass-migrations-"));
+  undo.push(() => rm(folder, { recursive: true, force: true }));
+  await cp(migrations, folder, { recursive: true });
+  const file = path.join(folder, "meta/_journal.json");
+  const journal = JSON.parse(await readFile(file, "utf8")) as { entries: { tag: string }[] };
+  const first = journal.entries.findIndex(({ tag }) => tag.endsWith(FIRST_OF_IT));
+  expect(first).toBeGreaterThan(0);
+  await writeFile(file, JSON.stringify({ ...journal, entries: journal.entries.slice(0, first) }));
+  return folder;
+}
+
+/** @returns a database of before, brought up to date */
+async function upgraded(before: (sql: postgres.Sql) => Promise<unknown>): Promise<TestServices> {
+  const name = `setpass_${randomBytes(6).toString("hex")}`;
+  const url = new URL(inject("postgresUrl"));
+  url.pathname = `/${name}`;
+  const cluster = postgres(inject("postgresUrl"), { max: 1, onnotice: () => {} });
+  undo.push(() => cluster.end({ timeout: 5 }));
+  await cluster`create database ${cluster(name)}`;
+  undo.push(() => cluster`drop database if exists ${cluster(name)} with (force)`);
+  await migrateDatabase({ url: url.href, folder: await formerMigrations() });
+  const sql = postgres(url.href, { max: 2, onnotice: () => {} });
+  undo.push(() => sql.end({ timeout: 5 }));
+  await before(sql);
+  await migrateDatabase({ url: url.href, folder: migrations });
+  const started = await startTestServices({
+    keystoneUrl: "http://127.0.0.1:9",
+    database: { url: url.href, sql } as TestDatabase,
+    env: { SECRET_KEYS: key.toString("base64") },
+  });
+  undo.push(() => started.stop());
+  return started;
+}
+
+const requestOfBefore = (sql: postgres.Sql, id: string, email: string) => sql`
+  insert into reset_requests (id, name, email, sealed_pin) values (${id}, 'Jane', ${email},
+    ${vault.seal("4071", { column: "reset_requests.sealed_pin", row: id })})`;
+
+let id = "";
+let started: TestServices;
+beforeAll(async () => {
+  id = randomUUID();
+  started = await upgraded((sql) => requestOfBefore(sql, id, "jane@example.org"));
+});
+
+it("requests of before stay open, are marked, and keep their PIN until they are closed", async () => {
+  const { requests } = await listRequests(started.services, {
+    state: "open",
+    search: "",
+    limit: 5,
+    offset: 0,
+  });
+  expect(requests).toMatchObject([{ id, code: null, confirmedAt: null, hasPin: true }]);
+  expect(await openRequestPin(started.services, { id })).toBe("4071");
+  // The helpdesk has heard of it already.
+  expect(await tellHelpdesk(started.services)).toBe(0);
+  expect(await closeRequest(started.services, testAdmin, { id }, newOrigin())).toEqual({
+    ok: true,
+  });
+  expect(await openRequestPin(started.services, { id })).toBeUndefined();
+});
+
+it("what the helpdesk was not told yet, the next mail tells", async () => {
+  const other = await upgraded(async (sql) => {
+    await requestOfBefore(sql, randomUUID(), "joe@example.org");
+    const mail = randomUUID();
+    await sql`
+      insert into mails (id, template, recipient, sealed_props, next_attempt_at)
+      values (${mail}, 'reset-request', 'helpdesk@example.org',
+        ${vault.seal("{}", { column: "mails.sealed_props", row: mail })}, now() + interval '1 day')`;
+  });
+  // The first round of maintenance may have been faster.
+  await tellHelpdesk(other.services);
+  const rows = await other.database.sql`
+    select template, state, sealed_props is null as erased from mails order by template`;
+  expect([...rows]).toEqual([
+    { template: "reset-digest", state: "queued", erased: false },
+    { template: "reset-request", state: "cancelled", erased: true },
+  ]);
+});
