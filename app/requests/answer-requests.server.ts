@@ -31,6 +31,8 @@ export type WhyNot =
   | "not-open"
   /** Asked before requests were confirmed. */
   | "not-confirmed"
+  /** The request is not as it was sealed: see `openRequest`. */
+  | "unusable-pin"
   /** Another request of the same mailbox is open: whose PIN is meant, the codes tell, not we. */
   | "several-requests"
   | "no-such-user"
@@ -75,6 +77,7 @@ export async function planAnswer(
   if (request.state !== "open" || !request.hasPin) return not("not-open");
   if (!request.confirmedAt) return not("not-confirmed");
   if (request.openOfMailbox > 1) return not("several-requests");
+  if ((await openRequestPin(context, request)) === undefined) return not("unusable-pin");
   let named: KeystoneUser[];
   try {
     const { keystoneToken: token } = admin;

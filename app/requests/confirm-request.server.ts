@@ -73,15 +73,14 @@ export async function confirmRequest(
     if (!row) return { ok: false, reason: "unknown-code" } as const;
     if (row.state === "open") return { ok: true, row, confirmedNow: false } as const;
     if (row.isOver) return { ok: false, reason: "expired" } as const;
-    const sealed = openRequest(vault, row);
-    if (!sealed || sealed.before) {
-      log.error("reset.changed", { requestedResetId: row.id, requestId: origin.requestId });
-      return { ok: false, reason: "unknown-token" } as const;
-    }
+    const sealed = openRequest(context, row);
+    if (!sealed || sealed.before) return { ok: false, reason: "unknown-token" } as const;
     const { before: _, ...request } = sealed;
     const sealedPin = sealRequest(vault, row.id, { ...request, confirmed: true });
-    const confirmedNow = await confirmResetRequest(tx, { id: row.id, sealedPin });
-    if (confirmedNow && isRecorded)
+    // The row is held: only its time can have ended since.
+    if (!(await confirmResetRequest(tx, { id: row.id, sealedPin })))
+      return { ok: false, reason: "expired" } as const;
+    if (isRecorded)
       await recordEvent(tx, {
         action: "reset.confirmed",
         actorKind: "user",
@@ -90,7 +89,7 @@ export async function confirmRequest(
         clientAddress: origin.clientAddress,
         requestId: origin.requestId,
       });
-    return { ok: true, row: { ...row, state: "open" }, confirmedNow } as const;
+    return { ok: true, row: { ...row, state: "open" }, confirmedNow: true } as const;
   });
   if (!result.ok) return result;
   const { row, confirmedNow } = result;
@@ -107,16 +106,17 @@ export async function confirmRequest(
 
 /** The seal has the last word on whose token it is: a hash can be planted in the row. */
 async function requestOfToken(
-  { vault, log }: RequestContext,
+  context: RequestContext,
   db: Queryable,
   token: ConfirmToken,
 ): Promise<{ ok: true; row: FoundRequest } | { ok: false; reason: ConfirmRefusal }> {
   const hash = hashToken(token);
   const row = await findRequestByToken(db, hash);
   if (!row || row.state === "closed") return { ok: false, reason: "unknown-token" };
-  const sealed = openRequest(vault, row);
-  if (!sealed || sealed.before || sealed.confirmTokenHash !== hash.toString("hex")) {
-    log.error("reset.changed", { requestedResetId: row.id });
+  const sealed = openRequest(context, row);
+  if (!sealed || sealed.before) return { ok: false, reason: "unknown-token" };
+  if (sealed.confirmTokenHash !== hash.toString("hex")) {
+    context.log.error("reset.changed", { requestedResetId: row.id });
     return { ok: false, reason: "unknown-token" };
   }
   if (row.state === "unconfirmed" && row.isOver) return { ok: false, reason: "expired" };

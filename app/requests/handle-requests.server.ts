@@ -10,8 +10,6 @@ import {
   type ResetRequestRow,
 } from "../../db/reset-requests.store";
 import type { Admin, LinkContext, Origin } from "../links/link-context.server";
-import { describeError } from "../log.server";
-import { VaultError } from "../vault/vault.server";
 import { codeOfRequest, parseRequestCode } from "./request-code";
 import { openRequest } from "./sealed-request.server";
 
@@ -106,19 +104,14 @@ export async function getRequests(
  *   shows it.
  */
 export async function openRequestPin(
-  { db, vault, log }: Pick<LinkContext, "db" | "vault" | "log">,
+  context: Pick<LinkContext, "db" | "vault" | "log">,
   { id }: { id: string },
 ): Promise<string | undefined> {
-  const row = await findResetRequest(db, id);
-  if (row?.state !== "open" || !row.sealedPin) return undefined;
-  try {
-    const sealed = openRequest(vault, row);
-    if (sealed && (sealed.before || sealed.confirmed)) return sealed.pin;
-    log.error("reset.changed", { requestedResetId: id });
-  } catch (error) {
-    if (!(error instanceof VaultError)) throw error;
-    log.error("reset.changed", { requestedResetId: id, error: describeError(error) });
-  }
+  const row = await findResetRequest(context.db, id);
+  if (row?.state !== "open") return undefined;
+  const sealed = openRequest(context, row);
+  if (!sealed || sealed.before || sealed.confirmed) return sealed?.pin;
+  context.log.error("reset.changed", { requestedResetId: id });
   return undefined;
 }
 

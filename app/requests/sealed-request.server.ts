@@ -1,5 +1,6 @@
 import type { ResetRequestRow } from "../../db/reset-requests.store";
-import type { SealedFor, Vault } from "../vault/vault.server";
+import { describeError, type Log } from "../log.server";
+import { type SealedFor, type Vault, VaultError } from "../vault/vault.server";
 
 /**
  * What the seal of a request holds beside the PIN: everything of the row that decides whose PIN it is.
@@ -22,19 +23,24 @@ export const sealRequest = (vault: Vault, id: string, request: SealedRequest): B
   vault.seal(JSON.stringify(request), ownerOf(id));
 
 /**
- * @returns what is sealed, where the row's name and address are the sealed ones; undefined where they
- *   are not, or nothing is sealed any more. Of a request from before they were confirmed, which is
- *   sealed as its bare PIN, `before: true`
- * @throws {VaultError}
+ * @returns what is sealed, where the row's name and address are the sealed ones; undefined where nothing
+ *   is sealed any more, or the row is not as it was sealed, which the log then tells. Of a request from
+ *   before they were confirmed, which is sealed as its bare PIN, `before: true`
  */
 export function openRequest(
-  vault: Vault,
+  { vault, log }: { vault: Vault; log: Log },
   row: Pick<ResetRequestRow, "id" | "name" | "email" | "sealedPin">,
 ): (SealedRequest & { before: false }) | { before: true; pin: string } | undefined {
   if (!row.sealedPin) return undefined;
-  const text = vault.open(row.sealedPin, ownerOf(row.id)).toString("utf8");
-  if (/^[0-9]+$/.test(text)) return { before: true, pin: text };
-  const sealed = JSON.parse(text) as SealedRequest;
-  if (sealed.name !== row.name || sealed.email !== row.email) return undefined;
-  return { ...sealed, before: false };
+  try {
+    const text = vault.open(row.sealedPin, ownerOf(row.id)).toString("utf8");
+    if (/^[0-9]+$/.test(text)) return { before: true, pin: text };
+    const sealed = JSON.parse(text) as SealedRequest;
+    if (sealed.name === row.name && sealed.email === row.email) return { ...sealed, before: false };
+    log.error("reset.changed", { requestedResetId: row.id });
+  } catch (error) {
+    if (!(error instanceof VaultError)) throw error;
+    log.error("reset.changed", { requestedResetId: row.id, error: describeError(error) });
+  }
+  return undefined;
 }

@@ -240,6 +240,7 @@ type Refusal = Exclude<AnswerResult, { ok: true }>["reason"];
 const WHY_NOT: Record<Refusal, string> = {
   "not-open": "It was closed or answered meanwhile",
   "not-confirmed": "Its mailbox never confirmed it",
+  "unusable-pin": "Its PIN cannot be used: the request was changed in the database",
   "several-requests": "Its mailbox has other open requests: the code tells which one is meant",
   "no-such-user": "Keystone has no user of exactly this name",
   "other-address": "Keystone has another address for this user, or none",

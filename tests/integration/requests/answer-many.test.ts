@@ -165,6 +165,10 @@ describeWhere(
       const before = await asks(legacy);
       await sql`update reset_requests set confirmed_at = null where id = ${before.id}`;
       expect(await plan(before)).toMatchObject({ reason: "not-confirmed" });
+      const changed = await newPerson();
+      const planted = await asks({ ...changed, name: "somebody" });
+      await sql`update reset_requests set name = ${changed.name} where id = ${planted.id}`;
+      expect(await plan(planted)).toMatchObject({ reason: "unusable-pin" });
       const own = await newPerson();
       const mine = await asks(own);
       const request = await getRequest(started.services, mine.id);

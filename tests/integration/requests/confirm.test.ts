@@ -263,6 +263,9 @@ describe("whoever can write to the database, but has not the keys", () => {
     await sql`
       update reset_requests set sealed_pin = ${before?.sealed_pin} where id = ${theirs.id}`;
     expect(await pinOf(theirs)).toBeUndefined();
+    await sql`update reset_requests set sealed_pin = 'garbage'::bytea where id = ${theirs.id}`;
+    expect(await pinOf(theirs)).toBeUndefined();
+    expect(await confirm(started.services, theirs.token)).toMatchObject({ ok: false });
     // Nor move a request's code: it is the id's, which the PIN is sealed to.
     await sql`update reset_requests set email = ${before?.email} where id = ${mine.id}`;
     expect(await pinOf(mine)).toBe("9999");
