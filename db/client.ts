@@ -1,6 +1,7 @@
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import type postgres from "postgres";
 import type { TypeTables } from "./connection";
+import { readDatabaseUrl } from "./database-url";
 import { Pool } from "./pool";
 import * as schema from "./schema";
 
@@ -27,7 +28,7 @@ const GRACE_MS = 2_000;
  * connection, and two more than `statementTimeoutSeconds` for an answer. What fails for such a reason
  * is known to `isDatabaseOutage`.
  *
- * @param options.url `postgres://…`
+ * @param options.url `postgres://…`, see `readDatabaseUrl`
  * @param options.poolSize the most connections held
  * @param options.statementTimeoutSeconds PostgreSQL ends a statement that runs longer; 10 unless told
  * @param options.lockTimeoutSeconds or waits longer for a lock; 5 unless told
@@ -40,10 +41,12 @@ export function openDatabase(options: {
 }): DatabaseClient {
   const statementTimeoutMs = (options.statementTimeoutSeconds ?? 10) * 1000;
   const types: TypeTables = { parsers: {}, serializers: {} };
+  const read = readDatabaseUrl(options.url);
+  if (!read.ok) throw new TypeError(`The database's address ${read.problem}`);
   const pool = new Pool({
-    url: options.url,
-    session: {
-      application_name: "setpass",
+    address: read.address,
+    learned: { host: 0, refusesLimits: false, forgetsStatements: false },
+    limits: {
       statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: 30_000,
       lock_timeout: (options.lockTimeoutSeconds ?? 5) * 1000,
