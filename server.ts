@@ -13,7 +13,7 @@ import { type Services, startServices } from "./app/services.server";
 import { findMissingKeys } from "./app/vault/rotate-keys.server";
 import { createVault } from "./app/vault/vault.server";
 import { openDatabase } from "./db/client";
-import { countPendingMigrations, migrateDatabase } from "./db/migrate";
+import { countPendingMigrations, MigrationsMissingError, migrateDatabase } from "./db/migrate";
 import { isDatabaseOutage } from "./db/outage";
 
 /** The process is built to build/process/, beside Remix's build/server/ and build/client/. */
@@ -96,6 +96,7 @@ async function onceDatabaseAnswers<Result>(log: Log, ask: () => Promise<Result>)
     try {
       return await ask();
     } catch (error) {
+      if (error instanceof MigrationsMissingError) stopWith(78, error.message);
       if (!isDatabaseOutage(error) || Date.now() > giveUpAt)
         fail("the database of DATABASE_URL cannot be used", error);
       if (tries === 1) log.warn("server.waiting-for-database", { error: describeError(error) });
@@ -119,8 +120,12 @@ function findPortalScript(): string {
 
 function fail(why: string, error?: unknown): never {
   const reason = error === undefined ? "" : ` (${describeError(error).message})`;
-  process.stderr.write(`setpass cannot start: ${why}${reason}\n`);
-  process.exit(1);
+  return stopWith(1, `${why}${reason}`);
+}
+
+function stopWith(exitCode: 1 | 78, why: string): never {
+  process.stderr.write(`setpass cannot start: ${why}\n`);
+  process.exit(exitCode);
 }
 
 /** Requests under way are answered, workers finish what they hold, then the process ends with 0. */

@@ -1,7 +1,7 @@
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import type postgres from "postgres";
+import { readDatabaseUrl } from "../app/database-url.server";
 import type { TypeTables } from "./connection";
-import { readDatabaseUrl } from "./database-url";
 import { Pool } from "./pool";
 import * as schema from "./schema";
 
@@ -69,6 +69,8 @@ export function openDatabase(options: {
 function asPostgresJs(pool: Pool, types: TypeTables): postgres.Sql {
   const running = (execute: Pool["execute"]) => ({
     options: types,
+    // In a transaction: one begun inside it is part of it.
+    begin: (work: (scoped: unknown) => Promise<unknown>) => work(running(execute)),
     unsafe(text: string, parameters: readonly unknown[] = []) {
       let asArrays = false;
       // Drizzle calls values() in the same breath, or not at all.
@@ -81,10 +83,10 @@ function asPostgresJs(pool: Pool, types: TypeTables): postgres.Sql {
       });
     },
   });
-  const client = {
+  const client: unknown = {
     ...running((...statement) => pool.execute(...statement)),
     begin: (work: (scoped: unknown) => Promise<unknown>) =>
       pool.transaction((execute) => work(running(execute))),
   };
-  return client as unknown as postgres.Sql;
+  return client as postgres.Sql;
 }

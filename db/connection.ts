@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import postgres from "postgres";
-import type { DatabaseAddress, DatabaseHost } from "./database-url";
+import type { DatabaseAddress, DatabaseHost } from "../app/database-url.server";
 import { DatabaseUnavailableError } from "./outage";
 
 /** How postgres.js reads and writes PostgreSQL's types, by type id: Drizzle has wishes of its own. */
@@ -73,7 +73,8 @@ export class Connection {
     this.#onLost = onLost;
     const { limits, learned } = settings;
     this.#client = postgres(host.url, {
-      ...(host.path === undefined ? { host: [host.host], port: [host.port] } : { path: host.path }),
+      ...(host.path !== undefined && { path: host.path }),
+      ...(host.host && { host: [host.host], port: [host.port] }),
       max: 1,
       // Not postgres.js's to end it: it would do so without a word to the pool.
       idle_timeout: 0,
@@ -83,7 +84,7 @@ export class Connection {
       fetch_types: false,
       onnotice: () => {},
       connection: { application_name: "setpass", ...(learned.refusesLimits ? {} : limits) },
-      socket: () => this.#makeSocket(),
+      socket: (options: SocketOptions) => this.#makeSocket(options),
       onclose: () => this.abandon(lost()),
     } as unknown as postgres.Options<Record<string, never>>);
     Object.assign(this.#client.options.parsers, settings.types.parsers);
@@ -215,15 +216,16 @@ export class Connection {
   }
 
   /** Called by postgres.js for its first query, and again where it would connect anew: that is refused. */
-  async #makeSocket(): Promise<Socket> {
-    const { host, port, path } = this.#host;
+  async #makeSocket(options: SocketOptions): Promise<Socket> {
+    const [host = "localhost"] = options.host;
+    const [port = 5432] = options.port;
     try {
       if (this.isLost || this.#socket !== undefined) throw lost();
-      const socket = path === undefined ? connect(port, host) : connect(path);
+      const socket = options.path ? connect(options.path) : connect(port, host);
       this.#socket = socket;
       await connected(socket);
       // postgres.js names the certificate's host, and the address in its errors, by these.
-      return Object.assign(socket, { host: path === undefined ? host : "localhost", port });
+      return Object.assign(socket, { host, port });
     } catch (error) {
       this.abandon(error instanceof Error ? error : lost());
       throw error;
@@ -250,6 +252,12 @@ const wasForgotten = (query: unknown) =>
 
 /** Rows with postgres.js's `count` and `command`. */
 export type Rows = postgres.RowList<postgres.Row[]>;
+
+interface SocketOptions {
+  readonly host: readonly string[];
+  readonly port: readonly number[];
+  readonly path?: string | false;
+}
 
 const lost = () =>
   new DatabaseUnavailableError("CONNECTION_LOST", "The connection to PostgreSQL was lost");

@@ -1,6 +1,6 @@
 import postgres from "postgres";
+import type { DatabaseHost } from "../app/database-url.server";
 import { Connection, type ConnectionSettings } from "./connection";
-import type { DatabaseHost } from "./database-url";
 import { DatabaseUnavailableError, isDatabaseOutage } from "./outage";
 
 /**

@@ -162,10 +162,11 @@ export const layers: readonly Layer[] = [
   },
   { name: "emails", files: /^emails\//, imports: ["emails", "db", "base"], types: [] },
   { name: "keystone", files: /^app\/keystone\//, imports: ["keystone"] },
-  { name: "db", files: /^db\//, imports: ["db"] },
+  { name: "db", files: /^db\//, imports: ["db", "base"] },
   {
     name: "base",
-    files: /^app\/(config|insecure-settings|loopback|smtp-url|log)\.server\.ts$|^app\/vault\//,
+    files:
+      /^app\/(config|insecure-settings|loopback|database-url|smtp-url|log)\.server\.ts$|^app\/vault\//,
     imports: ["base"],
   },
   { name: "asset", files: /^app\/.*\.(css|svg)$/, imports: [] },

@@ -4,7 +4,7 @@ export interface DatabaseHost {
   readonly name: string;
   /** `DATABASE_URL` as if it named this host alone. */
   readonly url: string;
-  /** An address without brackets; undefined where there is a path. */
+  /** An address without brackets; empty where none is given; undefined where there is a path. */
   readonly host: string | undefined;
   readonly port: number;
   /** Of a Unix socket. */
@@ -35,7 +35,7 @@ const DEFAULT_PORT = 5432;
  * Of several hosts the one that takes writes is wanted (`read-write`), unless the address says otherwise.
  */
 export function readDatabaseUrl(text: string): DatabaseUrlResult {
-  const parts = /^(postgres(?:ql)?:\/\/)([^/?#]+)(.*)$/s.exec(text);
+  const parts = /^(postgres(?:ql)?:\/\/)([^/?#]*)(.*)$/s.exec(text);
   const wrong: DatabaseUrlResult = {
     ok: false,
     problem:
@@ -46,9 +46,11 @@ export function readDatabaseUrl(text: string): DatabaseUrlResult {
   const at = authority.lastIndexOf("@") + 1;
   const user = authority.slice(0, at);
   const hosts: DatabaseHost[] = [];
-  for (const name of authority.slice(at).split(",")) {
+  const names = authority.slice(at).split(",");
+  for (const name of names) {
     const url = `${scheme}${user}${name}${rest}`;
-    if (name === "" || !URL.canParse(url)) return wrong;
+    const isMissing = name === "" && (names.length > 1 || rest === "");
+    if (isMissing || !URL.canParse(url)) return wrong;
     hosts.push(hostOf(new URL(url)));
   }
   const given = new URL(`${scheme}localhost${rest}`).searchParams.getAll("target_session_attrs");
