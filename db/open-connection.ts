@@ -22,13 +22,14 @@ export async function openConnection(
     const host = address.hosts[at] as DatabaseHost;
     // One that is silent must leave the others their share.
     const timeoutMs = (giveUpAt - performance.now()) / (address.hosts.length - tried);
+    const asksForLimits = !learned.refusesLimits;
     const connection = new Connection(settings, host, onLost);
     try {
       await connection.open({ timeoutMs });
       learned.host = at;
       return connection;
     } catch (error) {
-      if (!learned.refusesLimits && isRefusalOfLimits(error)) {
+      if (asksForLimits && isRefusalOfLimits(error)) {
         learned.refusesLimits = true;
         continue;
       }
