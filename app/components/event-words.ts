@@ -38,7 +38,9 @@ export function describeEvent(event: AuditEvent): string {
       // The trail does not hold whether it was mailed before.
       return `Link mailed by ${who}`;
     case "link.revoked":
-      return `Link revoked by ${who}`;
+      return event.outcome === "unreadable"
+        ? "Link revoked at an upgrade: what was stored of it could not be read"
+        : `Link revoked by ${who}`;
     case "link.redeemed":
       return REDEMPTIONS[event.outcome] ?? "The user set a password";
     case "link.pin-refused":

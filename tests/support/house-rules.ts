@@ -156,8 +156,8 @@ export const layers: readonly Layer[] = [
   },
   {
     name: "use case",
-    // Rotation stands beside the vault it serves, and does what a use case does.
-    files: /^app\/(links|admins|requests)\/|^app\/vault\/rotate-/,
+    // Rotation and survey stand beside the vault they serve, and do what a use case does.
+    files: /^app\/(links|admins|requests)\/|^app\/vault\/(rotate|survey)-/,
     imports: ["use case", "keystone", "db", "emails", "base", "pure"],
   },
   { name: "emails", files: /^emails\//, imports: ["emails", "db", "base"], types: [] },
