@@ -26,9 +26,12 @@ async function main(): Promise<void> {
   await runDatabaseCommand(DATABASE_URL, "Nothing was granted", async (url) => {
     const result = await grantServerRole({ url, role });
     if (!result.ok) {
-      process.stderr.write(
-        `Nothing was granted: ${role} owns the tables, or is a superuser, and can do everything. Make another role for the server.\n`,
-      );
+      const why = {
+        owner: `${role} owns the tables, or is a superuser, and can do everything. Make another role for the server.`,
+        "not-as-owner":
+          "the role of DATABASE_URL does not own the tables. Use the one that runs `npm run migrate`.",
+      }[result.reason];
+      process.stderr.write(`Nothing was granted: ${why}\n`);
       process.exit(1);
     }
     process.stdout.write(`${role} has what the server needs of the database.\n`);

@@ -50,13 +50,15 @@ export type GrantResult =
   /** With what is still not as it should be, a sentence each: for a superuser to put right. */
   | { ok: true; excess: string[] }
   /** Nothing can be taken from a role that owns the tables, or is a superuser. */
-  | { ok: false; reason: "owner" };
+  | { ok: false; reason: "owner" }
+  /** DATABASE_URL's role does not own the tables: PostgreSQL would grant nothing, and not say so. */
+  | { ok: false; reason: "not-as-owner" };
 
 /**
  * Gives the server's role what it needs, and takes what it does not, in one transaction.
  *
  * @param options.url DATABASE_URL of the role that owns the tables
- * @throws where the role is not there, or this one may not grant
+ * @throws where the role is not there
  */
 export async function grantServerRole(options: {
   url: string;
@@ -65,10 +67,11 @@ export async function grantServerRole(options: {
   const { db, close } = openDatabase({ url: options.url, poolSize: 1 });
   try {
     return await db.transaction(async (tx): Promise<GrantResult> => {
-      const [is] = await tx.execute<{ owner: boolean }>(sql`
-        select pg_has_role(rolname, relowner, 'member') as owner from pg_roles, pg_class as trail
-        where rolname = ${options.role} and trail.oid = 'audit_events'::regclass`);
-      if (is?.owner) return { ok: false, reason: "owner" };
+      const owners = await tx.execute<{ name: string; is_me: boolean }>(sql`
+        select rolname as name, rolname = current_user as is_me from pg_roles, pg_class as trail
+        where trail.oid = 'audit_events'::regclass and pg_has_role(rolname, relowner, 'member')`);
+      if (owners.some(({ name }) => name === options.role)) return { ok: false, reason: "owner" };
+      if (!owners.some(({ is_me }) => is_me)) return { ok: false, reason: "not-as-owner" };
       const [here] = await tx.execute<{ name: string }>(sql`select current_database() as name`);
       for (const grant of grantsFor({ role: options.role, database: here?.name ?? "" }))
         await tx.execute(sql.raw(grant));
