@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createVault } from "../../app/vault/vault.server";
 import { migrateDatabase } from "../../db/migrate";
-import { SEALED_COLUMNS } from "../../db/sealed-values.store";
+import { readSealedValues, SEALED_COLUMNS } from "../../db/sealed-values.store";
 import { createTestDatabase, type TestDatabase } from "../support/database";
 import { describeWhere } from "../support/describe-where";
 import { eventually, type FaultStack, startFaultStack } from "../support/fault-stack";
@@ -116,17 +116,11 @@ for (const [name, given] of Object.entries(settings))
       const [key = ""] = stack.env.SECRET_KEYS?.split(",") ?? [];
       const vault = createVault([Buffer.from(key, "base64")]);
       let opened = 0;
-      for (const { name: column, rowOf } of SEALED_COLUMNS) {
-        const [table = "", field = ""] = column.split(".");
-        const id = { links: "user_id", admin_sessions: "id_hash" }[table] ?? "id";
-        const rows = await database.sql`
-          select ${database.sql(id)} as id, ${database.sql(field)} as sealed
-          from ${database.sql(table)} where ${database.sql(field)} is not null`;
-        for (const row of rows) {
-          vault.open(row.sealed, { column, row: rowOf(row.id) });
+      for (const column of SEALED_COLUMNS)
+        for (const row of await readSealedValues(database.db, column, { limit: 1000 })) {
+          vault.open(row.sealed, { column: column.name, row: column.rowOf(row) });
           opened += 1;
         }
-      }
       expect(opened).toBeGreaterThan(LANES);
     }
   });
