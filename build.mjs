@@ -6,6 +6,7 @@ await build({
   entryPoints: {
     server: "server.ts",
     migrate: "db/migrate-command.ts",
+    grants: "db/grants-command.ts",
     "rotate-keys": "app/vault/rotate-keys-command.ts",
   },
   outdir: "build/process",

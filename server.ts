@@ -10,11 +10,13 @@ import { createApp } from "./app/http/create-app.server";
 import { leaseSecondsFor } from "./app/links/redeem-link.server";
 import { createLog, describeError, type Log } from "./app/log.server";
 import { type Services, startServices } from "./app/services.server";
-import { findMissingKeys } from "./app/vault/rotate-keys.server";
+import { surveySeals } from "./app/vault/survey-seals.server";
 import { createVault } from "./app/vault/vault.server";
 import { openDatabase } from "./db/client";
-import { countPendingMigrations, migrateDatabase } from "./db/migrate";
+import { findExcessRights } from "./db/grants";
+import { countPendingMigrations, MigrationsMissingError, migrateDatabase } from "./db/migrate";
 import { isDatabaseOutage } from "./db/outage";
+import type { SealedPlace } from "./db/sealed-survey.store";
 
 /** The process is built to build/process/, beside Remix's build/server/ and build/client/. */
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
@@ -37,6 +39,7 @@ async function main(): Promise<void> {
   const log = createLog({ level: config.logLevel });
   await prepareDatabase(config, log);
   await checkKeys(config, log);
+  await checkRights(config, log);
   const services = startServices(config, log);
   const build: ServerBuild = await import(
     pathToFileURL(path.join(root, "build/server/index.js")).href
@@ -79,14 +82,38 @@ async function prepareDatabase(config: Config, log: Log): Promise<void> {
 async function checkKeys(config: Config, log: Log): Promise<void> {
   const database = openDatabase({ url: config.databaseUrl, poolSize: 1 });
   const vault = createVault(config.secretKeys);
-  const missing = await onceDatabaseAnswers(log, () => findMissingKeys({ db: database.db, vault }));
+  const survey = await onceDatabaseAnswers(log, () => surveySeals({ db: database.db, vault }));
   await database.close({ timeoutSeconds: 5 });
-  if (missing.length === 0) return;
-  const keys = missing.map(({ keyId, values }) => `${keyId} (${values} values)`).join(", ");
-  process.stderr.write(
-    `setpass cannot start: the database holds secrets sealed with keys that SECRET_KEYS lacks: ${keys}. Put the former keys back, behind the first; \`npm run rotate-keys\` then frees you of them.\n`,
-  );
-  process.exit(78);
+  const { missingKeys, broken } = survey;
+  const keys = missingKeys.map(({ keyId, values }) => `${keyId} (${values} values)`);
+  if (survey.isOfOtherKeys)
+    stopWith(
+      78,
+      `the database holds secrets, and SECRET_KEYS has the key of none: they are sealed with ${keys.join(", ")}. Put the former keys back, behind the first; \`npm run rotate-keys\` then frees you of them.`,
+    );
+  const inWords = ({ column, row }: SealedPlace) => `${column} of ${row}`;
+  if (missingKeys.length > 0)
+    log.error("vault.keys-missing", {
+      count: missingKeys.reduce((sum, { values }) => sum + values, 0),
+      problems: [
+        ...keys.map((key) => `SECRET_KEYS lacks ${key}`),
+        ...survey.ofMissingKeys.map(inWords),
+      ],
+    });
+  if (broken.length > 0)
+    log.error("vault.values-unreadable", { count: broken.length, problems: broken.map(inWords) });
+}
+
+/** Nothing of it is refused: but nobody shall take the trail for safe where the server could change it. */
+async function checkRights(config: Config, log: Log): Promise<void> {
+  const database = openDatabase({ url: config.databaseUrl, poolSize: 1 });
+  const excess = await onceDatabaseAnswers(log, () => findExcessRights(database.db));
+  await database.close({ timeoutSeconds: 5 });
+  if (excess.length === 0) return;
+  const advice = config.migrateOnStart
+    ? "With MIGRATE_ON_START=1 the server has to own the tables: let `npm run migrate` do it, as a role of its own, and give the server another by `npm run grants`."
+    : "Give the server a role of its own by `npm run grants`.";
+  log.warn("server.role-too-powerful", { problems: [...excess, advice] });
 }
 
 /** After a power cut the database may be up later than we are: it is waited for, and that is logged. */
@@ -96,6 +123,7 @@ async function onceDatabaseAnswers<Result>(log: Log, ask: () => Promise<Result>)
     try {
       return await ask();
     } catch (error) {
+      if (error instanceof MigrationsMissingError) stopWith(78, error.message);
       if (!isDatabaseOutage(error) || Date.now() > giveUpAt)
         fail("the database of DATABASE_URL cannot be used", error);
       if (tries === 1) log.warn("server.waiting-for-database", { error: describeError(error) });
@@ -119,8 +147,12 @@ function findPortalScript(): string {
 
 function fail(why: string, error?: unknown): never {
   const reason = error === undefined ? "" : ` (${describeError(error).message})`;
-  process.stderr.write(`setpass cannot start: ${why}${reason}\n`);
-  process.exit(1);
+  return stopWith(1, `${why}${reason}`);
+}
+
+function stopWith(exitCode: 1 | 78, why: string): never {
+  process.stderr.write(`setpass cannot start: ${why}\n`);
+  process.exit(exitCode);
 }
 
 /** Requests under way are answered, workers finish what they hold, then the process ends with 0. */

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { z } from "zod";
+import { readDatabaseUrl } from "./database-url.server";
 import { readSmtpUrl } from "./smtp-url.server";
 
 /** What the operator decided, checked. `.env.example` explains every name. */
@@ -177,8 +178,9 @@ const environment = z.object({
     .optional(),
   DATABASE_URL: required(
     "is required: postgres://user:password@host:5432/setpass (PostgreSQL 13 or newer)",
-  ).refine((value) => /^postgres(ql)?:\/\/./.test(value) && URL.canParse(value), {
-    error: "must be a PostgreSQL address: postgres://user:password@host:5432/setpass",
+  ).superRefine((value, context) => {
+    const read = readDatabaseUrl(value);
+    if (!read.ok) context.addIssue({ code: "custom", message: read.problem });
   }),
   DATABASE_POOL_SIZE: wholeNumber(10, { min: 1, max: 200 }),
   MIGRATE_ON_START: z

@@ -1,4 +1,5 @@
 import type { Config } from "./config.server";
+import { readDatabaseUrl } from "./database-url.server";
 import { isLoopback } from "./loopback.server";
 import { readSmtpUrl } from "./smtp-url.server";
 
@@ -26,7 +27,7 @@ export function findInsecureSettings(
   const problems = [
     production ? problemOfPublicUrl(publicUrl) : undefined,
     production ? problemOfAuthUrl(new URL(keystone.authUrl)) : undefined,
-    production ? problemOfDatabaseUrl(new URL(databaseUrl)) : undefined,
+    production ? problemOfDatabaseUrl(databaseUrl) : undefined,
     production ? problemOfSmtpConnection(mail.smtpUrl) : undefined,
     problemOfSmtpCertificate(mail.smtpUrl),
     problemOfRoles(admin.roles),
@@ -54,10 +55,14 @@ const UNCHECKED = ["require", "prefer", "allow"];
 const VERIFY_FULL =
   "Use sslmode=verify-full, and name an authority of your own with NODE_EXTRA_CA_CERTS.";
 
-function problemOfDatabaseUrl(url: URL): string | undefined {
-  // None at all is this machine; a path is a socket's.
-  const isHere = (host: string) => host === "" || /^(\/|%2f)/i.test(host) || isLoopback(host);
-  if (url.hostname.split(",").every(isHere)) return undefined;
+function problemOfDatabaseUrl(databaseUrl: string): string | undefined {
+  const read = readDatabaseUrl(databaseUrl);
+  if (!read.ok) return undefined;
+  const { hosts } = read.address;
+  // A socket is on this machine.
+  if (hosts.every(({ host }) => host === undefined || host === "" || isLoopback(host)))
+    return undefined;
+  const url = new URL(hosts[0]?.url ?? "");
   // As postgres.js reads them: of a name given twice the last counts, and sslmode before ssl.
   const query: Record<string, string | undefined> = Object.fromEntries(url.searchParams);
   const mode =

@@ -1,5 +1,6 @@
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import type postgres from "postgres";
+import { readDatabaseUrl } from "../app/database-url.server";
 import type { TypeTables } from "./connection";
 import { Pool } from "./pool";
 import * as schema from "./schema";
@@ -27,7 +28,7 @@ const GRACE_MS = 2_000;
  * connection, and two more than `statementTimeoutSeconds` for an answer. What fails for such a reason
  * is known to `isDatabaseOutage`.
  *
- * @param options.url `postgres://…`
+ * @param options.url `postgres://…`, see `readDatabaseUrl`
  * @param options.poolSize the most connections held
  * @param options.statementTimeoutSeconds PostgreSQL ends a statement that runs longer; 10 unless told
  * @param options.lockTimeoutSeconds or waits longer for a lock; 5 unless told
@@ -40,10 +41,12 @@ export function openDatabase(options: {
 }): DatabaseClient {
   const statementTimeoutMs = (options.statementTimeoutSeconds ?? 10) * 1000;
   const types: TypeTables = { parsers: {}, serializers: {} };
+  const read = readDatabaseUrl(options.url);
+  if (!read.ok) throw new TypeError(`The database's address ${read.problem}`);
   const pool = new Pool({
-    url: options.url,
-    session: {
-      application_name: "setpass",
+    address: read.address,
+    learned: { host: 0, refusesLimits: false, forgetsStatements: false },
+    limits: {
       statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: 30_000,
       lock_timeout: (options.lockTimeoutSeconds ?? 5) * 1000,
@@ -66,6 +69,8 @@ export function openDatabase(options: {
 function asPostgresJs(pool: Pool, types: TypeTables): postgres.Sql {
   const running = (execute: Pool["execute"]) => ({
     options: types,
+    // In a transaction: one begun inside it is part of it.
+    begin: (work: (scoped: unknown) => Promise<unknown>) => work(running(execute)),
     unsafe(text: string, parameters: readonly unknown[] = []) {
       let asArrays = false;
       // Drizzle calls values() in the same breath, or not at all.
@@ -78,10 +83,10 @@ function asPostgresJs(pool: Pool, types: TypeTables): postgres.Sql {
       });
     },
   });
-  const client = {
+  const client: unknown = {
     ...running((...statement) => pool.execute(...statement)),
     begin: (work: (scoped: unknown) => Promise<unknown>) =>
       pool.transaction((execute) => work(running(execute))),
   };
-  return client as unknown as postgres.Sql;
+  return client as postgres.Sql;
 }

@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import postgres from "postgres";
+import type { DatabaseAddress, DatabaseHost } from "../app/database-url.server";
 import { DatabaseUnavailableError } from "./outage";
 
 /** How postgres.js reads and writes PostgreSQL's types, by type id: Drizzle has wishes of its own. */
@@ -9,15 +10,36 @@ export interface TypeTables {
 }
 
 export interface ConnectionSettings {
-  /** `postgres://…` */
-  readonly url: string;
-  /** Sent when connecting: PostgreSQL's settings for the session. */
-  readonly session: Record<string, string | number>;
+  readonly address: DatabaseAddress;
+  /** Sent when connecting: PostgreSQL's limits for the session, in milliseconds. */
+  readonly limits: Readonly<Record<string, number>>;
   readonly types: TypeTables;
-  /** For reaching PostgreSQL, signing in and a first answer, together. */
+  /** For reaching PostgreSQL, signing in and a first answer, together, over all hosts. */
   readonly openTimeoutMs: number;
   /** For each statement. Longer than PostgreSQL's own statement_timeout: then it is not going to answer. */
   readonly answerTimeoutMs: number;
+  /** Shared by the connections of a pool. */
+  readonly learned: Learned;
+}
+
+/** What one connection finds out about the way to PostgreSQL, for those that come after it. */
+export interface Learned {
+  /** The host that was right the last time: where to begin. */
+  host: number;
+  /** A pooler refused the limits when connecting: they are set in each transaction instead. */
+  refusesLimits: boolean;
+  /** A session does not keep its prepared statements: a pooler gives them to others. */
+  forgetsStatements: boolean;
+}
+
+export interface ExecuteOptions {
+  /** Gives each row as an array of its values. */
+  readonly asArrays: boolean;
+  /**
+   * `named`: parsed and planned once a connection, and then known by name. `unnamed`: each time anew,
+   * at two round trips; it depends on nothing that came before.
+   */
+  readonly statement: "named" | "unnamed";
 }
 
 /**
@@ -33,19 +55,26 @@ export class Connection {
   readonly openedAt = performance.now();
   readonly #client: postgres.Sql;
   readonly #settings: ConnectionSettings;
+  readonly #host: DatabaseHost;
   readonly #onLost: (connection: Connection) => void;
   readonly #rejecters = new Set<(error: Error) => void>();
   #socket: Socket | undefined;
-  #hostsTried = 0;
   #lostBy: Error | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   /** @param onLost called once, when the connection cannot be used any more, however that came */
-  constructor(settings: ConnectionSettings, onLost: (connection: Connection) => void) {
+  constructor(
+    settings: ConnectionSettings,
+    host: DatabaseHost,
+    onLost: (connection: Connection) => void,
+  ) {
     this.#settings = settings;
+    this.#host = host;
     this.#onLost = onLost;
-    this.#client = postgres(settings.url, {
-      ...whereIs(settings.url),
+    const { limits, learned } = settings;
+    this.#client = postgres(host.url, {
+      ...(host.path !== undefined && { path: host.path }),
+      ...(host.host && { host: [host.host], port: [host.port] }),
       max: 1,
       // Not postgres.js's to end it: it would do so without a word to the pool.
       idle_timeout: 0,
@@ -54,35 +83,56 @@ export class Connection {
       // Asks for every array type there is, at each connecting. No column of ours is an array.
       fetch_types: false,
       onnotice: () => {},
-      connection: { ...settings.session },
-      socket: (options: HostOptions) => this.#makeSocket(options),
+      connection: { application_name: "setpass", ...(learned.refusesLimits ? {} : limits) },
+      socket: (options: SocketOptions) => this.#makeSocket(options),
       onclose: () => this.abandon(lost()),
-    } as postgres.Options<Record<string, never>>);
+    } as unknown as postgres.Options<Record<string, never>>);
     Object.assign(this.#client.options.parsers, settings.types.parsers);
-    Object.assign(this.#client.options.serializers, settings.types.serializers);
+    Object.assign(this.#client.options.serializers, settings.types.serializers, serializedOnce);
   }
 
   get isLost(): boolean {
     return this.#lostBy !== undefined;
   }
 
-  /** Connects and signs in. @throws where there is no answer within `openTimeoutMs`, or a refusal */
-  open(): Promise<unknown> {
-    const { openTimeoutMs } = this.#settings;
-    return this.#send("select 1", [], { asArrays: false, timeoutMs: openTimeoutMs });
+  /** Why; undefined while it is not. */
+  get lostBy(): Error | undefined {
+    return this.#lostBy;
+  }
+
+  /**
+   * Connects, signs in, and sees to it that this is the server that is wanted.
+   *
+   * @throws where there is no answer within `timeoutMs`, a refusal, or another server than is wanted
+   */
+  async open({ timeoutMs }: { timeoutMs: number }): Promise<void> {
+    const { target } = this.#settings.address;
+    const question =
+      target === "any"
+        ? "select false as wrong"
+        : target === "primary"
+          ? "select pg_is_in_recovery() as wrong"
+          : "select current_setting('transaction_read_only') = 'on' as wrong";
+    const [row] = await this.#send(question, [], {
+      asArrays: false,
+      statement: "unnamed",
+      timeoutMs,
+    });
+    if (row?.wrong !== true) return;
+    const error = new DatabaseUnavailableError(
+      "NOT_WRITABLE",
+      `${this.#host.name} takes no writes`,
+    );
+    this.abandon(error);
+    throw error;
   }
 
   /**
    * Runs a statement, behind those that were asked for before.
    *
-   * @param options.asArrays gives each row as an array of its values
    * @throws what PostgreSQL answers; `DatabaseUnavailableError` where it does not
    */
-  execute(
-    text: string,
-    parameters: readonly unknown[],
-    options: { asArrays: boolean },
-  ): Promise<Rows> {
+  execute(text: string, parameters: readonly unknown[], options: ExecuteOptions): Promise<Rows> {
     const timeoutMs = this.#settings.answerTimeoutMs;
     const answer = this.#turn.then(() => this.#send(text, parameters, { ...options, timeoutMs }));
     this.#turn = answer.catch(() => {});
@@ -122,15 +172,24 @@ export class Connection {
     this.#socket?.destroy();
   }
 
+  /** Starts a transaction, with the limits that a pooler would not take for the session. */
+  begin(): Promise<Rows> {
+    const { learned, limits } = this.#settings;
+    const local = Object.entries(limits).map(([name, value]) => `; set local ${name} = ${value}`);
+    const text = learned.refusesLimits ? `begin${local.join("")}` : "begin";
+    return this.execute(text, [], { asArrays: false, statement: "unnamed" });
+  }
+
   async #send(
     text: string,
     parameters: readonly unknown[],
-    { asArrays, timeoutMs }: { asArrays: boolean; timeoutMs: number },
+    { asArrays, statement, timeoutMs }: ExecuteOptions & { timeoutMs: number },
   ): Promise<Rows> {
     if (this.#lostBy !== undefined) throw this.#lostBy;
+    const { learned } = this.#settings;
     let timer: NodeJS.Timeout | undefined;
     try {
-      return await this.whileOpen(() => {
+      return await this.whileOpen(async () => {
         timer = setTimeout(
           () =>
             this.abandon(
@@ -141,11 +200,12 @@ export class Connection {
             ),
           timeoutMs,
         );
-        // Drizzle has only statements prepared that are named by hand; the others would be parsed and
-        // planned anew each time, at two round trips. (PgBouncer in transaction mode needs version
-        // 1.21 or newer for this.)
-        const query = this.#client.unsafe(text, [...parameters] as never[], { prepare: true });
-        return (asArrays ? query.values() : query) as Promise<Rows>;
+        const query = this.#client.unsafe(text, [...parameters] as never[], {
+          prepare: statement === "named" && !learned.forgetsStatements,
+        });
+        const rows = await (asArrays ? query.values() : query);
+        if (wasForgotten(query)) learned.forgetsStatements = true;
+        return rows as unknown as Rows;
       });
     } catch (error) {
       if (!leavesConnectionUsable(error)) this.abandon(error instanceof Error ? error : lost());
@@ -155,24 +215,17 @@ export class Connection {
     }
   }
 
-  /** Called by postgres.js for each host of the URL once at most: it may try the next, never again. */
-  async #makeSocket(options: HostOptions): Promise<Socket> {
+  /** Called by postgres.js for its first query, and again where it would connect anew: that is refused. */
+  async #makeSocket(options: SocketOptions): Promise<Socket> {
+    const [host = "localhost"] = options.host;
+    const [port = 5432] = options.port;
     try {
-      for (;;) {
-        const host = options.host[this.#hostsTried];
-        const port = options.port[this.#hostsTried] ?? options.port[0];
-        if (this.isLost || host === undefined || port === undefined) throw lost();
-        this.#hostsTried += 1;
-        try {
-          const socket = options.path ? connect(options.path) : connect(port, host);
-          this.#socket = socket;
-          await connected(socket);
-          // postgres.js names the certificate's host, and the address in its errors, by these.
-          return Object.assign(socket, { host, port });
-        } catch (error) {
-          if (this.#hostsTried >= options.host.length) throw error;
-        }
-      }
+      if (this.isLost || this.#socket !== undefined) throw lost();
+      const socket = options.path ? connect(options.path) : connect(port, host);
+      this.#socket = socket;
+      await connected(socket);
+      // postgres.js names the certificate's host, and the address in its errors, by these.
+      return Object.assign(socket, { host, port });
     } catch (error) {
       this.abandon(error instanceof Error ? error : lost());
       throw error;
@@ -181,22 +234,26 @@ export class Connection {
 }
 
 /**
- * postgres.js cuts an address at its first colon, and takes no socket's path: where there is either, it
- * is told apart. `postgres://…@[2001:db8::5]:5433/…`, `postgres://…@%2Fvar%2Frun%2Fpostgresql/…`
+ * PostgreSQL may have dropped a prepared statement (26000), or refuse it because a table changed (0A000):
+ * neither is carried out. postgres.js then sends it again, with parameters that it has serialized
+ * already; of a `bytea` its own hex text would be stored, and of `true` `false`. So these two leave
+ * alone what is text. (All others do by themselves, and Drizzle's dates are text from the first.)
+ * In a transaction it could not be sent again, so there statements have no name.
  */
-function whereIs(url: string): { host?: string[]; port?: number[]; path?: string } {
-  const { hostname, port: given } = new URL(url);
-  const host = decodeURIComponent(hostname);
-  const port = Number(given || 5432);
-  if (host.startsWith("/")) return { path: `${host}/.s.PGSQL.${port}` };
-  if (host.startsWith("[")) return { host: [host.slice(1, -1)], port: [port] };
-  return {};
-}
+export const serializedOnce: Readonly<Record<number, (value: unknown) => string>> = {
+  16: (value) => (typeof value === "string" ? value : value === true ? "t" : "f"),
+  17: (value) =>
+    typeof value === "string" ? value : `\\x${Buffer.from(value as Uint8Array).toString("hex")}`,
+};
+
+/** Whether postgres.js sent it again, because the session that got it did not know it. */
+const wasForgotten = (query: unknown) =>
+  (query as { retried?: { code?: string } }).retried?.code === "26000";
 
 /** Rows with postgres.js's `count` and `command`. */
 export type Rows = postgres.RowList<postgres.Row[]>;
 
-interface HostOptions {
+interface SocketOptions {
   readonly host: readonly string[];
   readonly port: readonly number[];
   readonly path?: string | false;
@@ -205,9 +262,17 @@ interface HostOptions {
 const lost = () =>
   new DatabaseUnavailableError("CONNECTION_LOST", "The connection to PostgreSQL was lost");
 
-/** PostgreSQL refused one statement, and waits for the next. */
+/** PostgreSQL refused one statement, and waits for the next. Not where it has become a standby. */
 const leavesConnectionUsable = (error: unknown) =>
-  error instanceof postgres.PostgresError && error.severity === "ERROR";
+  error instanceof postgres.PostgresError && error.severity === "ERROR" && error.code !== READ_ONLY;
+
+const READ_ONLY = "25006";
+
+/** Whether the server itself is in doubt, and with it every other connection to it. */
+export const castsDoubtOnServer = (reason: Error | undefined) => {
+  const code = (reason as { code?: unknown } | undefined)?.code;
+  return code === READ_ONLY || code === "ANSWER_TIMEOUT";
+};
 
 function connected(socket: Socket): Promise<void> {
   return new Promise((resolve, reject) => {

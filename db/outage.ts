@@ -3,8 +3,17 @@ export class DatabaseUnavailableError extends Error {
   override readonly name = "DatabaseUnavailableError";
 
   constructor(
-    /** No connection to be had; no answer; a connection lost; the pool closed. */
-    readonly code: "POOL_TIMEOUT" | "ANSWER_TIMEOUT" | "CONNECTION_LOST" | "CONNECTION_ENDED",
+    /**
+     * No connection to be had; no answer; a connection lost; the pool closed; a server that takes no
+     * writes; none of several hosts.
+     */
+    readonly code:
+      | "POOL_TIMEOUT"
+      | "ANSWER_TIMEOUT"
+      | "CONNECTION_LOST"
+      | "CONNECTION_ENDED"
+      | "NOT_WRITABLE"
+      | "NO_HOST",
     message: string,
   ) {
     super(message);
@@ -19,6 +28,8 @@ const CONNECTION_CODES = new Set([
   "CONNECTION_CLOSED",
   "CONNECTION_DESTROYED",
   "CONNECTION_ENDED",
+  "NOT_WRITABLE",
+  "NO_HOST",
   "CONNECT_TIMEOUT",
   "ECONNREFUSED",
   "ECONNRESET",

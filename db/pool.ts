@@ -1,4 +1,10 @@
-import { Connection, type ConnectionSettings, type Rows } from "./connection";
+import {
+  type Connection,
+  type ConnectionSettings,
+  castsDoubtOnServer,
+  type Rows,
+} from "./connection";
+import { openConnection } from "./open-connection";
 import { DatabaseUnavailableError } from "./outage";
 
 export interface PoolSettings extends ConnectionSettings {
@@ -26,6 +32,7 @@ export class Pool {
   readonly #all = new Set<Connection>();
   readonly #idle = new Map<Connection, NodeJS.Timeout>();
   readonly #waiting = new Set<Waiting>();
+  #opening = 0;
   #closing = false;
   #whenEmpty: () => void = () => {};
 
@@ -45,7 +52,7 @@ export class Pool {
   ): Promise<Rows> {
     const connection = await this.#acquire();
     try {
-      return await connection.execute(text, parameters, options);
+      return await connection.execute(text, parameters, { ...options, statement: "named" });
     } finally {
       this.#release(connection);
     }
@@ -63,11 +70,13 @@ export class Pool {
     let over = false;
     const run: Pool["execute"] = async (text, parameters, options) => {
       if (over) throw new Error("This transaction is over");
-      return connection.execute(text, parameters, options);
+      // Without a name: one that PostgreSQL forgot would cost the transaction.
+      return connection.execute(text, parameters, { ...options, statement: "unnamed" });
     };
-    const command = (text: string) => connection.execute(text, [], { asArrays: false });
+    const command = (text: string) =>
+      connection.execute(text, [], { asArrays: false, statement: "unnamed" });
     try {
-      await command("begin");
+      await connection.begin();
       let result: Result;
       try {
         result = await connection.whileOpen(() => work(run));
@@ -95,7 +104,7 @@ export class Pool {
       this.#whenEmpty = resolve;
     });
     await Promise.all(idle.map((connection) => connection.close()));
-    if (this.#all.size === 0) return;
+    if (this.#isEmpty) return;
     let timer: NodeJS.Timeout | undefined;
     const tooLong = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, timeoutMs);
@@ -145,22 +154,20 @@ export class Pool {
 
   /** Opens one more connection, where there is room, for whoever waits longest when it is there. */
   #open(): void {
-    if (this.#closing || this.#all.size >= this.#settings.size) return;
-    let opened = false;
-    const connection = new Connection(this.#settings, (gone) => {
-      if (opened) this.#forget(gone);
-    });
-    this.#all.add(connection);
-    connection.open().then(
-      () => {
-        opened = true;
-        if (connection.isLost) this.#forget(connection);
-        else this.#release(connection);
+    if (this.#closing || this.#all.size + this.#opening >= this.#settings.size) return;
+    this.#opening += 1;
+    openConnection(this.#settings, (gone) => this.#forget(gone)).then(
+      (connection) => {
+        this.#opening -= 1;
+        if (connection.isLost) return this.#roomIsFree();
+        this.#all.add(connection);
+        this.#release(connection);
       },
       (error) => {
+        this.#opening -= 1;
         // Told before the next try, so that each of those in line costs one try and gets its answer.
         this.#firstWaiting()?.fail(error);
-        this.#forget(connection);
+        this.#roomIsFree();
       },
     );
   }
@@ -190,10 +197,21 @@ export class Pool {
 
   #forget(connection: Connection): void {
     this.#wake(connection);
-    this.#all.delete(connection);
-    if (this.#all.size === 0) this.#whenEmpty();
-    // Its place is free: those in line need not wait for another's.
+    // One that never came to be open has held no place here.
+    if (!this.#all.delete(connection)) return;
+    if (castsDoubtOnServer(connection.lostBy))
+      for (const idle of [...this.#idle.keys()]) void idle.close().catch(() => {});
+    this.#roomIsFree();
+  }
+
+  /** Those in line need not wait for another's place. */
+  #roomIsFree(): void {
+    if (this.#isEmpty) this.#whenEmpty();
     if (this.#waiting.size > 0) this.#open();
+  }
+
+  get #isEmpty(): boolean {
+    return this.#all.size === 0 && this.#opening === 0;
   }
 
   #firstWaiting(): Waiting | undefined {

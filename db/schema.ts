@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import {
+  type AnyPgColumn,
   bigint,
   boolean,
   check,
@@ -15,6 +16,12 @@ import {
 
 const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => "bytea" });
 const instant = (name: string) => timestamp(name, { withTimezone: true });
+
+/** SHA-256, and what is made with it. */
+const isHash = (column: AnyPgColumn) => sql`octet_length(${column}) = 32`;
+/** As the vault writes it: format byte 1, key id (8 bytes), nonce (12), ciphertext, tag (16). */
+export const isSealed = (column: AnyPgColumn) =>
+  sql`octet_length(${column}) >= 37 and substring(${column} from 1 for 1) = '\\x01'`;
 
 export const LINK_STATES = ["pending", "completed", "revoked"] as const;
 export const ISSUE_CHANNELS = ["console", "api"] as const;
@@ -90,6 +97,11 @@ export const links = pgTable(
     index("links_newest").on(table.issuedAt, table.id),
     index("links_owner_untold").on(table.userId).where(sql`${table.ownerUntold} is not null`),
     index("links_purge").on(table.expiresAt).where(sql`${table.sealedPassword} is not null`),
+    check("links_token_hash_is_hash", isHash(table.tokenHash)),
+    check("links_pin_mac_is_hash", isHash(table.pinMac)),
+    check("links_sealed_pin_key_is_sealed", isSealed(table.sealedPinKey)),
+    check("links_sealed_password_is_sealed", isSealed(table.sealedPassword)),
+    check("links_sealed_attempts_is_sealed", isSealed(table.sealedAttempts)),
     check("links_state", sql`${table.state} in ('pending', 'completed', 'revoked')`),
     check(
       "links_pending_is_whole",
@@ -120,7 +132,11 @@ export const adminSessions = pgTable(
     /** The Keystone token's end, or the session's own limit if that comes first. */
     expiresAt: instant("expires_at").notNull(),
   },
-  (table) => [index("admin_sessions_expires_at").on(table.expiresAt)],
+  (table) => [
+    index("admin_sessions_expires_at").on(table.expiresAt),
+    check("admin_sessions_id_hash_is_hash", isHash(table.idHash)),
+    check("admin_sessions_sealed_token_is_sealed", isSealed(table.sealedToken)),
+  ],
 );
 
 /**
@@ -173,6 +189,7 @@ export const mails = pgTable(
   (table) => [
     index("mails_due").on(table.nextAttemptAt).where(sql`${table.state} = 'queued'`),
     index("mails_link_id").on(table.linkId, table.createdAt),
+    check("mails_sealed_props_is_sealed", isSealed(table.sealedProps)),
   ],
 );
 
@@ -272,6 +289,8 @@ export const resetRequests = pgTable(
       .on(table.confirmedAt)
       .where(sql`${table.state} = 'open' and ${table.helpdeskToldAt} is null`),
     check("reset_requests_state", sql`${table.state} in ('unconfirmed', 'open', 'closed')`),
+    check("reset_requests_sealed_pin_is_sealed", isSealed(table.sealedPin)),
+    check("reset_requests_confirm_token_is_hash", isHash(table.confirmTokenHash)),
   ],
 );
 

@@ -89,20 +89,6 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
 /** Format byte, then eight bytes of key id: see the vault. */
 const keyIdOf = (column: AnyPgColumn) => sql`encode(substring(${column} from 2 for 8), 'hex')`;
 
-/** @returns the ids of the keys that seal something, with how many values each */
-export async function countValuesByKey(db: Queryable): Promise<Map<string, number>> {
-  const counts = new Map<string, number>();
-  for (const { table, column } of SEALED_COLUMNS) {
-    const rows = await db
-      .select({ keyId: keyIdOf(column).mapWith(String), values: sql`count(*)`.mapWith(Number) })
-      .from(table)
-      .where(sql`${column} is not null`)
-      .groupBy(keyIdOf(column));
-    for (const { keyId, values } of rows) counts.set(keyId, (counts.get(keyId) ?? 0) + values);
-  }
-  return counts;
-}
-
 /**
  * @param options.notOfKeyId leaves out what this key sealed
  * @param options.after the key of the row to go on behind

@@ -271,7 +271,8 @@ class Server {
         words = (words + text).slice(-20_000);
         this.log = (this.log + text).slice(-1024 * 1024);
         options.onLog?.(text);
-        if (words.includes("database system is ready to accept connections")) decide(true);
+        // A standby says "read-only connections".
+        if (/system is ready to accept (read-only )?connections/.test(words)) decide(true);
       });
     });
     if (!started) {

@@ -40,6 +40,7 @@ const sources = [
 const outputs = [
   "build/process/server.js",
   "build/process/migrate.js",
+  "build/process/grants.js",
   "build/server/index.js",
   "build/client/assets",
   "build/.vite/client-manifest.json",

@@ -8,7 +8,7 @@ import { recordEvent } from "../../db/audit-events.store";
 import { revokeToken } from "../keystone/identity.server";
 import type { Admin, Origin } from "../links/link-context.server";
 import { describeError } from "../log.server";
-import { hashToken } from "../vault/vault.server";
+import { hashToken, VaultError } from "../vault/vault.server";
 import { type AdminContext, sealedTokenOf } from "./sign-in.server";
 
 /** An administrator who is signed in. */
@@ -30,16 +30,25 @@ const touchAfterMs = (idleSeconds: number) => Math.min(60_000, idleSeconds * 100
 /**
  * @param sessionId what the cookie holds, unchecked
  * @returns undefined where there is no such session any more: signed out, idle too long, or past the
- *   end of its Keystone token
+ *   end of its Keystone token; nor where what is sealed of it cannot be opened
  */
 export async function findSession(
-  { config, db, vault }: Pick<AdminContext, "config" | "db" | "vault">,
+  { config, db, vault, log }: Pick<AdminContext, "config" | "db" | "vault" | "log">,
   sessionId: string,
 ): Promise<AdminSession | undefined> {
   const idHash = hashToken(sessionId);
   const idleSeconds = config.admin.sessionIdleSeconds;
   const row = await findRow(db, { idHash, idleSeconds });
   if (!row) return undefined;
+  let keystoneToken: string;
+  try {
+    keystoneToken = vault.open(row.sealedToken, sealedTokenOf(idHash)).toString("utf8");
+  } catch (error) {
+    if (!(error instanceof VaultError)) throw error;
+    // Its key is gone, or somebody wrote there: signing in again makes a new one.
+    log.error("admin.session-unreadable", { actorId: row.userId, error: describeError(error) });
+    return undefined;
+  }
   const unseenMs = Date.now() - row.lastSeenAt.getTime();
   if (unseenMs > touchAfterMs(idleSeconds)) await touchSession(db, idHash);
   return {
@@ -47,7 +56,7 @@ export async function findSession(
     userName: row.userName,
     userDomainName: row.userDomainName,
     ...(row.userEmail !== null && { userEmail: row.userEmail }),
-    keystoneToken: vault.open(row.sealedToken, sealedTokenOf(idHash)).toString("utf8"),
+    keystoneToken,
     holdsAdminRole: row.holdsAdminRole,
     expiresAt: row.expiresAt,
   };

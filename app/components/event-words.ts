@@ -46,7 +46,9 @@ export function describeEvent(event: AuditEvent): string {
     case "link.recipient-changed":
       return `The address the link is mailed to was changed by ${who}`;
     case "link.revoked":
-      return `Link revoked by ${who}`;
+      return event.outcome === "unreadable"
+        ? "Link revoked at an upgrade: what was stored of it could not be read"
+        : `Link revoked by ${who}`;
     case "link.redeemed":
       return REDEMPTIONS[event.outcome] ?? "The user set a password";
     case "link.pin-refused":

@@ -1,6 +1,5 @@
 import type { Database } from "../../db/client";
 import {
-  countValuesByKey,
   readSealedValues,
   replaceSealedValue,
   SEALED_COLUMNS,
@@ -98,21 +97,4 @@ function openWhicheverWay(
     }
   }
   return { ok: false, message };
-}
-
-/**
- * @returns the ids of keys that seal something and are not in SECRET_KEYS, with how many values each;
- *   empty where every value can be opened. A wrong key has another id, so it shows here too.
- */
-export async function findMissingKeys({
-  db,
-  vault,
-}: {
-  db: Database;
-  vault: Vault;
-}): Promise<{ keyId: string; values: number }[]> {
-  const counts = await countValuesByKey(db);
-  return [...counts]
-    .filter(([keyId]) => !vault.keyIds.includes(keyId))
-    .map(([keyId, values]) => ({ keyId, values }));
 }

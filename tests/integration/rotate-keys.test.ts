@@ -8,7 +8,8 @@ import { confirmRequest } from "../../app/requests/confirm-request.server";
 import type { ConfirmToken } from "../../app/requests/confirm-token.server";
 import { openRequestPin } from "../../app/requests/handle-requests.server";
 import { requestReset } from "../../app/requests/request-reset.server";
-import { findMissingKeys, rotateKeys } from "../../app/vault/rotate-keys.server";
+import { rotateKeys } from "../../app/vault/rotate-keys.server";
+import { surveySeals } from "../../app/vault/survey-seals.server";
 import { createVault, type Vault } from "../../app/vault/vault.server";
 import { insertSession } from "../../db/admin-sessions.store";
 import { noteAttempts } from "../../db/links.store";
@@ -121,20 +122,24 @@ describe("rotating the keys", () => {
     expect(columns.map(({ name }) => name)).toEqual(SEALED_COLUMNS.map(({ name }) => name).sort());
   });
 
-  it("does not start a server without a key that something is sealed with", async () => {
+  it("does not start a server whose keys open nothing of what is there", async () => {
     const env = (await completeEnvironment({
       databaseUrl: database.url,
       keystoneUrl: nobody,
       env: { SECRET_KEYS: keys(newest) },
     })) as Record<string, string>;
     await expect(startServerProcess({ env })).rejects.toThrow(
-      new RegExp(`sealed with keys that SECRET_KEYS lacks: ${createVault([former]).keyIds[0]}`),
+      new RegExp(
+        `SECRET_KEYS has the key of none: they are sealed with ${createVault([former]).keyIds[0]}`,
+      ),
     );
   });
 
   it("goes on where it was stopped, while links are renewed, and frees the former key", async () => {
     await withServices(keys(newest, former), async (services) => {
-      const before = await findMissingKeys({ db: services.db, vault: createVault([newest]) });
+      const missing = async () =>
+        (await surveySeals({ db: services.db, vault: createVault([newest]) })).missingKeys;
+      const before = await missing();
       expect(before).toEqual([
         { keyId: createVault([former]).keyIds[0], values: expect.any(Number) },
       ]);
@@ -163,7 +168,7 @@ describe("rotating the keys", () => {
       expect((await renewals).every((renewal) => renewal.ok)).toBe(true);
       await rotateKeys(services);
       expect(resealed).toBeGreaterThan(0);
-      expect(await findMissingKeys({ db: services.db, vault: createVault([newest]) })).toEqual([]);
+      expect(await missing()).toEqual([]);
     });
   });
 

@@ -1,6 +1,6 @@
 /**
  * Installs the Debian packages that the tests need and that are missing: the real Keystone and
- * what it runs in, keystoneauth1, and Chromium. Plain JavaScript without dependencies, because the
+ * what it runs in, keystoneauth1, Chromium and PgBouncer. Plain JavaScript without dependencies, because the
  * test runner calls it before anything is built.
  *
  * By itself: `node tests/support/debian-packages.mjs`.
@@ -25,8 +25,16 @@ export const keystonePackages = [
 /** What the browser tests need. */
 export const browserPackages = ["chromium", "fonts-dejavu-core"];
 
+/** What the tests of the database put between it and setpass. */
+export const databasePackages = ["pgbouncer"];
+
 /** Everything the tests use from Debian. */
-export const testPackages = [...keystonePackages, ...browserPackages, "procps"];
+export const testPackages = [
+  ...keystonePackages,
+  ...browserPackages,
+  ...databasePackages,
+  "procps",
+];
 
 const policyFile = "/usr/sbin/policy-rc.d";
 // Debian asks this file before a package starts its service; 101 means "not allowed".

@@ -156,16 +156,17 @@ export const layers: readonly Layer[] = [
   },
   {
     name: "use case",
-    // Rotation stands beside the vault it serves, and does what a use case does.
-    files: /^app\/(links|admins|requests)\/|^app\/vault\/rotate-/,
+    // Rotation and survey stand beside the vault they serve, and do what a use case does.
+    files: /^app\/(links|admins|requests)\/|^app\/vault\/(rotate|survey)-/,
     imports: ["use case", "keystone", "db", "emails", "base", "pure"],
   },
   { name: "emails", files: /^emails\//, imports: ["emails", "db", "base"], types: [] },
   { name: "keystone", files: /^app\/keystone\//, imports: ["keystone"] },
-  { name: "db", files: /^db\//, imports: ["db"] },
+  { name: "db", files: /^db\//, imports: ["db", "base"] },
   {
     name: "base",
-    files: /^app\/(config|insecure-settings|loopback|smtp-url|log)\.server\.ts$|^app\/vault\//,
+    files:
+      /^app\/(config|insecure-settings|loopback|database-url|smtp-url|log)\.server\.ts$|^app\/vault\//,
     imports: ["base"],
   },
   { name: "asset", files: /^app\/.*\.(css|svg)$/, imports: [] },

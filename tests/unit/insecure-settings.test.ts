@@ -101,7 +101,7 @@ describe("DATABASE_URL", () => {
     DATABASE_URL: `postgres://setpass:${SECRET}@${host}/setpass${query}`,
   });
 
-  it.each([...here, "%2Fvar%2Frun%2Fpostgresql", "localhost,127.0.0.1"])(
+  it.each([...here, "%2Fvar%2Frun%2Fpostgresql", "localhost:5432,127.0.0.1:5433"])(
     "may be without TLS to %s",
     (host) => {
       expect(problemsOf(to(host))).toEqual([]);
@@ -109,7 +109,7 @@ describe("DATABASE_URL", () => {
     },
   );
 
-  it.each([...elsewhere, "localhost,db", "db,localhost"])("should have TLS to %s", (host) => {
+  it.each([...elsewhere, "localhost:1,db:2", "db,localhost"])("should have TLS to %s", (host) => {
     for (const query of ["", "?sslmode=disable", "?ssl=false", "?sslmode="]) {
       const problem = problemOf(to(host, query));
       expect(problem).toMatch(/^DATABASE_URL .*without TLS.*sslmode=verify-full/);

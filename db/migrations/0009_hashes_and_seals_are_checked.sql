@@ -1,0 +1,10 @@
+ALTER TABLE "admin_sessions" ADD CONSTRAINT "admin_sessions_id_hash_is_hash" CHECK (octet_length("admin_sessions"."id_hash") = 32);--> statement-breakpoint
+ALTER TABLE "admin_sessions" ADD CONSTRAINT "admin_sessions_sealed_token_is_sealed" CHECK (octet_length("admin_sessions"."sealed_token") >= 37 and substring("admin_sessions"."sealed_token" from 1 for 1) = '\x01');--> statement-breakpoint
+ALTER TABLE "links" ADD CONSTRAINT "links_token_hash_is_hash" CHECK (octet_length("links"."token_hash") = 32);--> statement-breakpoint
+ALTER TABLE "links" ADD CONSTRAINT "links_pin_mac_is_hash" CHECK (octet_length("links"."pin_mac") = 32);--> statement-breakpoint
+ALTER TABLE "links" ADD CONSTRAINT "links_sealed_pin_key_is_sealed" CHECK (octet_length("links"."sealed_pin_key") >= 37 and substring("links"."sealed_pin_key" from 1 for 1) = '\x01');--> statement-breakpoint
+ALTER TABLE "links" ADD CONSTRAINT "links_sealed_password_is_sealed" CHECK (octet_length("links"."sealed_password") >= 37 and substring("links"."sealed_password" from 1 for 1) = '\x01');--> statement-breakpoint
+ALTER TABLE "links" ADD CONSTRAINT "links_sealed_attempts_is_sealed" CHECK (octet_length("links"."sealed_attempts") >= 37 and substring("links"."sealed_attempts" from 1 for 1) = '\x01');--> statement-breakpoint
+ALTER TABLE "mails" ADD CONSTRAINT "mails_sealed_props_is_sealed" CHECK (octet_length("mails"."sealed_props") >= 37 and substring("mails"."sealed_props" from 1 for 1) = '\x01');--> statement-breakpoint
+ALTER TABLE "reset_requests" ADD CONSTRAINT "reset_requests_sealed_pin_is_sealed" CHECK (octet_length("reset_requests"."sealed_pin") >= 37 and substring("reset_requests"."sealed_pin" from 1 for 1) = '\x01');--> statement-breakpoint
+ALTER TABLE "reset_requests" ADD CONSTRAINT "reset_requests_confirm_token_is_hash" CHECK (octet_length("reset_requests"."confirm_token_hash") = 32);
