@@ -7,6 +7,9 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { ServerBuild } from "@remix-run/node";
 import { type Config, loadConfig } from "./app/config.server";
 import { createApp } from "./app/http/create-app.server";
+import { createDrain, type Drain } from "./app/http/drain.server";
+import { startMetricsServer } from "./app/http/metrics-server.server";
+import { answerUnreadable } from "./app/http/unreadable-requests.server";
 import { leaseSecondsFor } from "./app/links/redeem-link.server";
 import { createLog, describeError, type Log } from "./app/log.server";
 import { type Services, startServices } from "./app/services.server";
@@ -44,7 +47,13 @@ async function main(): Promise<void> {
   const build: ServerBuild = await import(
     pathToFileURL(path.join(root, "build/server/index.js")).href
   );
-  const app = createApp(services, { build, clientFolder, portalScript: findPortalScript() });
+  const drain = createDrain();
+  const app = createApp(services, {
+    build,
+    clientFolder,
+    portalScript: findPortalScript(),
+    isDraining: drain.isDraining,
+  });
   const server = createServer(
     {
       // A client that sends its request byte by byte must not hold a connection for long.
@@ -57,12 +66,26 @@ async function main(): Promise<void> {
   );
   // Nor one that never reads its answer. Longer than any answer of ours takes to begin.
   server.setTimeout((leaseSecondsFor(config.keystone.timeoutSeconds) + 5) * 1000);
+  drain.follow(server);
+  answerUnreadable(server, services);
+  await listenForMetrics(config, services);
   server.once("error", (error) => fail(`cannot listen on ${config.host}:${config.port}`, error));
   server.listen(config.port, config.host, () => {
     const { port } = server.address() as AddressInfo;
     log.info("server.started", { host: config.host, port });
   });
-  drainOnSignal(server, services, log);
+  drainOnSignal(drain, services, log);
+}
+
+async function listenForMetrics({ metricsListen }: Config, services: Services): Promise<void> {
+  if (!metricsListen) return;
+  await startMetricsServer(services, metricsListen).catch((error) => {
+    const { host, port } = metricsListen;
+    fail(
+      `cannot listen for /metrics on ${host}:${port}. Give METRICS_LISTEN another address, or leave it empty for none`,
+      error,
+    );
+  });
 }
 
 async function prepareDatabase(config: Config, log: Log): Promise<void> {
@@ -156,31 +179,27 @@ function stopWith(exitCode: 1 | 78, why: string): never {
 }
 
 /** Requests under way are answered, workers finish what they hold, then the process ends with 0. */
-function drainOnSignal(
-  server: ReturnType<typeof createServer>,
-  services: Services,
-  log: Log,
-): void {
-  let draining = false;
-  const drain = async (signal: NodeJS.Signals) => {
-    if (draining) process.exit(1);
-    draining = true;
+function drainOnSignal(drain: Drain, services: Services, log: Log): void {
+  let stopping = false;
+  const stop = async (signal: NodeJS.Signals) => {
+    if (stopping) process.exit(1);
+    stopping = true;
     log.info("server.draining", { signal });
-    const tooLong = setTimeout(() => {
-      log.error("server.drain-timed-out");
-      process.exit(1);
-    }, DRAIN_SECONDS * 1000);
+    const tooLong = setTimeout(
+      () => {
+        log.error("server.drain-timed-out");
+        process.exit(1);
+      },
+      (DRAIN_SECONDS + services.config.drainDelaySeconds) * 1000,
+    );
     tooLong.unref();
-    await new Promise((resolve) => {
-      server.close(resolve);
-      server.closeIdleConnections();
-    });
+    await drain.end({ delaySeconds: services.config.drainDelaySeconds });
     await services.stop();
     log.info("server.stopped");
     process.exit(0);
   };
   const onSignal = (signal: NodeJS.Signals) => {
-    drain(signal).catch((error) => {
+    stop(signal).catch((error) => {
       log.error("server.drain-failed", { error: describeError(error) });
       process.exit(1);
     });

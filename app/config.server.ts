@@ -9,6 +9,10 @@ export interface Config {
   readonly production: boolean;
   readonly host: string;
   readonly port: number;
+  /** Where `/metrics` is; undefined: nowhere. */
+  readonly metricsListen: { readonly host: string; readonly port: number } | undefined;
+  /** How long connections are still accepted after SIGTERM, while `/readyz` says 503. */
+  readonly drainDelaySeconds: number;
   /** Origin and base path of every link; never taken from a request header. No trailing slash in `href`. */
   readonly publicUrl: URL;
   readonly databaseUrl: string;
@@ -166,10 +170,27 @@ const adminRoles = z
     return z.NEVER;
   });
 
+const metricsListen = z.string().transform((text, context): Config["metricsListen"] => {
+  if (text === "none") return undefined;
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  const port = Number(digits);
+  if (host && port <= 65535 && (bracketed === undefined || isIP(bracketed) === 6))
+    return { host, port };
+  context.addIssue({
+    code: "custom",
+    message:
+      "must be an address and a port, such as 127.0.0.1:9464 or [::1]:9464; empty or none for no metrics",
+  });
+  return z.NEVER;
+});
+
 const environment = z.object({
   NODE_ENV: z.string().optional(),
-  HOST: z.string().default("0.0.0.0"),
+  HOST: z.string().default("127.0.0.1"),
   PORT: wholeNumber(3000, { min: 0, max: 65535 }),
+  METRICS_LISTEN: z.string().default("127.0.0.1:9464").pipe(metricsListen),
+  DRAIN_DELAY: wholeNumber(0, { min: 0, max: 30 }),
   PUBLIC_URL: webAddress
     .refine((value) => !httpUrl(value) || /^[^/]+\/\/[^/?#@]+\/?$/.test(value), {
       error:
@@ -254,14 +275,15 @@ const environment = z.object({
 /**
  * Reads and checks the configuration.
  *
- * @param env the process environment; an empty value counts as not set
+ * @param env the process environment; an empty value counts as not set, save METRICS_LISTEN's, which
+ *   means none
  * @returns the configuration, or every problem at once, one sentence each, that names the variable
  *   and says what it wants. No sentence holds a variable's value, save a file's path.
  */
 export function loadConfig(env: NodeJS.ProcessEnv): ConfigResult {
   const given = Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) => {
-      const text = value?.trim();
+      const text = value?.trim() || (name === "METRICS_LISTEN" && value !== undefined && "none");
       return text ? [[name, text]] : [];
     }),
   );
@@ -284,6 +306,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): ConfigResult {
       production,
       host: values.HOST,
       port: values.PORT,
+      metricsListen: values.METRICS_LISTEN,
+      drainDelaySeconds: values.DRAIN_DELAY,
       publicUrl: new URL(values.PUBLIC_URL ?? `http://localhost:${values.PORT}`),
       databaseUrl: values.DATABASE_URL,
       databasePoolSize: values.DATABASE_POOL_SIZE,

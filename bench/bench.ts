@@ -54,6 +54,7 @@ async function startSetpass(env: Record<string, string>): Promise<string> {
       PATH: process.env.PATH,
       NODE_ENV: "production",
       HOST: "127.0.0.1",
+      METRICS_LISTEN: "none",
       PORT: String(port),
       PUBLIC_URL: url,
       SECRET_KEYS: randomBytes(32).toString("base64"),

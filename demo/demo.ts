@@ -107,6 +107,7 @@ async function startEverything(folder: DemoFolder): Promise<ChildProcess> {
     NODE_ENV: "production",
     PATH: process.env.PATH ?? "",
     HOST: "127.0.0.1",
+    METRICS_LISTEN: "none",
     PORT: String(ports.server),
     PUBLIC_URL: publicUrl,
     DATABASE_URL: databaseUrl,

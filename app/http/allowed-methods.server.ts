@@ -6,7 +6,7 @@ const PAGE = ["GET", "HEAD", "POST"];
 /** @returns the methods a path may be asked with; which pages take a POST, their routes say */
 export function allowedMethods(path: string): readonly string[] {
   if (/^\/token(\/|$)/.test(path)) return ["PUT"];
-  if (/^\/(healthz|readyz|metrics|assets\/.*|__manifest)$/.test(path)) return READ;
+  if (/^\/(healthz|readyz|assets\/.*|__manifest)$/.test(path)) return READ;
   return PAGE;
 }
 

@@ -7,12 +7,14 @@ import { leaseSecondsFor } from "../links/redeem-link.server";
 import { describeError } from "../log.server";
 import type { Services } from "../services.server";
 import { refuseOtherMethods } from "./allowed-methods.server";
-import { drainUnread } from "./drain-unread.server";
+import { refuseOtherPaths, takeCanonicalPath } from "./canonical-path.server";
 import { guardRoutes, onlyRoutes } from "./guard-routes.server";
 import { nonceOf, pageHeaders, securityHeaders } from "./headers.server";
-import { healthz, metricsPage, readyz } from "./health.server";
+import { healthz, readyz } from "./health.server";
+import { lingeringClose } from "./lingering-close.server";
 import { observeRequests } from "./observe-requests.server";
 import { ownAddress } from "./own-address.server";
+import { wordsOfFailure } from "./respond.server";
 
 const API_ROUTES = ["routes/token.$userId"];
 const RETRY_AFTER_SECONDS = "10";
@@ -23,10 +25,16 @@ const RETRY_AFTER_SECONDS = "10";
  * @param options.build Remix's server build
  * @param options.clientFolder Remix's client build
  * @param options.portalScript address of the portal's script
+ * @param options.isDraining whether the process is about to end
  */
 export function createApp(
   services: Services,
-  options: { build: ServerBuild; clientFolder: string; portalScript: string },
+  options: {
+    build: ServerBuild;
+    clientFolder: string;
+    portalScript: string;
+    isDraining?: () => boolean;
+  },
 ): Express {
   const { config } = services;
   const app = express();
@@ -34,10 +42,15 @@ export function createApp(
   app.disable("etag");
   app.set("trust proxy", config.trustProxy);
   app.set("query parser", "simple");
+  // The router's idea of a path is that of `takeCanonicalPath`, and no other's.
+  app.enable("case sensitive routing");
+  app.enable("strict routing");
 
+  app.use(takeCanonicalPath);
   app.use(observeRequests(services));
-  app.use(drainUnread);
+  app.use(lingeringClose);
   app.use(securityHeaders({ https: config.publicUrl.protocol === "https:" }));
+  app.use(refuseOtherPaths);
   app.use(compression({ threshold: 1024 }));
   app.use(
     "/assets",
@@ -52,8 +65,7 @@ export function createApp(
   app.use(pageHeaders);
   app.use(refuseOtherMethods);
   app.get("/healthz", healthz);
-  app.get("/readyz", readyz(services));
-  app.get("/metrics", metricsPage(services));
+  app.get("/readyz", readyz(services, { isDraining: options.isDraining ?? (() => false) }));
   app.use(express.static(options.clientFolder, { index: false, redirect: false, maxAge: "1h" }));
   app.use(ownAddress(config.publicUrl));
   app.use(retryAfter);
@@ -105,10 +117,7 @@ function lastResort({ log }: Pick<Services, "log">): ErrorRequestHandler {
       response.destroy();
       return;
     }
-    const message =
-      status === 500
-        ? `Something went wrong on our side. If it happens again, tell the helpdesk this number: ${requestId}`
-        : "This request is malformed.";
+    const message = status === 500 ? wordsOfFailure(requestId ?? "") : "This request is malformed.";
     const title = status === 500 ? "Internal Server Error" : "Bad Request";
     response.status(status).json({ error: { code: status, title, message } });
   };

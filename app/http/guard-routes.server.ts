@@ -1,7 +1,7 @@
 import type { ActionFunctionArgs, LoaderFunctionArgs, ServerBuild } from "@remix-run/node";
 import { isDatabaseOutage } from "../../db/outage";
 import { describeError } from "../log.server";
-import { keystoneError } from "./respond.server";
+import { keystoneError, wordsOfFailure } from "./respond.server";
 
 type Handler = (args: LoaderFunctionArgs & ActionFunctionArgs) => unknown;
 
@@ -13,7 +13,8 @@ const WORDS =
 /**
  * Wraps every loader and action of the build, so that none can forget it: a database that is down,
  * restarting or overloaded is a 503 with Retry-After, not an error of ours, and no request waits
- * longer than `deadlineSeconds`, whatever it waits for.
+ * longer than `deadlineSeconds`, whatever it waits for. An API's failure that nobody foresaw is a 500 in
+ * its own shape. Paths are matched in their own case alone.
  *
  * @param options.apiRoutes ids of the routes whose errors are Keystone-shaped JSON
  */
@@ -27,15 +28,21 @@ export function guardRoutes(
       try {
         return await withinDeadline(handler, args, options.deadlineSeconds);
       } catch (error) {
-        if (!isDatabaseOutage(error) && !(error instanceof DeadlineError)) throw error;
         const { services, requestId } = args.context;
+        const isApi = options.apiRoutes.includes(id);
+        if (!isDatabaseOutage(error) && !(error instanceof DeadlineError)) {
+          // Of a page, Remix makes its error page, and logs it; of these it would make plain text.
+          if (!isApi || error instanceof Response) throw error;
+          services.log.error("request.failed", { requestId, error: describeError(error) });
+          return keystoneError(500, wordsOfFailure(requestId));
+        }
         services.log.error("request.failed", {
           reason: error instanceof DeadlineError ? "deadline" : "database",
           requestId,
           error: describeError(error),
         });
         const headers = { "Retry-After": String(RETRY_AFTER_SECONDS) };
-        if (options.apiRoutes.includes(id)) return keystoneError(503, WORDS, headers);
+        if (isApi) return keystoneError(503, WORDS, headers);
         throw new Response(WORDS, { status: 503, statusText: "Service Unavailable", headers });
       }
     });
@@ -49,7 +56,7 @@ export function guardRoutes(
         ...(loader && { loader: guard(id, loader as Handler) }),
         ...(action && { action: guard(id, action as Handler) }),
       };
-      return [id, { ...route, module }];
+      return [id, { ...route, caseSensitive: true, module }];
     }),
   );
   return { ...build, routes } as ServerBuild;

@@ -30,8 +30,9 @@ export function securityHeaders(options: { https: boolean }): RequestHandler {
       },
     },
     strictTransportSecurity: options.https && { maxAge: 31_536_000, includeSubDomains: false },
+    // same-origin would put the link's token into the proxy's log, with every file that the page asks for;
     // no-referrer would make browsers send "Origin: null" with forms.
-    referrerPolicy: { policy: "same-origin" },
+    referrerPolicy: { policy: "strict-origin" },
     crossOriginOpenerPolicy: { policy: "same-origin" },
     crossOriginResourcePolicy: { policy: "same-origin" },
     xFrameOptions: { action: "deny" },

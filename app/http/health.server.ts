@@ -4,64 +4,87 @@ import type { RequestHandler } from "express";
 import type { Services } from "../services.server";
 
 const REMEMBERED_MS = 2000;
-/** Who asks wants to know now: what takes longer than this is not ready. */
+/** Who asks wants to know now: what takes longer than this is not there. */
 const PATIENCE_MS = 3000;
+/** So long a fresh word of Keystone's is waited for; then the last one is told. */
+const KEYSTONE_WAIT_MS = 200;
 
 /** `/healthz`: this process answers. Nothing else is asked, or an outage elsewhere would restart it. */
 export const healthz: RequestHandler = (_request, response) => {
   response.type("text/plain").send("ok\n");
 };
 
-/**
- * `/readyz`: the database and Keystone answer too. Asked anonymously and often, so an answer is
- * remembered for two seconds and shared by all who ask meanwhile.
- */
-export function readyz({ db, keystone }: Pick<Services, "db" | "keystone">): RequestHandler {
-  let remembered: { at: number; answer: Promise<Readiness> } | undefined;
+interface Readiness {
+  ready: boolean;
+  /** Whether it answers, and takes what is written. */
+  database: boolean;
+  /** Told, and no reason to be out of service; null: not known yet. */
+  keystone: boolean | null;
+  draining?: true;
+}
 
-  return async (_request, response, next) => {
-    try {
-      if (!remembered || Date.now() - remembered.at > REMEMBERED_MS)
-        remembered = { at: Date.now(), answer: check() };
-      const readiness = await remembered.answer;
-      const ready = readiness.database && readiness.keystone;
-      if (!ready) response.setHeader("Retry-After", "5");
-      response.status(ready ? 200 : 503).json({ ready, ...readiness });
-    } catch (error) {
-      next(error);
-    }
-  };
+/**
+ * `/readyz`: 200 while this process takes requests and the database takes what they write. A Keystone
+ * that is slow or away is every replica's trouble: without any of them, users would see the balancer's
+ * bare error page in the place of ours. It is asked in the background, and its state is told.
+ *
+ * Asked anonymously and often, so answers are remembered for two seconds and shared by all who ask.
+ */
+export function readyz(
+  { db, keystone }: Pick<Services, "db" | "keystone">,
+  { isDraining }: { isDraining: () => boolean },
+): RequestHandler {
+  const database = remember(() => isWritable(db));
+  const identity = remember(() => answers(keystone.request({ method: "GET", path: "" })));
+  let lastOfKeystone: boolean | null = null;
 
   async function check(): Promise<Readiness> {
-    const [database, identity] = await Promise.all([
-      answers(db.execute(sql`select 1`)),
-      answers(keystone.request({ method: "GET", path: "" })),
+    const asked = identity().then((answer) => {
+      lastOfKeystone = answer;
+    });
+    const [isDatabaseReady] = await Promise.all([
+      database(),
+      Promise.race([asked, sleep(KEYSTONE_WAIT_MS, undefined, { ref: false })]),
     ]);
-    return { database, keystone: identity };
+    return {
+      ready: isDatabaseReady && !isDraining(),
+      database: isDatabaseReady,
+      keystone: lastOfKeystone,
+      ...(isDraining() && { draining: true }),
+    };
   }
-}
 
-const answers = (asked: Promise<unknown>): Promise<boolean> =>
-  Promise.race([
-    asked.then(
-      () => true,
-      () => false,
-    ),
-    sleep(PATIENCE_MS, false, { ref: false }),
-  ]);
-
-interface Readiness {
-  database: boolean;
-  keystone: boolean;
-}
-
-/** `/metrics`, in Prometheus's text format. Counts alone; keep it from the world at the proxy. */
-export function metricsPage({ metrics }: Pick<Services, "metrics">): RequestHandler {
   return async (_request, response, next) => {
     try {
-      response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+      const readiness = await check();
+      if (!readiness.ready) response.setHeader("Retry-After", "5");
+      response.status(readiness.ready ? 200 : 503).json(readiness);
     } catch (error) {
       next(error);
     }
   };
 }
+
+function remember(ask: () => Promise<boolean>): () => Promise<boolean> {
+  let remembered: { at: number; answer: Promise<boolean> } | undefined;
+  return () => {
+    if (!remembered || Date.now() - remembered.at > REMEMBERED_MS)
+      remembered = { at: Date.now(), answer: ask() };
+    return remembered.answer;
+  };
+}
+
+/** A standby answers, and so does a database that was made read-only: what is asked of us fails there. */
+const isWritable = (db: Services["db"]): Promise<boolean> =>
+  withPatience(
+    db
+      .execute<{ writable: boolean }>(
+        sql`select current_setting('transaction_read_only') = 'off' as writable`,
+      )
+      .then(([row]) => row?.writable === true),
+  );
+
+const answers = (asked: Promise<unknown>): Promise<boolean> => withPatience(asked.then(() => true));
+
+const withPatience = (asked: Promise<boolean>): Promise<boolean> =>
+  Promise.race([asked.catch(() => false), sleep(PATIENCE_MS, false, { ref: false })]);

@@ -14,6 +14,10 @@ export function keystoneError(
   return jsonAnswer({ error: { code: status, title, message } }, { status, headers });
 }
 
+/** What is said of a failure that nobody foresaw: the log has the rest under this id. */
+export const wordsOfFailure = (requestId: string) =>
+  `Something went wrong on our side. If it happens again, tell the helpdesk this number: ${requestId}`;
+
 export function jsonAnswer(
   value: unknown,
   init: { status?: number; headers?: Record<string, string> } = {},

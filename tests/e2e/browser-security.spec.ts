@@ -169,6 +169,16 @@ test("the link's token stays nowhere: not in the address, the history, a referre
     if (!request.url().startsWith(stack.url)) abroad.push(request.url());
   });
   const browser = await context.newCDPSession(page);
+  /** What really went out, with what the browser adds at the last moment. */
+  const referers: string[] = [];
+  const origins: string[] = [];
+  await browser.send("Network.enable");
+  browser.on("Network.requestWillBeSentExtraInfo", ({ headers }) => {
+    for (const [name, value] of Object.entries(headers)) {
+      if (/^referer$/i.test(name)) referers.push(value);
+      if (/^origin$/i.test(name)) origins.push(value);
+    }
+  });
   const readHistory = async () => {
     const { entries } = await browser.send("Page.getNavigationHistory");
     return entries.map(({ url }) => url);
@@ -237,6 +247,9 @@ test("the link's token stays nowhere: not in the address, the history, a referre
   await fill(pin);
   await expect(page.getByRole("heading", { name: "Password set" })).toBeVisible();
   await isNowhere("after the password is set");
+  // Nor does any file's request carry it to the proxy's log; and forms say where they are from.
+  expect([...new Set(referers)]).toEqual([`${stack.url}/`]);
+  expect([...new Set(origins)]).toEqual([stack.url]);
   expect(abroad.filter((url) => !url.startsWith(evil.url))).toEqual([]);
   expect(evil.heard.join("\n")).not.toContain(token);
   evil.stop();

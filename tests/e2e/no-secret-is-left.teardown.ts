@@ -12,7 +12,7 @@ test("the database, the logs and the metrics hold no secret of the whole run", a
   const secrets = await stack.secrets();
   const dump = await dumpDatabase(stack.databaseUrl);
   const log = await stack.logs();
-  const metrics = await (await request.get("/metrics")).text();
+  const metrics = await (await request.get(stack.metricsUrl)).text();
 
   // The right places are looked at: what may be there is.
   expect(dump).toContain("admin.signed-in");

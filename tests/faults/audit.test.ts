@@ -815,7 +815,7 @@ describe("the role of the server", () => {
     expect(stdout).toMatch(/Done: \d+ sealed again/);
     await server.restart(keys);
     expect((await visitor.ask({ path: "/readyz" })).status).toBe(200);
-    expect((await visitor.ask({ path: "/metrics" })).text).toMatch(/setpass_mails\{state="sent"\}/);
+    expect(await (await fetch(server.metricsUrl)).text()).toMatch(/setpass_mails\{state="sent"\}/);
     const person = await newPersonWithLink();
     const password = newPassword();
     const typed = { pin: PIN, password };

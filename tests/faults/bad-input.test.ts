@@ -49,7 +49,7 @@ beforeAll(async () => {
   slowClients.catch(() => {}); // where the test that waits for them is not run
   routes = [
     ...new Set((await readBuiltRoutes()).map((route) => route.path)),
-    ...["/healthz", "/readyz", "/metrics", "/assets/x.js", "/__manifest", "/favicon.ico"],
+    ...["/healthz", "/readyz", "/assets/x.js", "/__manifest", "/favicon.ico"],
   ];
 });
 

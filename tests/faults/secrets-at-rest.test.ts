@@ -511,7 +511,10 @@ async function mixedRun(): Promise<number> {
     }
     done += 1;
   }
-  await visitor.ask({ path: "/metrics" });
+  answers.push({
+    what: stack.server.metricsUrl,
+    content: await (await fetch(stack.server.metricsUrl)).text(),
+  });
   await visitor.ask({ path: "/admin/sign-out", form: {}, cookie });
   return done;
 }

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readdirSync } from "node:fs";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type SandboxKeystone, startSandboxKeystone } from "../../demo/keystone/sandbox-keystone";
@@ -113,7 +112,8 @@ describe.each(["overHttp", "overHttps"] as const)("the headers of answers %s", (
       ["GET in the place of PUT", 405, site.get(`/token/${unused.userId}`)],
       ["alive", 200, site.get("/healthz")],
       ["ready", 200, site.get("/readyz")],
-      ["metrics", 200, site.get("/metrics")],
+      ["metrics, which are elsewhere", 404, site.get("/metrics")],
+      ["a path not in its form", 404, site.get("/admin/")],
       ["a script", 200, site.get(asset(".js"))],
       ["a stylesheet", 200, site.get(asset(".css"))],
       ["a part of an asset", 206, site.get(asset(".css"), { headers: [["Range", "bytes=0-9"]] })],
@@ -131,8 +131,6 @@ describe.each(["overHttp", "overHttps"] as const)("the headers of answers %s", (
     proxy.inject({}, faults["503-before"]);
     answers.push(["PUT without Keystone", 503, await site.put(unused.userId, {})]);
     answers.push(["a sign-in without Keystone", 503, await site.signInAsAdmin(own)]);
-    await sleep(2100); // so long an answer is remembered
-    answers.push(["not ready", 503, await site.get("/readyz")]);
     proxy.heal();
     return answers;
   }
@@ -166,7 +164,7 @@ function problemsOf(
   const expected: Record<string, RegExp | undefined> = {
     "content-security-policy": /^default-src 'none';/,
     "strict-transport-security": isHttps ? /^max-age=31536000$/ : undefined,
-    "referrer-policy": /^same-origin$/,
+    "referrer-policy": /^strict-origin$/,
     "cross-origin-opener-policy": /^same-origin$/,
     "cross-origin-resource-policy": /^same-origin$/,
     "permissions-policy": /camera=\(\).*geolocation=\(\).*microphone=\(\)/,
@@ -622,7 +620,7 @@ describe("the way on after signing in", () => {
       const answer = await site.send({ target, headers });
       const to = destination(answer);
       if (!to) {
-        expect([target, answer.status]).toEqual([target, 404]);
+        expect([target, [400, 404].includes(answer.status)]).toEqual([target, true]);
         continue;
       }
       expect([target, to.origin]).toEqual([target, HTTPS_URL]);

@@ -22,6 +22,7 @@ export interface BrowserMail {
 
 interface Addresses {
   url: string;
+  metricsUrl: string;
   keystone: KeystoneAccess;
   mailsUrl: string;
   databaseUrl: string;
@@ -58,6 +59,7 @@ export async function shareStack(stack: Stack, folder: string): Promise<{ stop()
     stack.keystone;
   const addresses: Addresses = {
     url: stack.url,
+    metricsUrl: stack.server.metricsUrl,
     keystone: { url, adminUserName, adminPassword, adminProjectName, adminProjectDomainId },
     mailsUrl: `http://127.0.0.1:${(mails.address() as AddressInfo).port}/`,
     databaseUrl: stack.databaseUrl,

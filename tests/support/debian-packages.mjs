@@ -28,11 +28,15 @@ export const browserPackages = ["chromium", "fonts-dejavu-core"];
 /** What the tests of the database put between it and setpass. */
 export const databasePackages = ["pgbouncer"];
 
+/** The proxies that docs/operating.md has lines for. */
+export const proxyPackages = ["nginx-light", "haproxy"];
+
 /** Everything the tests use from Debian. */
 export const testPackages = [
   ...keystonePackages,
   ...browserPackages,
   ...databasePackages,
+  ...proxyPackages,
   "procps",
 ];
 

@@ -29,6 +29,8 @@ export interface ServerProcess {
   readonly port: number;
   /** `http://127.0.0.1:port` */
   readonly url: string;
+  /** Where `/metrics` is, on whichever port METRICS_LISTEN took. */
+  readonly metricsUrl: string;
   readonly pid: number | undefined;
   readonly running: boolean;
   /** Everything it printed, over all its starts; the last 16 MiB of it. */
@@ -140,6 +142,12 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     get url() {
       return `http://127.0.0.1:${port}`;
     },
+    get metricsUrl() {
+      const started = log.split("\n").findLast((line) => line.includes('"metrics.started"'));
+      if (started === undefined) throw new Error("this server has no metrics");
+      const { host, port: at } = JSON.parse(started) as { host: string; port: number };
+      return `http://${host}:${at}/metrics`;
+    },
     get pid() {
       return child?.pid;
     },
@@ -180,7 +188,12 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
 }
 
 function environment(port: number, given: Record<string, string>): NodeJS.ProcessEnv {
-  const own = { PATH: process.env.PATH ?? "", HOST: "127.0.0.1", PORT: String(port) };
+  const own = {
+    PATH: process.env.PATH ?? "",
+    HOST: "127.0.0.1",
+    PORT: String(port),
+    METRICS_LISTEN: "127.0.0.1:0",
+  };
   return { ...own, ...given } as unknown as NodeJS.ProcessEnv;
 }
 

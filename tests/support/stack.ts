@@ -237,7 +237,7 @@ async function openKeystone(
   return { access: real, real };
 }
 
-/** Waits until a server finds its database and its Keystone. */
+/** Waits until a server finds its database and its Keystone; ready it is without the latter, too. */
 export async function waitUntilReady(url: string, timeoutMs = 30_000): Promise<void> {
   const giveUpAt = Date.now() + timeoutMs;
   let last = "no answer";
@@ -245,7 +245,7 @@ export async function waitUntilReady(url: string, timeoutMs = 30_000): Promise<v
     try {
       const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(5000) });
       last = await response.text();
-      if (response.ok) return;
+      if (response.ok && (JSON.parse(last) as { keystone: unknown }).keystone === true) return;
     } catch {
       last = "no answer";
     }

@@ -46,8 +46,10 @@ describe("the configuration", () => {
   it("has the defaults that the design names", () => {
     const config = configOf();
     expect(config).toMatchObject({
-      host: "0.0.0.0",
+      host: "127.0.0.1",
       port: 3000,
+      metricsListen: { host: "127.0.0.1", port: 9464 },
+      drainDelaySeconds: 0,
       production: false,
       migrateOnStart: false,
       admin: {
@@ -123,6 +125,18 @@ describe("the configuration", () => {
       ...{ AUTH_CACHE_SECONDS: "", MIGRATE_ON_START: "", KEYSTONE_TIMEOUT: "", NODE_ENV: "" },
     };
     expect(configOf(empty)).toEqual(configOf());
+  });
+
+  it.each([
+    ["127.0.0.1:9464", { host: "127.0.0.1", port: 9464 }],
+    ["0.0.0.0:0", { host: "0.0.0.0", port: 0 }],
+    ["[::1]:9464", { host: "::1", port: 9464 }],
+    ["metrics.internal:80", { host: "metrics.internal", port: 80 }],
+    ["none", undefined],
+    ["", undefined],
+    [" ", undefined],
+  ])("listens for METRICS_LISTEN=%j at %j", (METRICS_LISTEN, where) => {
+    expect(configOf({ METRICS_LISTEN }).metricsListen).toEqual(where);
   });
 
   it("does not mind space around a value", () => {
@@ -214,6 +228,12 @@ describe("a configuration that is wrong", () => {
     ["TRUST_PROXY", "true"],
     ["TRUST_PROXY", "*"],
     ["DATABASE_POOL_SIZE", "0"],
+    ...["9464", ":9464", "127.0.0.1", "127.0.0.1:", "::1:9464", "[::1]", "[localhost]:9464"].map(
+      (value) => ["METRICS_LISTEN", value],
+    ),
+    ["METRICS_LISTEN", "127.0.0.1:65536"],
+    ["METRICS_LISTEN", "http://127.0.0.1:9464"],
+    ["DRAIN_DELAY", "31"],
   ])("%s is not %s", (name, value) => {
     expect(problemWith({ [name]: value })).toMatch(new RegExp(`^${name} `));
   });

@@ -589,10 +589,74 @@ describeWhere(
       expect(response.headers.get("X-Openstack-Request-Id")).toBe(given);
       const asked = proxy.calls.find((call) => call.headers["x-openstack-request-id"] === given);
       expect(asked?.path).toBe("/v3/auth/tokens");
+    });
 
-      const forged = { "X-Openstack-Request-Id": "req-1 level=error" };
-      const other = await put(newUserId(), { body, headers: forged });
-      expect(other.headers.get("X-Openstack-Request-Id")).toMatch(/^req-[0-9a-f-]{36}$/);
+    it.each([
+      ["words", "req-1 level=error"],
+      ["in upper case", `req-${randomUUID().toUpperCase()}`],
+      ["a UUID alone", randomUUID()],
+      ["one with more behind it", `req-${randomUUID()}x`],
+      ["two in one", `req-${randomUUID()}, req-${randomUUID()}`],
+      ["one in braces", `req-{${randomUUID()}}`],
+      ["one without hyphens", `req-${randomUUID().replaceAll("-", "")}`],
+      ["of another prefix", `REQ-${randomUUID()}`],
+      ["markup", "req-<script>"],
+      ["long", `req-${"a".repeat(4000)}`],
+      ["bytes", "req-\u00e9"],
+    ])("makes an id of its own where the caller's is none: %s", async (_, given) => {
+      const userId = newUserId();
+      // A new token: Keystone is asked, under the request's id.
+      const token = await admin.token();
+      const calls = proxy.calls.length;
+      const headers = { "X-Openstack-Request-Id": given };
+      const response = await put(userId, {
+        ...{ token, headers, body: { password: PASSWORD, pin: "1234" } },
+      });
+      const own = response.headers.get("X-Openstack-Request-Id");
+      expect(own).toMatch(
+        /^req-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+      );
+      expect(given).not.toContain(own);
+      expect(
+        proxy.calls.slice(calls).map((call) => call.headers["x-openstack-request-id"]),
+      ).toContain(own);
+      const events = await app.database.sql`
+        select request_id from audit_events where user_id = ${userId}`;
+      expect(events.map((event) => event.request_id)).toEqual([own]);
+      await expect.poll(() => app.logged("request.answered").at(-1)?.requestId).toBe(own);
+      expect(app.logText()).not.toContain(given);
+      expect(JSON.stringify(proxy.calls.slice(calls))).not.toContain(given);
+    });
+
+    it("makes an id of its own where the caller sends two", async () => {
+      const [one, two] = [`req-${randomUUID()}`, `req-${randomUUID()}`];
+      const lines = ["PUT /token/x HTTP/1.1", "Host: x", "Connection: close"];
+      lines.push(`X-Openstack-Request-Id: ${one}`, `X-Openstack-Request-Id: ${two}`, "", "");
+      const socket = connect(Number(new URL(app.url).port), "127.0.0.1");
+      let answer = "";
+      socket.on("data", (data) => {
+        answer += data;
+      });
+      socket.write(lines.join("\r\n"));
+      await once(socket, "close");
+      expect(answer).toMatch(/^x-openstack-request-id: req-[0-9a-f-]{36}\r$/im);
+      expect(`${answer}${app.logText()}`).not.toMatch(new RegExp(`${one}|${two}`));
+    });
+
+    it("answers a failure that nobody foresaw in Keystone's shape, by the request's number", async () => {
+      const body = { password: PASSWORD, pin: "1234" };
+      await app.database.sql`alter table links rename to lost`;
+      const response = await put(newUserId(), { body }).finally(
+        () => app.database.sql`alter table lost rename to links`,
+      );
+      const requestId = response.headers.get("X-Openstack-Request-Id") ?? "";
+      expect(requestId).not.toBe("");
+      const text = await response.clone().text();
+      await expectError(response, 500, new RegExp(requestId));
+      expect(text).not.toMatch(/links|relation|\bat .*\.(ts|js)/);
+      const failures = app.logged("request.failed").filter((line) => line.requestId === requestId);
+      expect(failures).toMatchObject([{ level: "error", error: { name: expect.any(String) } }]);
+      await tokenOf(await put(newUserId(), { body }));
     });
   },
 );
