@@ -98,6 +98,7 @@ export function startServices(
     createRateLimit(db, { name, points, windowSeconds, hashKey });
   return {
     ...base,
+    requestEvents: createAnonymousEvents(db, hashKey, "reset-events"),
     requestLimits: createRequestLimits(db, { perSender: config.resetLimitPerHour, hashKey }),
     tokenAuthorizer,
     sessionCheck: createSessionCheck({ tokenAuthorizer, log }),

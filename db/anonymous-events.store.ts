@@ -26,7 +26,7 @@ const MOST_OF_ALL = 1000;
 export function createAnonymousEvents(
   db: Database,
   hashKey: HashKey,
-  name: "events" | "token-events" = "events",
+  name: "events" | "token-events" | "reset-events" = "events",
 ): AnonymousEvents {
   const limits = { windowSeconds: WINDOW_SECONDS, hashKey };
   const ofOne = createRateLimit(db, { ...limits, name: `${name}-of`, points: MOST_OF_ONE_ADDRESS });

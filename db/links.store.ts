@@ -17,7 +17,7 @@ import {
   sql,
 } from "drizzle-orm";
 import type { Queryable } from "./client";
-import { links } from "./schema";
+import { foldedCase, links } from "./schema";
 
 export type LinkRow = typeof links.$inferSelect;
 export type ChangeToTell = NonNullable<LinkRow["ownerUntold"]>[number];
@@ -138,7 +138,7 @@ function noteChanges(changed: { pin: SQL; password: SQL; recipient: SQL }): SQL 
 const recipientChanges = (mailTo: string | null) =>
   mailTo === null
     ? sql`false`
-    : sql`lower(coalesce(link.mail_to, link.user_email)) is distinct from lower(${mailTo})`;
+    : sql`${foldedCase(sql`coalesce(link.mail_to, link.user_email)`)} is distinct from ${foldedCase(sql`${mailTo}`)}`;
 
 /**
  * Wraps a statement that writes a link: its audit rows are written with it, and a mail still in the
@@ -300,7 +300,7 @@ export async function replaceToken(
   change: { id: string; tokenHash: Buffer; sealedPinKey: Buffer; mailTo: string },
   limits: { maxAttempts: number; maxPinGuesses: number },
 ): Promise<LinkRow | undefined> {
-  const isAnother = sql`lower(coalesce(${links.mailTo}, ${links.userEmail})) is distinct from lower(${change.mailTo})`;
+  const isAnother = sql`${foldedCase(sql`coalesce(${links.mailTo}, ${links.userEmail})`)} is distinct from ${foldedCase(sql`${change.mailTo}`)}`;
   const [row] = await db
     .update(links)
     .set({
@@ -516,14 +516,22 @@ export async function releaseClaim(
 /**
  * The user's own password is in force: the link is done, also one that was revoked meanwhile.
  *
- * @param done.claimId only while this claim holds; whoever holds it when left out
- * @returns the completed row, or undefined where the claim was no longer this caller's or the link was
- *   completed before
+ * @param claim what must still hold: the caller's claim, or where that was lost, the token and what was to be
+ *   settled: a link that was issued since is another, and knows another password
+ * @returns the completed row, or undefined where that no longer held or the link was completed before
  */
 export async function completeLink(
   db: Queryable,
-  { id, claimId }: { id: string; claimId?: string },
+  claim: { id: string } & (
+    | { claimId: string }
+    | { before: Pick<LinkRow, "tokenHash" | "sealedAttempts"> }
+  ),
 ): Promise<LinkRow | undefined> {
+  const stillHolds =
+    "claimId" in claim
+      ? eq(links.claimId, claim.claimId)
+      : sql`${links.tokenHash} is not distinct from ${claim.before.tokenHash}::bytea
+          and ${links.sealedAttempts} is not distinct from ${claim.before.sealedAttempts}::bytea`;
   const [row] = await db
     .update(links)
     .set({
@@ -533,13 +541,7 @@ export async function completeLink(
       problem: null,
       completedAt: sql`clock_timestamp()`,
     })
-    .where(
-      and(
-        eq(links.id, id),
-        ne(links.state, "completed"),
-        claimId === undefined ? undefined : eq(links.claimId, claimId),
-      ),
-    )
+    .where(and(eq(links.id, claim.id), ne(links.state, "completed"), stillHolds))
     .returning();
   return row;
 }

@@ -1,6 +1,6 @@
 import { and, asc, count, desc, eq, inArray, isNull, or, type SQL, sql } from "drizzle-orm";
 import type { Queryable } from "./client";
-import { resetRequests } from "./schema";
+import { foldedCase, resetRequests } from "./schema";
 
 export type ResetRequestRow = typeof resetRequests.$inferSelect;
 
@@ -12,7 +12,8 @@ const DIGEST_LOCK = 7_377_003;
 
 const now = sql`clock_timestamp()`;
 const inSeconds = (seconds: number) => sql`clock_timestamp() + make_interval(secs => ${seconds})`;
-const ofMailbox = (email: string) => sql`lower(${resetRequests.email}) = lower(${email})`;
+const ofMailbox = (email: string) =>
+  sql`${foldedCase(resetRequests.email)} = ${foldedCase(sql`${email}`)}`;
 
 /**
  * Writes a request that its mailbox has to confirm, beside whatever else was asked.
@@ -222,7 +223,7 @@ export async function countRequestsOfMailboxes(
     sql`select given.email, count(*) filter (where r.state = 'open')::int as open,
           max(r.closed_at) filter (where r.answered_user_id is not null) as answered_at
         from (values ${wanted}) as given (email)
-        join ${resetRequests} r on lower(r.email) = lower(given.email) and r.state <> 'unconfirmed'
+        join ${resetRequests} r on ${foldedCase(sql`r.email`)} = ${foldedCase(sql`given.email`)} and r.state <> 'unconfirmed'
         group by given.email`,
   );
   const known = new Map(

@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import {
   type AnyPgColumn,
   bigint,
@@ -16,6 +16,13 @@ import {
 
 const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => "bytea" });
 const instant = (name: string) => timestamp(name, { withTimezone: true });
+
+/**
+ * An address as mail servers tell them apart: only letters of ASCII lose their case. By the database's own
+ * rules the Kelvin sign would be a k, and mail to the one does not reach the other.
+ */
+export const foldedCase = (address: SQL | AnyPgColumn) =>
+  sql`lower((${address})::text collate "C")`;
 
 /** SHA-256, and what is made with it. */
 const isHash = (column: AnyPgColumn) => sql`octet_length(${column}) = 32`;
@@ -279,7 +286,7 @@ export const resetRequests = pgTable(
   (table) => [
     /** By state, so that no flood of unconfirmed ones slows the console down. */
     index("reset_requests_newest").on(table.state, table.createdAt, table.id),
-    index("reset_requests_mailbox").on(sql`lower(${table.email})`),
+    index("reset_requests_mailbox").on(foldedCase(table.email)),
     uniqueIndex("reset_requests_confirm_token").on(table.confirmTokenHash),
     index("reset_requests_unconfirmed")
       .on(table.confirmBefore)

@@ -6,10 +6,19 @@ export interface AccountName {
 }
 
 /**
- * @returns one text for all spellings that a Keystone on MySQL, whose names know no case and no accents,
- *   takes for the same account
+ * @returns one text for all spellings that a Keystone on MySQL, whose names know no case, no accents and no
+ *   invisible characters, takes for the same account. Some that are two to it are one here: they share a
+ *   counter, and nothing else
  */
 export const accountKeyOf = ({ userName, domainName }: AccountName): string =>
   JSON.stringify([foldName(domainName), foldName(userName)]);
 
-const foldName = (name: string) => name.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+const foldName = (name: string) =>
+  name
+    .normalize("NFKD")
+    .replace(/[\p{M}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, "")
+    // In capitals, the dotless i is an I and the sharp s two, which its collations take for one as well.
+    .toUpperCase()
+    .toLowerCase()
+    .replaceAll("ss", "s")
+    .trim();

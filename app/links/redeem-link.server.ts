@@ -410,10 +410,13 @@ async function completeRedemption(
   const { db, keystone, log } = context;
   const { id, userId } = claim;
   const { requestId } = origin;
-  const answer = await isPasswordAccepted(keystone, { userId, password, requestId });
-  if (answer === "accepted") {
-    const completed = await finishLink(context, { id, userId }, origin);
+  const before = await findLink(db, id);
+  let answer = await isPasswordAccepted(keystone, { userId, password, requestId });
+  if (answer === "accepted" && before) {
+    const completed = await finishLink(context, { id, userId, before }, origin);
     if (completed) return { ok: true, userName: completed.userName };
+    // Another password may have been set since Keystone said so.
+    if ((await findLink(db, id))?.state !== "completed") answer = "unknown";
   }
   // Unknown: it is still among the attempts, and the worker asks after it.
   const outcome = { accepted: "already-completed", refused: "superseded", unknown: "unknown" }[
@@ -428,12 +431,12 @@ async function completeRedemption(
 /**
  * Completes the row, erases its secrets and tells the user by mail, all or nothing.
  *
- * @param claim.claimId only while this claim holds; whoever holds it when left out
+ * @param claim what must still hold: this claim, or the link as it was before Keystone was asked
  * @returns the completed link, or undefined where the claim no longer held or it was completed before
  */
 export async function finishLink(
   context: RedeemContext,
-  claim: Pick<LinkClaim, "id" | "userId"> & { claimId?: string },
+  claim: Pick<LinkClaim, "id" | "userId"> & ({ claimId: string } | { before: LinkRow }),
   origin: Origin,
 ): Promise<LinkRow | undefined> {
   const row = await context.db.transaction(async (tx) => {

@@ -8,6 +8,7 @@ import {
 } from "../../db/links.store";
 import { enqueueMail } from "../../emails/outbox";
 import type { LinkContext } from "./link-context.server";
+import { foldCase } from "./same-mailbox";
 
 /**
  * Tells the owner of an account, by mail, what an administrator changed of the link they wait for: at
@@ -56,17 +57,16 @@ function recipientsOf(link: LinkRow, changes: readonly ChangeToTell[]): string[]
   if (changes.includes("pin-replaced"))
     return addressesOnce([link.userEmail, link.previousMailTo, link.mailTo]);
   // Where the link goes to now, it tells of itself.
-  const now = link.mailTo?.toLowerCase();
+  const now = link.mailTo === null ? undefined : foldCase(link.mailTo);
   return addressesOnce([link.userEmail, link.previousMailTo]).filter(
-    (address) => address.toLowerCase() !== now,
+    (address) => foldCase(address) !== now,
   );
 }
 
-/** @returns each address once, in the spelling that comes first; upper and lower case are alike */
+/** @returns each address once, in the spelling that comes first; see `foldCase` */
 export function addressesOnce(addresses: readonly (string | null)[]): string[] {
   const found = new Map<string, string>();
   for (const address of addresses)
-    if (address !== null && !found.has(address.toLowerCase()))
-      found.set(address.toLowerCase(), address);
+    if (address !== null && !found.has(foldCase(address))) found.set(foldCase(address), address);
   return [...found.values()];
 }

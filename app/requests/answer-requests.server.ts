@@ -8,6 +8,7 @@ import { getLinkOfUser } from "../links/list-links.server";
 import { readLinkUser } from "../links/look-up-user.server";
 import { type Permit, type PermittedAdmin, permitCaller } from "../links/permitted-admin.server";
 import { readStanding } from "../links/privileged-user.server";
+import { isSameMailbox } from "../links/same-mailbox";
 import { setRandomPassword } from "../links/set-random-password.server";
 import {
   closeAnswered,
@@ -15,7 +16,6 @@ import {
   openRequestPin,
   type ResetRequestSummary,
 } from "./handle-requests.server";
-import { isSameMailbox } from "./same-mailbox";
 
 /** An administrator who can ask Keystone. */
 export interface ActingAdmin extends Admin {

@@ -117,13 +117,17 @@ export async function openRequestPin(
 
 export type CloseResult = { ok: true } | { ok: false; reason: "not-open" };
 
-/** Ends a request without a link, and erases its PIN. Nobody is told. */
-export function closeRequest(
+/**
+ * Ends a request without a link, and erases its PIN. Nobody is told. It names no user that Keystone could
+ * be asked about, so it takes the role `admin`: another role must not end what anybody has asked for.
+ */
+export async function closeRequest(
   context: Pick<LinkContext, "db">,
-  admin: Admin,
+  admin: Admin & { readonly holdsAdminRole: boolean },
   { id }: { id: string },
   origin: Origin,
-): Promise<CloseResult> {
+): Promise<CloseResult | { ok: false; reason: "forbidden" }> {
+  if (!admin.holdsAdminRole) return { ok: false, reason: "forbidden" };
   return close(context, admin, { id, answer: undefined }, origin);
 }
 

@@ -1,8 +1,7 @@
-import { domainToASCII, domainToUnicode } from "node:url";
 import type { Database } from "../../db/client";
 import { limitKeyOf } from "../../db/limit-key";
 import { createRateLimit, type HashKey } from "../../db/rate-limits.store";
-import { foldCase } from "./same-mailbox";
+import { canonicalAddress, foldCase } from "../links/same-mailbox";
 
 /** What /reset takes, and what it mails. Counted in the database, for all replicas together. */
 export interface RequestLimits {
@@ -51,32 +50,20 @@ export function createRequestLimits(
 /**
  * What an address is counted by.
  *
- * `mailbox`: spellings that reach the same mailbox are one, namely upper and lower case and a domain's two
- * forms; and no others, because a mail that does not reach it must not use up what is its own. So all
- * tags (`jane+a@`, `jane+b@`) are one as well, but apart from the address without one, whose provider
- * may know no tags. `person`: whatever may be the same, so Unicode's look-alikes, the tag and dots are
- * left out; two whom this takes for one share what a single sender may send them.
+ * `mailbox`: spellings that reach the same mailbox for certain are one, namely upper and lower case and a
+ * domain's forms; and no others, because a mail that may not reach it must not use up what is its own,
+ * and its link would not confirm the other's request. `person`: whatever may be the same, so Unicode's
+ * look-alikes, a tag (`jane+a@`) and dots are left out; two whom this takes for one share what a single
+ * sender may send them.
  */
 export function mailboxKeys(email: string): { mailbox: string; person: string } {
-  const exact = partsOf(foldCase(email));
-  const loose = partsOf(email.normalize("NFKC").toLowerCase());
-  return {
-    mailbox: `${exact.name}${exact.isTagged ? "+" : ""}@${canonicalHost(exact.domain)}`,
-    person: `${loose.name.replaceAll(".", "") || loose.name}@${domainToASCII(loose.domain) || loose.domain}`,
-  };
-}
-
-function partsOf(address: string): { name: string; isTagged: boolean; domain: string } {
+  const loose = email.normalize("NFKC").toLowerCase();
+  const address = canonicalAddress(loose) ?? loose;
   const at = address.lastIndexOf("@");
   const local = address.slice(0, at);
-  const plus = local.indexOf("+");
-  const isTagged = plus > 0;
-  const domain = address.slice(at + 1).replace(/\.$/, "");
-  return { name: isTagged ? local.slice(0, plus) : local, isTagged, domain };
-}
-
-/** In ASCII, where that is the form mail goes to: of other spellings, what it goes to is another's. */
-function canonicalHost(domain: string): string {
-  const ascii = domainToASCII(domain);
-  return ascii !== "" && domainToUnicode(ascii) === domain ? ascii : domain;
+  const name = local.replace(/^([^+]+)\+.*$/s, "$1");
+  return {
+    mailbox: foldCase(canonicalAddress(email) ?? email),
+    person: `${name.replaceAll(".", "") || name}${address.slice(at)}`,
+  };
 }

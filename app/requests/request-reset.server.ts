@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
+import type { AnonymousEvents } from "../../db/anonymous-events.store";
 import { recordEvent } from "../../db/audit-events.store";
 import { saveResetRequest } from "../../db/reset-requests.store";
 import { enqueueMail } from "../../emails/outbox";
 import type { LinkContext, Origin } from "../links/link-context.server";
+import { canonicalAddress } from "../links/same-mailbox";
 import { hashToken } from "../vault/vault.server";
 import { confirmUrl, createConfirmToken } from "./confirm-token.server";
 import { codeOfRequest } from "./request-code";
@@ -12,6 +14,8 @@ import { sealRequest } from "./sealed-request.server";
 /** What the use cases of requests work with. */
 export interface RequestContext extends LinkContext {
   readonly requestLimits: RequestLimits;
+  /** Room in the trail for what is asked: apart from refused sign-ins, which it must not silence. */
+  readonly requestEvents: AnonymousEvents;
 }
 
 /** So long its mailbox can confirm a request. */
@@ -39,7 +43,9 @@ export async function requestReset(
   origin: Origin,
 ): Promise<RequestResetResult> {
   const { config, db, vault, log } = context;
-  const { name, email, pin } = request;
+  const { name, pin } = request;
+  // Kept and mailed in one form, so that what is counted, compared and reached is the same mailbox.
+  const email = canonicalAddress(request.email) ?? request.email;
   const admitted = await context.requestLimits.admit({
     email,
     clientAddress: origin.clientAddress,
@@ -52,7 +58,7 @@ export async function requestReset(
   const id = randomUUID();
   const token = createConfirmToken();
   const confirmTokenHash = hashToken(token);
-  const isRecorded = await context.anonymousEvents.admit(origin.clientAddress);
+  const isRecorded = await context.requestEvents.admit(origin.clientAddress);
   if (!isRecorded) log.warn("audit.left-out", { reason: "reset.requested", ...origin });
   const code = codeOfRequest(id);
   await db.transaction(async (tx) => {

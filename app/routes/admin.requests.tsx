@@ -11,6 +11,7 @@ import { Notice } from "../components/notice";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
 import { lastPage, Pager, readPage } from "../components/pager";
+import { CLOSING_TAKES_ADMIN } from "../components/request-words";
 import { isRowId } from "../components/row-id";
 import { Tabs } from "../components/tabs";
 import { When } from "../components/when";
@@ -82,6 +83,7 @@ export async function loader(args: LoaderFunctionArgs) {
 
 interface Answer {
   closed: boolean;
+  forbidden: boolean;
 }
 
 export async function action(args: ActionFunctionArgs) {
@@ -91,7 +93,9 @@ export async function action(args: ActionFunctionArgs) {
   const result = isRowId(id)
     ? await closeRequest(args.context.services, admin, { id }, originOf(args.context))
     : undefined;
-  return data<Answer>({ closed: result?.ok === true }, { status: result?.ok ? 200 : 409 });
+  const forbidden = result?.ok === false && result.reason === "forbidden";
+  const status = result?.ok ? 200 : forbidden ? 403 : 409;
+  return data<Answer>({ closed: result?.ok === true, forbidden }, { status });
 }
 
 export default function Requests() {
@@ -117,7 +121,9 @@ export default function Requests() {
           <Notice tone={answer.closed ? "good" : "bad"} announce>
             {answer.closed
               ? "The request is closed, and the PIN that came with it is erased."
-              : "This request was closed before."}
+              : answer.forbidden
+                ? CLOSING_TAKES_ADMIN
+                : "This request was closed before."}
           </Notice>
         </div>
       ) : null}

@@ -11,6 +11,7 @@ import { useLastAnswer } from "../components/last-answer";
 import { Notice } from "../components/notice";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
+import { CLOSING_TAKES_ADMIN } from "../components/request-words";
 import { isRowId } from "../components/row-id";
 import { SubmitButton } from "../components/submit-button";
 import { readForm } from "../http/form.server";
@@ -79,6 +80,7 @@ export async function action(args: ActionFunctionArgs) {
   const { services } = args.context;
   const origin = originOf(args.context);
   if (readAct(form.get("act")) === "close") {
+    if (!admin.holdsAdminRole) throw new Response(CLOSING_TAKES_ADMIN, { status: 403 });
     const ids = readIds(form.getAll("id"));
     let closed = 0;
     for (const id of ids) if ((await closeRequest(services, admin, { id }, origin)).ok) closed += 1;

@@ -39,6 +39,7 @@ import { readLinkUser } from "../links/look-up-user.server";
 import type { PermittedAdmin } from "../links/permitted-admin.server";
 import { readStanding, type Standing } from "../links/privileged-user.server";
 import { describeProblem, type LinkProblem } from "../links/redeem-link.server";
+import { isSameMailbox } from "../links/same-mailbox";
 import { setRandomPassword } from "../links/set-random-password.server";
 import {
   closeAnswered,
@@ -46,7 +47,6 @@ import {
   openRequestPin,
   type ResetRequestSummary,
 } from "../requests/handle-requests.server";
-import { isSameMailbox } from "../requests/same-mailbox";
 
 export const headers = pageHeaders;
 
@@ -67,7 +67,12 @@ async function lookUp(args: Args, admin: AdminSession) {
     getLinkOfUser(services, userId),
     isRowId(asked) ? getRequest(services, asked) : undefined,
   ]);
-  const open = request?.state === "open" ? request : undefined;
+  const user = keystone.ok ? keystone.value : undefined;
+  // Keystone is asked about the user alone: without the role admin, the request must be that user's own.
+  const mayAnswer =
+    admin.holdsAdminRole ||
+    (request?.confirmedAt != null && isSameMailbox(user?.email, request.email));
+  const open = request?.state === "open" && mayAnswer ? request : undefined;
   return { userId, keystone, link, request: open, offer: offerFor(args, link, open) };
 }
 

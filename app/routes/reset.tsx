@@ -15,6 +15,7 @@ import { readForm } from "../http/form.server";
 import { originOf } from "../http/origin.server";
 import { limitByAddress } from "../http/rate-limit.server";
 import { isPin } from "../links/pin.server";
+import { canonicalAddress } from "../links/same-mailbox";
 import { requestReset } from "../requests/request-reset.server";
 
 export const headers = pageHeaders;
@@ -43,8 +44,9 @@ type Answer =
  * whether its mailbox has had its mails for this hour.
  */
 export async function action(args: ActionFunctionArgs) {
-  const limited = await refusedByLimit(limitByAddress(args));
+  // The form first: what another site makes a browser send is refused, and does not count.
   const form = await readForm(args);
+  const limited = await refusedByLimit(limitByAddress(args));
   const { services } = args.context;
   const typed: Typed = {
     name: readLine(form, "name"),
@@ -71,7 +73,8 @@ function findErrors(typed: Typed, pin: string, pinLength: number): Errors | unde
   const errors: Errors = {};
   if (typed.name === "") errors.name = "Type your user name, or your own name.";
   if (typed.email === "") errors.email = "Type your e-mail address.";
-  else if (!looksLikeEmail(typed.email)) errors.email = NOT_AN_EMAIL;
+  else if (!looksLikeEmail(typed.email) || !canonicalAddress(typed.email))
+    errors.email = NOT_AN_EMAIL;
   else if (typed.confirmEmail.toLowerCase() !== typed.email.toLowerCase())
     errors.confirm_email = "The two addresses are not the same. Type the same one twice.";
   if (!isPin(pin, pinLength)) errors.pin = `Type a PIN of exactly ${pinLength} digits.`;

@@ -1,3 +1,4 @@
+import { canonicalAddress } from "../../app/links/same-mailbox";
 import { confirmRequest } from "../../app/requests/confirm-request.server";
 import { type ConfirmToken, parseConfirmToken } from "../../app/requests/confirm-token.server";
 import type { RequestContext } from "../../app/requests/request-reset.server";
@@ -17,10 +18,11 @@ export async function askForLink(
   test: Pick<TestServices, "services" | "database" | "mails">,
   request: { email: string; name?: string; pin?: string; from?: string },
 ): Promise<Asked> {
-  const { email, name = "jane", pin = "4071", from = "192.0.2.7" } = request;
+  const { name = "jane", pin = "4071", from = "192.0.2.7" } = request;
+  const email = canonicalAddress(request.email) ?? request.email;
   const before = (await test.mails()).length;
   const origin = newOrigin(from);
-  const result = await requestReset(test.services, { name, email, pin }, origin);
+  const result = await requestReset(test.services, { ...request, name, pin }, origin);
   if (!result.ok) throw new Error(result.reason);
   const [row] = await test.database.sql`
     select id from reset_requests where email = ${email} order by created_at desc limit 1`;

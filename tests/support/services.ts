@@ -121,7 +121,8 @@ export const testAdmin = {
   userName: "admin",
   userEmail: "admin@example.org",
   permits: "any-user",
-} as PermittedAdmin;
+  holdsAdminRole: true,
+} as PermittedAdmin & { readonly holdsAdminRole: boolean };
 
 /** An origin unlike any other, to find what it led to. */
 export function newOrigin(clientAddress = "192.0.2.7"): Origin {

@@ -17,6 +17,7 @@ import {
   trustToken,
 } from "../../support/keystone-token";
 import { startRealKeystone } from "../../support/real-keystone";
+import { askForLink, confirm } from "../../support/reset-requests";
 import type { ProvidedKeystone } from "../../support/test-servers";
 import { createVisitor, linkTokenIn, type Visitor } from "../../support/visitor";
 
@@ -300,6 +301,35 @@ describeWhere(
           password: `Own-1-${unique()}`,
         });
         expect(redeemed.status).toBe(200);
+      });
+
+      it("ends nobody's request for a link, nor takes its PIN for another account", async () => {
+        const cookie = await cookieOf(await newCaller("reader"), open);
+        const asked = await askForLink(open.app, { email: `asks-${unique()}@example.org` });
+        await confirm(open.app.services, asked.token);
+        for (const path of ["/admin/requests", "/admin/requests/review"]) {
+          const form = { act: "close", id: asked.id };
+          expect([path, (await open.visitor.ask({ path, cookie, form })).status]).toEqual([
+            path,
+            403,
+          ]);
+        }
+        const helpdesk = await cookieOf(await newCaller("helpdesk"), delegated);
+        const own = await newVictim();
+        const elsewhere = await askForLink(delegated.app, {
+          email: `asks-${unique()}@example.org`,
+        });
+        await confirm(delegated.app.services, elsewhere.token);
+        await delegated.visitor.ask({
+          path: `/admin/users/${own.id}?request=${elsewhere.id}`,
+          cookie: helpdesk,
+          form: { pin_from: "request", pin: "", password: "keep", mail_to: "" },
+        });
+        for (const { id } of [asked, elsewhere]) {
+          const [row] = await open.app.database.sql`
+            select state, sealed_pin is null as erased from reset_requests where id = ${id}`;
+          expect(row).toEqual({ state: "open", erased: false });
+        }
       });
 
       it("cannot issue a first link either, nor one for nobody", async () => {

@@ -253,6 +253,29 @@ describeWhere(
         });
       });
 
+      it("set again while Keystone's word on the redemption is on its way, is what counts", async () => {
+        const mailTo = newAddress();
+        const link = await stage.issue({ mailTo });
+        const { password, rule, result } = await startRedeeming(link);
+        await renewWithRandom(link, { mailTo });
+        await setPassword(link, link.initialPassword);
+        const asking = proxy.inject(ASK, {
+          carryOut: "first",
+          answer: { kind: "drip", everyMs: 2 },
+        });
+        expect(await rule.release()).toEqual([204]);
+        // Keystone has said that the redeemer's password is in force, and before that is heard it is not.
+        await asking.waitForHits(1);
+        const again = await renewWithRandom(link, { mailTo });
+        expect(await result).toMatchObject({ ok: false, reason: "superseded" });
+        asking.remove();
+        expect(await works(link, password)).toBe(false);
+        expect(await works(link, again.initialPassword)).toBe(true);
+        expect(await shown(link)).toMatchObject({ status: "pending" });
+        expect(await mailsTo(mailTo)).not.toContain("password-set queued");
+        expect(await stage.redeem(again, newPassword())).toMatchObject({ ok: true });
+      });
+
       it("overtaken by one whose answer is lost as well: the worker finds out", async () => {
         const mailTo = newAddress();
         const link = await stage.issue({ mailTo });

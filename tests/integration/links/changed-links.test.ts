@@ -285,6 +285,19 @@ describeWhere(
         }
       });
 
+      it.each([
+        ["the Kelvin sign for a k", "jack", "jac\u212a"],
+        ["a dotted capital I for an i", "mit-", "m\u0130t-"],
+      ])("also where the other address only looks like it: %s", async (_, part, lookAlike) => {
+        const userId = newId();
+        const own = `${part}${randomBytes(4).toString("hex")}@${part}example.org`;
+        const { id } = await issued(userId, { ...first, mailTo: own, user: knownAs(own) });
+        const other = own.replaceAll(part, lookAlike);
+        await resendLink(app.services, testAdmin, { linkId: id, mailTo: other }, newOrigin());
+        expect(await since(userId)).toEqual(["link.resent ok", "link.recipient-changed ok"]);
+        expect((await told(userId)).map(({ recipient }) => recipient)).toEqual([own]);
+      });
+
       it("of the PIN also where the link goes now", async () => {
         const userId = newId();
         const [own, before, now] = [newAddress(), newAddress(), newAddress()];

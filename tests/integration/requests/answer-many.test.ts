@@ -27,14 +27,13 @@ describeWhere(
   () => {
     let started: TestServices;
     let keystone: KeystoneAdmin;
-    let admin: typeof testAdmin & { keystoneToken: string; holdsAdminRole: boolean };
+    let admin: typeof testAdmin & { keystoneToken: string };
     beforeAll(async () => {
       keystone = keystoneAdmin(provided as KeystoneAccess);
       started = await startTestServices({ env: { RESET_LIMIT_PER_HOUR: "1000" } });
       admin = {
         ...testAdmin,
         keystoneToken: await keystone.token(),
-        holdsAdminRole: true,
       };
     });
     afterAll(() => started?.stop());

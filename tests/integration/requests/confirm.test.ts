@@ -177,6 +177,35 @@ describe("a request", () => {
     });
   });
 
+  it("is always in the trail, and confirming again takes no room there from others", async () => {
+    const asked = await askForLink(started, { email: newEmail(), from: "203.0.113.40" });
+    const origin = newOrigin("203.0.113.40");
+    for (let again = 0; again < 70; again++)
+      expect(await confirm(started.services, asked.token, "", origin)).toMatchObject({ ok: true });
+    expect((await eventsOf(asked)).map(({ action }) => action)).toEqual([
+      "reset.requested",
+      "reset.confirmed",
+    ]);
+    expect(await started.services.anonymousEvents.admit("203.0.113.40")).toBe(true);
+    expect(await started.services.requestEvents.admit("203.0.113.40")).toBe(true);
+  });
+
+  it("is not confirmed by a mail that is older than its link works, though that one was", async () => {
+    const email = newEmail();
+    const former = await askForLink(started, { email });
+    await confirm(started.services, former.token);
+    await started.database.sql`
+      update reset_requests set confirm_before = now() - interval '1 hour' where id = ${former.id}`;
+    const later = await askForLink(started, { email, pin: "9999", from: "198.51.100.9" });
+    expect(await confirm(started.services, former.token, later.code)).toEqual({
+      ok: false,
+      reason: "expired",
+    });
+    expect(await pinOf(later)).toBeUndefined();
+    // Whoever looks again at their own still learns that it is confirmed.
+    expect(await confirm(started.services, former.token)).toMatchObject({ ok: true });
+  });
+
   it("that has ended is not confirmed by the link of a later one either", async () => {
     const email = newEmail();
     const asked = await askForLink(started, { email });
