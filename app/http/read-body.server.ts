@@ -25,7 +25,7 @@ export async function readBody(request: Request): Promise<BodyResult> {
     if (done) break;
     bytes += value.byteLength;
     if (bytes > MAX_BODY_BYTES) {
-      // Not cancelled: that would cut the connection before the answer. `drainUnread` reads the rest.
+      // Not cancelled: that would cut the connection before the answer. `lingeringClose` reads the rest.
       reader.releaseLock();
       return { ok: false, reason: "too-large" };
     }
