@@ -624,8 +624,8 @@ describe("a flood of anonymous requests", () => {
     ]);
     expect(mailed.at(-1)?.mails).toBeLessThanOrEqual(6);
     expect(grown.audit_events).toBeLessThanOrEqual(2 * admitted);
-    // Five an address and one for all; and two for each account or mailbox; for an hour at most.
-    expect(grown.rate_limits).toBeLessThanOrEqual(5 * addresses.length + 1 + 2 * admitted);
+    // Seven an address and two for all; two for each account and for each mailbox; for an hour at most.
+    expect(grown.rate_limits).toBeLessThanOrEqual(7 * addresses.length + 2 + 4 * admitted);
     const [{ longest }] = await limited.sql<[{ longest: number }]>`
       select max(extract(epoch from expire - now()))::int as longest from rate_limits`;
     expect(longest).toBeLessThanOrEqual(3600);
