@@ -18,7 +18,6 @@ import { enqueueMail } from "../../emails/outbox";
 import { hashToken } from "../vault/vault.server";
 import type { LinkContext, Origin } from "./link-context.server";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
-
 import { type PermittedAdmin, requirePermit } from "./permitted-admin.server";
 import { openKeptPinKey, sealPinKey, storePin } from "./pin.server";
 import { openAttempts, sealPassword, sealsPassword } from "./sealed-fields.server";

@@ -4,7 +4,6 @@ import { hashToken } from "../vault/vault.server";
 import { mailLink } from "./issue-link.server";
 import type { LinkContext, Origin } from "./link-context.server";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
-
 import { adminEvent, type PermittedAdmin } from "./permitted-admin.server";
 import { openKeptPinKey, sealPinKey } from "./pin.server";
 import { tellOwner } from "./tell-owner.server";

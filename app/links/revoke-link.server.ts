@@ -1,7 +1,6 @@
 import { recordEvent } from "../../db/audit-events.store";
 import { findLink, type LinkRow, revokeLink as revokeRow } from "../../db/links.store";
 import { cancelQueuedMails } from "../../db/mails.store";
-
 import { type Vault, VaultError } from "../vault/vault.server";
 import type { LinkContext, Origin } from "./link-context.server";
 import { adminEvent, type PermittedAdmin } from "./permitted-admin.server";

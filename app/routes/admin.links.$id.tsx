@@ -26,11 +26,8 @@ import { withKeystone } from "../http/keystone-trouble.server";
 import { originOf } from "../http/origin.server";
 import { refusalOfRandomPassword } from "../http/random-password.server";
 import { requireAdmin } from "../http/require-admin.server";
-
 import { requirePermitFor } from "../http/require-permit.server";
-
 import { endLink } from "../links/end-link.server";
-
 import type { AuditEvent } from "../links/list-links.server";
 import { getLink, type LinkSummary } from "../links/list-links.server";
 import { describeProblem, type LinkProblem } from "../links/redeem-link.server";

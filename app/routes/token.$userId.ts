@@ -4,10 +4,8 @@ import type { AuthorizedCaller } from "../admins/authorize-token.server";
 import { originOf } from "../http/origin.server";
 import { readBody } from "../http/read-body.server";
 import { jsonAnswer, keystoneError, textAnswer, wantsJson } from "../http/respond.server";
-
 import { type IssuedLinkAnswer, type IssueResult, issueLink } from "../links/issue-link.server";
 import { type Permit, permitCaller } from "../links/permitted-admin.server";
-
 import { isPin } from "../links/pin.server";
 
 /** Keystone's own column for user ids has room for 64 characters. */

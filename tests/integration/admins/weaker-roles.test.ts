@@ -134,7 +134,9 @@ describeWhere(
       const issued = await usual.visitor.put(id, { pin: "4711", password }, await admin.token());
       expect(issued.status).toBe(200);
       // What Keystone says of the user comes behind the answer, and changes the row as well.
-      await expect.poll(async () => (await rowOf(id))?.user_checked_at ?? null).not.toBeNull();
+      await expect
+        .poll(async () => (await rowOf(id))?.user_checked_at ?? null, { timeout: 20_000 })
+        .not.toBeNull();
       return { id, password, token: issued.text, before: await keptOf(id) };
     }
 
@@ -173,6 +175,7 @@ describeWhere(
           form: { intent: "resend", mail_to: "attacker@example.org" },
         },
         revoking: { path: link, form: { intent: "revoke" } },
+        "ending it by a random password": { path: link, form: { intent: "end" } },
         "renewing with what is kept": {
           path: `/admin/users/${victim.id}`,
           form: { pin: "", password: "keep", mail_to: "attacker@example.org" },
@@ -202,6 +205,7 @@ describeWhere(
     const refusedEverywhere = {
       "resending to one's own address": 403,
       revoking: 403,
+      "ending it by a random password": 403,
       "renewing with what is kept": 403,
       "renewing with a PIN of one's own": 403,
       "issuing anew": 403,

@@ -329,7 +329,9 @@ describeWhere(
         expect(await told(id)).toEqual([]);
         held.remove();
         await held.release();
-        await expect.poll(() => told(id)).toEqual([toldOf(email, "pin-replaced")]);
+        await expect
+          .poll(() => told(id), { timeout: 20_000 })
+          .toEqual([toldOf(email, "pin-replaced")]);
       });
 
       it("at the next look-up, where Keystone could not be asked; and once", async () => {
@@ -344,7 +346,9 @@ describeWhere(
         down.remove();
         expect(await told(id)).toEqual([]);
         await put(id, {}, adminToken);
-        await expect.poll(() => told(id)).toEqual([toldOf(email, "pin-replaced")]);
+        await expect
+          .poll(() => told(id), { timeout: 20_000 })
+          .toEqual([toldOf(email, "pin-replaced")]);
         await put(id, {}, adminToken);
         await maintain(app.services);
         expect(await told(id)).toHaveLength(1);
