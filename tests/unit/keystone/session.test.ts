@@ -175,6 +175,9 @@ describe("a Keystone out of reach", () => {
   });
 });
 
+/** Of the HTTP client, ten seconds for a connection and more for an answer; a busy machine adds some. */
+const LONG_BEFORE_THE_DEFAULT_MS = 6000;
+
 describe("a Keystone that does not answer", () => {
   async function timed(session: KeystoneSession): Promise<{ error: KeystoneError; ms: number }> {
     const startedAt = performance.now();
@@ -187,7 +190,7 @@ describe("a Keystone that does not answer", () => {
     const { error, ms } = await timed(session);
     expect(error).toMatchObject({ kind: "timeout", mayHaveHappened: true, status: undefined });
     expect(ms).toBeGreaterThan(250);
-    expect(ms).toBeLessThan(1500);
+    expect(ms).toBeLessThan(LONG_BEFORE_THE_DEFAULT_MS);
     await expect.poll(() => server.open()).toBe(0);
   });
 
@@ -196,7 +199,7 @@ describe("a Keystone that does not answer", () => {
     const authUrl = `https://127.0.0.1:${server.port}`; // waits for a TLS greeting
     const { error, ms } = await timed(createKeystoneSession({ authUrl, timeoutSeconds: 0.3 }));
     expect(error).toMatchObject({ kind: "timeout", mayHaveHappened: false });
-    expect(ms).toBeLessThan(1500);
+    expect(ms).toBeLessThan(LONG_BEFORE_THE_DEFAULT_MS);
   });
 
   it.each([
@@ -213,7 +216,7 @@ describe("a Keystone that does not answer", () => {
     );
     const { error, ms } = await timed(session);
     expect(error).toMatchObject({ kind: "timeout", mayHaveHappened: true });
-    expect(ms).toBeLessThan(1500);
+    expect(ms).toBeLessThan(LONG_BEFORE_THE_DEFAULT_MS);
   });
 
   it.each([
