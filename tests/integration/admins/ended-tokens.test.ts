@@ -28,8 +28,9 @@ import { type Answer, createVisitor, newRequestId, type Visitor } from "../../su
  */
 const PUBLIC_URL = "https://setpass.example.org";
 const CACHE_SECONDS = 1;
-/** Two seconds for Keystone, and what the page itself takes; a second wait would be seen. */
-const ONE_WAIT_MS = 3500;
+/** Two seconds for Keystone, and all that the page itself may take before it were a second wait. */
+const ONE_WAIT_MS = 3900;
+const NO_WAIT_MS = 1900;
 const tokens = { method: "POST", path: "/v3/auth/tokens" };
 const byToken = { ...tokens, body: '"methods":["token"]' };
 
@@ -334,7 +335,7 @@ describe.each(inject("keystone") ? ["sandbox", "real"] : ["sandbox"])(
         // Waited for once, not for every click.
         const second = await visitor.ask({ path: "/admin", cookie });
         expect(second.status).toBe(200);
-        expect(second.tookMs).toBeLessThan(1000);
+        expect(second.tookMs).toBeLessThan(NO_WAIT_MS);
         expect((await revoke(cookie)).status).toBe(200);
         expect(await stateOfWork()).toEqual({ ...untouched, link: "revoked" });
         const told = app.logged("admin.session-unchecked");
