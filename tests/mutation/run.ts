@@ -6,6 +6,7 @@
  *   npm run test:mutants -- --count=200 --seed=7     as many, and the same ones each time
  *   npm run test:mutants -- --minutes=20             no new one is begun after so long
  *   npm run test:mutants -- emails/outbox            only changes with this in "file:line kind"; or another word
+ *   npm run test:mutants -- --unbuilt                sooner: without the tests of the built server
  *   npm run test:mutants -- --list emails/outbox     only shows them
  *
  * The working tree stays as it is: each lane has a copy of its own. A change that does not type-check is
@@ -37,6 +38,7 @@ const { values, positionals: words } = parseArgs({
     minutes: { type: "string", default: "60" },
     lanes: { type: "string", default: String(Math.min(2, availableParallelism())) },
     list: { type: "boolean", default: false },
+    unbuilt: { type: "boolean", default: false },
   },
 });
 
@@ -81,7 +83,13 @@ async function run(): Promise<void> {
   const seed = Number(values.seed);
   say(`${all.length} changes to choose from, seed ${seed}`);
   const { picked, refused } = pick(Number(values.count), createRandom(seed));
-  const sets = [...new Set(picked.map(({ file }) => sources.testsOf(file)))];
+  const testsOf = ({ file }: Mutant): Promises => {
+    const { built, ...unbuilt } = sources.testsOf(file);
+    return built === undefined || values.unbuilt ? unbuilt : { ...unbuilt, built };
+  };
+  const sets = [
+    ...new Map(picked.map((one) => [sources.testsOf(one.file), testsOf(one)])).values(),
+  ];
   const servers = await startTestServers();
   const lanes: Lane[] = [];
   try {
@@ -98,7 +106,7 @@ async function run(): Promise<void> {
         while (performance.now() < untilMs) {
           const mutant = queue.shift();
           if (mutant === undefined) return;
-          const verdict = await lane.try(mutant, sources.testsOf(mutant.file));
+          const verdict = await lane.try(mutant, testsOf(mutant));
           tried.push({ mutant, verdict });
           say(`${String(tried.length).padStart(4)}  ${describe(mutant)}\n      ${tell(verdict)}`);
         }
