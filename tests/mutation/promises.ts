@@ -32,7 +32,7 @@ export const PROMISES: readonly Promises[] = [
       "db/audit-events",
     ],
     near: ["tests/unit/links/", "tests/integration/links/"],
-    far: issued,
+    far: ["tests/integration/admins/weaker-roles", ...issued, "tests/integration/requests/"],
     built: [
       "tests/faults/slow-policy",
       "tests/faults/audit",
