@@ -1,5 +1,3 @@
-import { domainToASCII } from "node:url";
-
 /**
  * Letters of ASCII alone lose their case: Unicode's own folding makes one of letters that are not, such
  * as the Kelvin sign and k, and mail to the one does not reach the other.
@@ -14,8 +12,15 @@ export const foldCase = (address: string): string =>
  */
 export function canonicalAddress(address: string): string | undefined {
   const at = address.lastIndexOf("@");
-  const host = domainToASCII(address.slice(at + 1)).replace(/\.+$/, "");
+  const host = hostInAscii(address.slice(at + 1));
   return at > 0 && host !== "" ? `${address.slice(0, at)}@${host}` : undefined;
+}
+
+/** As the URL parser has it, which the mail transport uses as well, and browsers have too. */
+function hostInAscii(domain: string): string {
+  const url = `http://${domain}`;
+  if (/[\s/?#@:%\\[\]]/.test(domain) || !URL.canParse(url)) return "";
+  return new URL(url).hostname.replace(/\.+$/, "");
 }
 
 /** @returns whether mail to the one reaches the other; upper and lower case are one to mail servers */

@@ -258,6 +258,8 @@ test("what was wrong with a field is no longer said once something else is typed
   await page.getByRole("button", { name: "Set password" }).click();
   const summary = page.getByRole("alert");
   await expect(summary.getByRole("listitem")).toHaveCount(2);
+  // What is typed before the page's script runs, it cannot hear.
+  await page.waitForLoadState("load");
   await expect(again).toHaveAttribute("aria-describedby", "confirm_password-error");
 
   await page.getByLabel("PIN").pressSequentially("1");

@@ -121,6 +121,7 @@ describeWhere({ has: hasProxies(), what: "nginx" }, "behind nginx", () => {
     for (const target of ["/", "//", "/./", "/%2e/"])
       expect(await fetchThrough(`${target}?token=${link.token}`)).toMatch(/^HTTP\/1\.1 502 /);
     expect(await fetchThrough(`/?token=${link.token}`, "pin=1")).toMatch(/^HTTP\/1\.1 502 /);
+    expect(await fetchThrough(`/reset/confirm?token=${link.token}`)).toMatch(/^HTTP\/1\.1 502 /);
     // The operator still learns of it, by the other paths.
     expect(await fetchThrough("/reset")).toMatch(/^HTTP\/1\.1 502 /);
     const errors = await nginx.errorLog();

@@ -8,7 +8,7 @@ import { confirmRequest } from "../../app/requests/confirm-request.server";
 import type { ConfirmToken } from "../../app/requests/confirm-token.server";
 import { openRequestPin } from "../../app/requests/handle-requests.server";
 import { requestReset } from "../../app/requests/request-reset.server";
-import { rotateKeys } from "../../app/vault/rotate-keys.server";
+import { bindFormerSeals, rotateKeys } from "../../app/vault/rotate-keys.server";
 import { surveySeals } from "../../app/vault/survey-seals.server";
 import { createVault, type Vault } from "../../app/vault/vault.server";
 import { insertSession } from "../../db/admin-sessions.store";
@@ -210,6 +210,49 @@ describe("rotating the keys", () => {
     const [row] = await database.sql`
       select sealed_password from links where user_id = 'user-9'`;
     expect(createVault([newest]).open(row?.sealed_password, owner).toString()).toBe("Initial-2");
+  });
+
+  it("leaves a PIN's key of a former release bound to its user alone: to bind it is another command", async () => {
+    const column = "links.sealed_pin_key";
+    const bound = { column, row: "user-11" };
+    const key = randomBytes(32);
+    await database.sql`
+      update links set sealed_pin_key = ${createVault([former]).seal(key, bound)}
+      where user_id = 'user-11'`;
+    const read = async () => {
+      const [row] = await database.sql`
+        select sealed_pin_key, token_hash from links where user_id = 'user-11'`;
+      return row as { sealed_pin_key: Buffer; token_hash: Buffer };
+    };
+    await withServices(keys(newest, former), async (services) => {
+      expect(await rotateKeys(services)).toEqual({ resealed: 1, unopened: [] });
+      expect(createVault([newest]).open((await read()).sealed_pin_key, bound)).toEqual(key);
+      expect(await bindFormerSeals(services)).toEqual({ resealed: 1, unopened: [] });
+      const { sealed_pin_key: sealed, token_hash: hash } = await read();
+      const row = `user-11 ${hash.toString("hex")}`;
+      expect(createVault([newest]).open(sealed, { column, row })).toEqual(key);
+    });
+  });
+
+  it("names what cannot be opened, and does the rest", async () => {
+    const broken = { column: "links.sealed_password", row: "user-12" };
+    const write = (sealed: Buffer) =>
+      database.sql`update links set sealed_password = ${sealed} where user_id = 'user-12'`;
+    const stranger = createVault([randomBytes(32)]);
+    await write(stranger.seal("Initial-1", broken));
+    await database.sql`
+      update links set sealed_password =
+        ${createVault([former]).seal("Initial-1", { ...broken, row: "user-13" })}
+      where user_id = 'user-13'`;
+    await withServices(keys(newest, former), async (services) => {
+      expect(await rotateKeys(services)).toEqual({
+        resealed: 1,
+        unopened: [
+          `links.sealed_password is sealed with key ${stranger.keyIds[0]}, which SECRET_KEYS does not hold (row user-12)`,
+        ],
+      });
+      await write(services.vault.seal("Initial-1", broken));
+    });
   });
 
   it("leaves everything as usable under the new key alone as it was under the old", async () => {

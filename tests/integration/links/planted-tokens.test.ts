@@ -6,6 +6,7 @@ import {
   issueLink,
 } from "../../../app/links/issue-link.server";
 import type { LinkToken } from "../../../app/links/link-token.server";
+import { storePin } from "../../../app/links/pin.server";
 import { redeemLink } from "../../../app/links/redeem-link.server";
 import { type ResendResult, resendLink } from "../../../app/links/resend-link.server";
 import { bindFormerSeals, rotateKeys } from "../../../app/vault/rotate-keys.server";
@@ -137,6 +138,40 @@ describe("who writes to the database, but has neither the keys nor the link", ()
       expect(
         started.logged("link.seal-broken").filter((line) => line.userId === link.userId),
       ).toEqual([]);
+    },
+  );
+
+  it.each<[string, (link: { id: string; userId: string }) => Promise<LinkToken | undefined>]>([
+    ["renewal", async ({ userId }) => renewed(await renew({ userId }))],
+    ["mail sent again", async ({ id }) => resent(await resend(id))],
+  ])(
+    "is not who changes the PIN during a %s: the key that goes on is the new PIN's",
+    async (_, act) => {
+      const link = await issue();
+      const { sql } = started.database;
+      const owner = { userId: link.userId, tokenHash: hashToken(newToken()) };
+      const other = storePin(started.services.vault, { pin: "7777", owner });
+      let acting: Promise<LinkToken | undefined> = Promise.resolve(undefined);
+      await sql.begin(async (tx) => {
+        await tx`select 1 from links where id = ${link.id} for update`;
+        acting = act(link);
+        await expect
+          .poll(
+            () => sql`
+            select 1 from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'`,
+            { timeout: 10_000 },
+          )
+          .toHaveLength(1);
+        // As it is after a revocation and a new link.
+        await tx`
+        update links set token_hash = ${owner.tokenHash}, sealed_pin_key = ${other.sealedPinKey},
+          pin_mac = ${other.pinMac} where id = ${link.id}`;
+      });
+      const token = (await acting) as LinkToken;
+      expect(await redeem(token, "0420")).toMatchObject({ reason: "wrong-pin" });
+      // The right one: only then is Keystone asked, which is not there.
+      expect(await redeem(token, "7777")).toMatchObject({ reason: "keystone-unavailable" });
     },
   );
 

@@ -62,9 +62,8 @@ describe("asking in another's name", () => {
 
   it("closes the door for nobody, however many are open", async () => {
     await started.database.sql`
-      insert into reset_requests (state, name, email, sealed_pin)
-      select 'open', 'x', 'filler-' || n || '@filler.example', ''::bytea
-      from generate_series(1, 1000) n`;
+      insert into reset_requests (state, name, email)
+      select 'open', 'x', 'filler-' || n || '@filler.example' from generate_series(1, 1000) n`;
     const late = await askForLink(started, { email: newEmail() });
     expect(await confirm(started.services, late.token)).toMatchObject({ ok: true });
     await started.database.sql`delete from reset_requests where email like '%@filler.example'`;
@@ -292,7 +291,9 @@ describe("whoever can write to the database, but has not the keys", () => {
     await sql`
       update reset_requests set sealed_pin = ${before?.sealed_pin} where id = ${theirs.id}`;
     expect(await pinOf(theirs)).toBeUndefined();
-    await sql`update reset_requests set sealed_pin = 'garbage'::bytea where id = ${theirs.id}`;
+    await sql`
+      update reset_requests set sealed_pin = '\\x01'::bytea || decode(repeat('00', 60), 'hex')
+      where id = ${theirs.id}`;
     expect(await pinOf(theirs)).toBeUndefined();
     expect(await confirm(started.services, theirs.token)).toMatchObject({ ok: false });
     // Nor move a request's code: it is the id's, which the PIN is sealed to.

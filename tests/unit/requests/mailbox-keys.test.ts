@@ -9,7 +9,9 @@ describe("what a mailbox is counted by", () => {
     ["upper and lower case", "Jane@Example.ORG", "jane@example.org"],
     ["a domain's two forms", "jane@bücher.example", "jane@xn--bcher-kva.example"],
     ["a domain's last dot", "jane@example.org.", "jane@example.org"],
-    ["one tag and another", "jane+a@example.org", "jane+b+c@example.org"],
+    ["a full-width domain", "jane@\uff45xample.org", "jane@example.org"],
+    ["a domain with a soft hyphen", "jane@ex\u00adample.org", "jane@example.org"],
+    ["a decomposed domain", "jane@bu\u0308cher.example", "jane@b\u00fccher.example"],
   ])("is the same for %s", (_what, one, other) => {
     expect(mailbox(one)).toBe(mailbox(other));
     expect(person(one)).toBe(person(other));
@@ -18,10 +20,9 @@ describe("what a mailbox is counted by", () => {
   it.each([
     ["a full-width letter", "\uff4aane@example.org", "jane@example.org"],
     ["a Kelvin sign", "\u212aate@example.org", "kate@example.org"],
-    ["a full-width domain", "jane@\uff45xample.org", "jane@example.org"],
     ["a decomposed letter", "jose\u0301@example.org", "jos\u00e9@example.org"],
-    ["a decomposed domain", "jane@bu\u0308cher.example", "jane@b\u00fccher.example"],
     ["a tag", "jane+a@example.org", "jane@example.org"],
+    ["another tag", "jane+a@example.org", "jane+b+c@example.org"],
     ["dots", "jane.doe@example.org", "janedoe@example.org"],
   ])(
     "is another with %s, which mail goes elsewhere with, and one person's all the same",
