@@ -743,7 +743,7 @@ describe("secrets", () => {
       [
         "a wrong key",
         { SECRET_KEYS: wrong },
-        /sealed with keys that SECRET_KEYS lacks: [0-9a-f]{16}/,
+        /holds secrets, and SECRET_KEYS has the key of none: they are sealed with [0-9a-f]{16}/,
       ],
       ["no key", { SECRET_KEYS: "" }, /SECRET_KEYS is required/],
       ["half a key", { SECRET_KEYS: short }, /SECRET_KEYS needs base64 of exactly 32 bytes/],

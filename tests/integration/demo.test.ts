@@ -156,7 +156,7 @@ describe("the demo", () => {
     const link = `${demo.publicUrl}/?token=${token}`;
     // What Keystone says of the user, the address too, is fetched behind the answer to PUT.
     const page = async () => (await fetch(link)).text();
-    await expect.poll(page, { timeout: 10_000 }).toContain("ada");
+    await expect.poll(page, { timeout: 20_000 }).toMatch(/\bada\b/);
     const password = "a-password-of-my-own-1";
     const set = await fetch(link, form({ pin: examplePin, password, confirm_password: password }));
     expect(set.status).toBe(200);
