@@ -163,7 +163,8 @@ describe("the demo", () => {
     expect(await set.text()).toContain("Password set");
   });
 
-  it("shows the mails it sends in the mailbox", async () => {
+  // A first try that fails on a busy machine is followed by another, some time later.
+  it("shows the mails it sends in the mailbox", { timeout: 120_000 }, async () => {
     const mailbox = /(http:\S+)\s+every mail/.exec(demo.words)?.[1] ?? "";
     const subjects = async (): Promise<string[]> => {
       const answer = await fetch(new URL("/api/messages", mailbox));
@@ -171,7 +172,7 @@ describe("the demo", () => {
       return mails.map((mail) => `${mail.to.join()}: ${mail.subject}`);
     };
     await expect
-      .poll(subjects, { timeout: 20_000 })
+      .poll(subjects, { timeout: 100_000 })
       .toEqual([expect.stringMatching(/^ada@example\.org: .*password/i)]);
   });
 
