@@ -32,8 +32,8 @@ interface Addresses {
 
 export interface BrowserStack extends Addresses {
   readonly admin: KeystoneAdmin;
-  /** The newest mail to an address, once there is one. */
-  waitForMail(to: string, subject?: RegExp): Promise<BrowserMail>;
+  /** The newest mail to an address with these words, once there is one. */
+  waitForMail(to: string, subject?: RegExp, words?: string): Promise<BrowserMail>;
   /** Whatever may be found nowhere afterwards: PINs, passwords, link tokens, Keystone tokens. */
   noteSecret(kind: string, value: string): Promise<void>;
   secrets(): Promise<Secret[]>;
@@ -85,12 +85,14 @@ export async function openBrowserStack(): Promise<BrowserStack> {
   return {
     ...addresses,
     admin: keystoneAdmin(addresses.keystone),
-    async waitForMail(to, subject = /./) {
+    async waitForMail(to, subject = /./, words = "") {
       const giveUpAt = Date.now() + mailTimeoutMs;
       for (;;) {
         const answer = await fetch(addresses.mailsUrl);
         const mails = (await answer.json()) as BrowserMail[];
-        const found = mails.findLast((mail) => mail.to.includes(to) && subject.test(mail.subject));
+        const found = mails.findLast(
+          (mail) => mail.to.includes(to) && subject.test(mail.subject) && mail.text.includes(words),
+        );
         if (found) return found;
         if (Date.now() > giveUpAt) throw new Error(`No mail to ${to} with ${subject}`);
         await sleep(100);
