@@ -11,7 +11,7 @@ import { isbot } from "isbot";
 import { renderToPipeableStream } from "react-dom/server";
 import { RenderContext } from "./components/render-context";
 import { routeOf } from "./http/canonical-path.server";
-import { describeError } from "./log.server";
+import { describeError } from "./telemetry/log.server";
 
 /** No page of ours waits for anything once its loaders are done; this only bounds a broken one. */
 export const streamTimeout = 5_000;

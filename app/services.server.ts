@@ -8,18 +8,18 @@ import { createTokenAuthorizer } from "./admins/authorize-token.server";
 import { createSessionCheck, type SessionCheck } from "./admins/check-session.server";
 import { createRefusedTokens } from "./admins/refused-tokens.server";
 import type { AdminContext } from "./admins/sign-in.server";
-import type { Config } from "./config.server";
-import { findInsecureSettings } from "./insecure-settings.server";
+import type { Config } from "./config/config.server";
+import { findInsecureSettings } from "./config/insecure-settings.server";
+import { startMaintenance } from "./jobs/maintenance.server";
 import { createKeystoneSession } from "./keystone/session.server";
 import { shareKeystone } from "./keystone/shared-session.server";
 import { createPolicyCheck } from "./links/check-policy.server";
 import { createUserLookup, type UserLookup } from "./links/look-up-user.server";
-import { createLog, type Log } from "./log.server";
-import { startMaintenance } from "./maintenance.server";
-import { createMetrics, type Metrics } from "./metrics.server";
-import { observeKeystone } from "./observe-keystone.server";
-import { createRequestLimits } from "./requests/request-limits.server";
-import type { RequestContext } from "./requests/request-reset.server";
+import { createRequestLimits } from "./reset-requests/request-limits.server";
+import type { RequestContext } from "./reset-requests/request-reset.server";
+import { createLog, type Log } from "./telemetry/log.server";
+import { createMetrics, type Metrics } from "./telemetry/metrics.server";
+import { observeKeystone } from "./telemetry/observe-keystone.server";
 import { createVault } from "./vault/vault.server";
 
 /** Everything the routes work with, wired once; they receive it through Remix's load context. */

@@ -1,6 +1,6 @@
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import type postgres from "postgres";
-import { readDatabaseUrl } from "../app/database-url.server";
+import { readDatabaseUrl } from "../app/config/database-url.server";
 import type { TypeTables } from "./connection";
 import { Pool } from "./pool";
 import * as schema from "./schema";

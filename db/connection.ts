@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import postgres from "postgres";
-import type { DatabaseAddress, DatabaseHost } from "../app/database-url.server";
+import type { DatabaseAddress, DatabaseHost } from "../app/config/database-url.server";
 import { DatabaseUnavailableError } from "./outage";
 
 /** How postgres.js reads and writes PostgreSQL's types, by type id: Drizzle has wishes of its own. */

@@ -1,5 +1,5 @@
 import process from "node:process";
-import { readDatabaseUrl } from "../app/database-url.server";
+import { readDatabaseUrl } from "../app/config/database-url.server";
 import { runDatabaseCommand } from "./command-line";
 import { grantServerRole, grantsFor } from "./grants";
 

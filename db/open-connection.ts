@@ -1,5 +1,5 @@
 import postgres from "postgres";
-import type { DatabaseHost } from "../app/database-url.server";
+import type { DatabaseHost } from "../app/config/database-url.server";
 import { Connection, type ConnectionSettings } from "./connection";
 import { DatabaseUnavailableError, isDatabaseOutage } from "./outage";
 

@@ -1,5 +1,5 @@
-import type { Brand } from "../app/config.server";
-import { describeError, type Log } from "../app/log.server";
+import type { Brand } from "../app/config/config.server";
+import { describeError, type Log } from "../app/telemetry/log.server";
 import { type Vault, VaultError } from "../app/vault/vault.server";
 import type { Database } from "../db/client";
 import {

@@ -1,5 +1,5 @@
 import { render, toPlainText } from "@react-email/components";
-import type { Brand } from "../app/config.server";
+import type { Brand } from "../app/config/config.server";
 import type { MailTemplate } from "../db/mails.store";
 import { type MailProps, oneLine } from "./mail-content";
 import { linkChangedMail } from "./templates/link-changed-mail";

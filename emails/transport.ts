@@ -1,5 +1,5 @@
 import nodemailer, { type NodemailerError } from "nodemailer";
-import { readSmtpUrl } from "../app/smtp-url.server";
+import { readSmtpUrl } from "../app/config/smtp-url.server";
 import type { RenderedMail } from "./render-mail";
 
 /** A mail on its way to the server. */

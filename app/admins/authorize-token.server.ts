@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { limitKeyOf } from "../../db/limit-key";
-import type { Config } from "../config.server";
+import type { Config } from "../config/config.server";
 import type { AccessInfo } from "../keystone/access-info.server";
 import { authenticate, tokenAuth } from "../keystone/auth.server";
 import { isKeystoneError, type KeystoneError } from "../keystone/errors.server";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
-import type { Log } from "../log.server";
+import type { Log } from "../telemetry/log.server";
 import { hashToken } from "../vault/vault.server";
 import type { Authorization, TokenAuthorizer } from "./authorize-token.server";
 import type { AdminSession } from "./session.server";

@@ -3,7 +3,7 @@ import { recordEvent } from "../../db/audit-events.store";
 import type { Database } from "../../db/client";
 import { limitKeyOf } from "../../db/limit-key";
 import { createRateLimit, type HashKey, type RateLimitResult } from "../../db/rate-limits.store";
-import type { Log } from "../log.server";
+import type { Log } from "../telemetry/log.server";
 
 /** A script's token that was refused. */
 export interface RefusedToken {

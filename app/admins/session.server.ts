@@ -7,7 +7,7 @@ import {
 import { recordEvent } from "../../db/audit-events.store";
 import { revokeToken } from "../keystone/identity.server";
 import type { Admin, Origin } from "../links/link-context.server";
-import { describeError } from "../log.server";
+import { describeError } from "../telemetry/log.server";
 import { hashToken, VaultError } from "../vault/vault.server";
 import { type AdminContext, sealedTokenOf } from "./sign-in.server";
 

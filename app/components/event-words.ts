@@ -1,5 +1,5 @@
 import type { AuditEvent } from "../links/list-links.server";
-import { codeOfRequest } from "../requests/request-code";
+import { codeOfRequest } from "../reset-requests/request-code";
 
 /** Why a redemption was refused, by the outcome the audit trail holds. */
 const REFUSALS: Record<string, string> = {

@@ -1,6 +1,6 @@
 import { useRouteLoaderData } from "@remix-run/react";
 import { createContext, useContext } from "react";
-import type { Brand } from "../config.server";
+import type { Brand } from "../config/config.server";
 
 /** What one rendering on the server knows, whether or not any loader could run. */
 export interface RenderFacts {

@@ -1,6 +1,6 @@
 import type { ActionFunctionArgs, LoaderFunctionArgs, ServerBuild } from "@remix-run/node";
 import { isDatabaseOutage } from "../../db/outage";
-import { describeError } from "../log.server";
+import { describeError } from "../telemetry/log.server";
 import { keystoneError, wordsOfFailure } from "./respond.server";
 
 type Handler = (args: LoaderFunctionArgs & ActionFunctionArgs) => unknown;

@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { LRUCache } from "lru-cache";
-import { describeError, type Log, type LogFields } from "../log.server";
+import { describeError, type Log, type LogFields } from "../telemetry/log.server";
 import { type TranslatedPolicy, translatePolicy } from "./password-rules";
 
 /** `unknown`: not found out here, or not in time. Keystone decides then. */

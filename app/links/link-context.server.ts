@@ -1,9 +1,9 @@
 import type { AnonymousEvents } from "../../db/anonymous-events.store";
 import type { Database } from "../../db/client";
 import { limitKeyOf } from "../../db/limit-key";
-import type { Config } from "../config.server";
+import type { Config } from "../config/config.server";
 import type { SharedKeystone } from "../keystone/shared-session.server";
-import type { Log } from "../log.server";
+import type { Log } from "../telemetry/log.server";
 import type { Vault } from "../vault/vault.server";
 import type { PolicyCheck } from "./check-policy.server";
 

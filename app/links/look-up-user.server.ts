@@ -9,7 +9,7 @@ import {
   type PasswordPolicy,
 } from "../keystone/identity.server";
 import type { KeystoneSession } from "../keystone/session.server";
-import { describeError } from "../log.server";
+import { describeError } from "../telemetry/log.server";
 import type { LinkContext } from "./link-context.server";
 import { tellOwner } from "./tell-owner.server";
 

@@ -1,4 +1,4 @@
-import type { Config } from "../config.server";
+import type { Config } from "../config/config.server";
 import { isKeystoneError } from "../keystone/errors.server";
 import { findProjectIds, findRoleIds, listRolesOfUser } from "../keystone/identity.server";
 import type { KeystoneSession } from "../keystone/session.server";

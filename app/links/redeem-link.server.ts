@@ -20,7 +20,7 @@ import {
   isPasswordAccepted,
 } from "../keystone/identity.server";
 import type { KeystoneSession } from "../keystone/session.server";
-import { describeError } from "../log.server";
+import { describeError } from "../telemetry/log.server";
 import { hashToken, type Vault, VaultError } from "../vault/vault.server";
 import { type LinkContext, type Origin, partyOf } from "./link-context.server";
 import { attemptsLeft } from "./link-status";

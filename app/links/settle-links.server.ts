@@ -9,7 +9,7 @@ import {
 } from "../../db/links.store";
 import { isKeystoneError } from "../keystone/errors.server";
 import { isPasswordAccepted } from "../keystone/identity.server";
-import { describeError } from "../log.server";
+import { describeError } from "../telemetry/log.server";
 import { VaultError } from "../vault/vault.server";
 import type { LinkContext } from "./link-context.server";
 import { finishLink, leaseSecondsFor, type RedeemContext } from "./redeem-link.server";

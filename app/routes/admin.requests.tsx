@@ -22,7 +22,7 @@ import {
   closeRequest,
   listRequests,
   type ResetRequestSummary,
-} from "../requests/handle-requests.server";
+} from "../reset-requests/handle-requests.server";
 
 const PAGE_SIZE = 25;
 /** The form of what is selected. It cannot enclose the table, whose rows have forms of their own. */

@@ -24,13 +24,13 @@ import {
   answerRequest,
   type PlannedAnswer,
   planAnswer,
-} from "../requests/answer-requests.server";
+} from "../reset-requests/answer-requests.server";
 import {
   closeRequest,
   getRequests,
   type ResetRequestSummary,
-} from "../requests/handle-requests.server";
-import { inParallel } from "../requests/in-parallel";
+} from "../reset-requests/handle-requests.server";
+import { inParallel } from "../reset-requests/in-parallel";
 
 export const headers = pageHeaders;
 

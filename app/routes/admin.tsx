@@ -15,7 +15,7 @@ import { pageHeaders } from "../components/page-headers";
 import { useBrand } from "../components/render-context";
 import type { RouteHandle } from "../components/route-handle";
 import { requireAdmin } from "../http/require-admin.server";
-import { countOpenRequests } from "../requests/handle-requests.server";
+import { countOpenRequests } from "../reset-requests/handle-requests.server";
 
 export const handle: RouteHandle = { hydrate: true };
 export const headers = pageHeaders;

@@ -46,7 +46,7 @@ import {
   getRequest,
   openRequestPin,
   type ResetRequestSummary,
-} from "../requests/handle-requests.server";
+} from "../reset-requests/handle-requests.server";
 
 export const headers = pageHeaders;
 

@@ -9,7 +9,7 @@ import { StatusBadge, UserBadge } from "../components/status-badge";
 import { withKeystone } from "../http/keystone-trouble.server";
 import { requireAdmin } from "../http/require-admin.server";
 import { type FoundUser, findUsers } from "../links/find-users.server";
-import { getRequest } from "../requests/handle-requests.server";
+import { getRequest } from "../reset-requests/handle-requests.server";
 
 const MOST_USERS = 50;
 

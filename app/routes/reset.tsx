@@ -16,7 +16,7 @@ import { originOf } from "../http/origin.server";
 import { limitByAddress } from "../http/rate-limit.server";
 import { isPin } from "../links/pin.server";
 import { canonicalAddress } from "../links/same-mailbox";
-import { requestReset } from "../requests/request-reset.server";
+import { requestReset } from "../reset-requests/request-reset.server";
 
 export const headers = pageHeaders;
 

@@ -26,8 +26,8 @@ import {
   type ConfirmView,
   confirmRequest,
   viewConfirmation,
-} from "../requests/confirm-request.server";
-import { type ConfirmToken, parseConfirmToken } from "../requests/confirm-token.server";
+} from "../reset-requests/confirm-request.server";
+import { type ConfirmToken, parseConfirmToken } from "../reset-requests/confirm-token.server";
 
 export const headers = pageHeaders;
 

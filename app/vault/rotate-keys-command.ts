@@ -1,6 +1,6 @@
 import { openDatabase } from "../../db/client";
-import { loadConfig } from "../config.server";
-import { describeError } from "../log.server";
+import { loadConfig } from "../config/config.server";
+import { describeError } from "../telemetry/log.server";
 import { bindFormerSeals, type Rotation, rotateKeys } from "./rotate-keys.server";
 import { createVault } from "./vault.server";
 

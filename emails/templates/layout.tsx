@@ -12,7 +12,7 @@ import {
   Text,
 } from "@react-email/components";
 import type { ReactNode } from "react";
-import type { Brand } from "../../app/config.server";
+import type { Brand } from "../../app/config/config.server";
 import { oneLine } from "../mail-content";
 
 const FONT = "-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif";

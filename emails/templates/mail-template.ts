@@ -1,5 +1,5 @@
 import type { ReactElement } from "react";
-import type { Brand } from "../../app/config.server";
+import type { Brand } from "../../app/config/config.server";
 import type { MailTemplate } from "../../db/mails.store";
 import type { MailProps } from "../mail-content";
 

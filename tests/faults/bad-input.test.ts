@@ -325,7 +325,12 @@ describe("whatever is asked", () => {
     const root = path.resolve(import.meta.dirname, "../..");
     const names = [
       ...["package.json", "package-lock.json", ".env", ".env.example", ".git/config", ".git/HEAD"],
-      ...["server.ts", "app/config.server.ts", "db/schema.ts", "db/migrations/meta/_journal.json"],
+      ...[
+        "server.ts",
+        "app/config/config.server.ts",
+        "db/schema.ts",
+        "db/migrations/meta/_journal.json",
+      ],
       ...["build/server/index.js", "build/process/server.js", "build/.vite/client-manifest.json"],
       ...["node_modules/express/package.json", "README.md"],
       "/etc/passwd",

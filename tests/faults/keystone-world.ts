@@ -6,9 +6,9 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
 import { inject } from "vitest";
-import { type Config, loadConfig } from "../../app/config.server";
-import { createLog } from "../../app/log.server";
+import { type Config, loadConfig } from "../../app/config/config.server";
 import { type Services, startServices } from "../../app/services.server";
+import { createLog } from "../../app/telemetry/log.server";
 import { startSandboxKeystone } from "../../demo/keystone/sandbox-keystone";
 import { type AnyFault, type FaultTable, faultOf, inLanes } from "../support/fault-matrix";
 import {

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import process from "node:process";
 import { eq } from "drizzle-orm";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createLog } from "../../app/log.server";
+import { createLog } from "../../app/telemetry/log.server";
 import { createVault } from "../../app/vault/vault.server";
 import { openDatabase } from "../../db/client";
 import { mails } from "../../db/schema";

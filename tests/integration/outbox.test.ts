@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { eq, sql } from "drizzle-orm";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createLog } from "../../app/log.server";
+import { createLog } from "../../app/telemetry/log.server";
 import { createVault } from "../../app/vault/vault.server";
 import {
   cancelQueuedMails,

@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { findSession } from "../../app/admins/session.server";
+import { maintain } from "../../app/jobs/maintenance.server";
 import { issueLink } from "../../app/links/issue-link.server";
 import { listLinks } from "../../app/links/list-links.server";
 import { sealAttempts } from "../../app/links/sealed-fields.server";
 import { settleLinks } from "../../app/links/settle-links.server";
-import { maintain } from "../../app/maintenance.server";
 import { hashToken } from "../../app/vault/vault.server";
 import { createTestDatabase, type TestDatabase } from "../support/database";
 import { eventually } from "../support/fault-stack";

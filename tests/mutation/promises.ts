@@ -25,14 +25,14 @@ export const PROMISES: readonly Promises[] = [
   {
     modules: [
       "app/links/",
-      "app/requests/",
+      "app/reset-requests/",
       "app/maintenance",
       "db/link",
       "db/reset-requests",
       "db/audit-events",
     ],
     near: ["tests/unit/links/", "tests/integration/links/"],
-    far: ["tests/integration/admins/weaker-roles", ...issued, "tests/integration/requests/"],
+    far: ["tests/integration/admins/weaker-roles", ...issued, "tests/integration/reset-requests/"],
     built: [
       "tests/faults/slow-policy",
       "tests/faults/audit",

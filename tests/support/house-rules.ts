@@ -126,7 +126,7 @@ export const layers: readonly Layer[] = [
   },
   {
     name: "wiring",
-    files: /^app\/(services|maintenance|metrics|observe-keystone)\.server\.ts$/,
+    files: /^app\/(services\.server\.ts$|jobs\/|telemetry\/(metrics|observe-keystone)\.)/,
     imports: ["wiring", "use case", "keystone", "db", "emails", "base"],
   },
   {
@@ -144,7 +144,7 @@ export const layers: readonly Layer[] = [
   },
   {
     name: "pure",
-    files: /^app\/(links|admins|requests|http)\/(?!.*\.server\.)/,
+    files: /^app\/(links|admins|reset-requests|http)\/(?!.*\.server\.)/,
     imports: ["pure"],
     types: ["use case", "db", "base"],
   },
@@ -157,7 +157,7 @@ export const layers: readonly Layer[] = [
   {
     name: "use case",
     // Rotation and survey stand beside the vault they serve, and do what a use case does.
-    files: /^app\/(links|admins|requests)\/|^app\/vault\/(rotate|survey)-/,
+    files: /^app\/(links|admins|reset-requests)\/|^app\/vault\/(rotate|survey)-/,
     imports: ["use case", "keystone", "db", "emails", "base", "pure"],
   },
   { name: "emails", files: /^emails\//, imports: ["emails", "db", "base"], types: [] },
@@ -165,8 +165,7 @@ export const layers: readonly Layer[] = [
   { name: "db", files: /^db\//, imports: ["db", "base"] },
   {
     name: "base",
-    files:
-      /^app\/(config|insecure-settings|loopback|database-url|smtp-url|log)\.server\.ts$|^app\/vault\//,
+    files: /^app\/(config|vault)\/|^app\/telemetry\/log\./,
     imports: ["base"],
   },
   { name: "asset", files: /^app\/.*\.(css|svg)$/, imports: [] },
@@ -235,7 +234,8 @@ export function findImportCycles(sources: Sources): string[] {
   return cycles;
 }
 
-const mayReadEnvironment = /^app\/config\.server\.ts$|^server\.ts$|-command(\.server)?\.ts$/;
+const mayReadEnvironment =
+  /^app\/config\/config\.server\.ts$|^server\.ts$|-command(\.server)?\.ts$/;
 
 /** The environment is read in one place and handed on as a checked `Config`. */
 export function findReadsOfTheEnvironment(sources: Sources): string[] {
@@ -425,7 +425,7 @@ export function findTestsLeftOut(sources: Sources): string[] {
   });
 }
 
-/** @returns the variables that app/config.server.ts knows, as it lists them */
+/** @returns the variables that app/config/config.server.ts knows, as it lists them */
 export function configurationNames(configSource: string): string[] {
   const names: string[] = [];
   walkNodes(parse("config.ts", configSource), (node) => {
@@ -442,7 +442,7 @@ export function configurationNames(configSource: string): string[] {
 
 /** `.env.example` and the README's table name every variable, and none that does not exist. */
 export function findUndocumentedConfiguration(sources: Sources): string[] {
-  const known = configurationNames(sources.get("app/config.server.ts") ?? "");
+  const known = configurationNames(sources.get("app/config/config.server.ts") ?? "");
   const documents: [string, string[]][] = [
     [".env.example", matches(sources.get(".env.example"), /^#? ?([A-Z][A-Z_]+)=/gm)],
     ["README.md", matches(sources.get("README.md"), /^\| .*$/gm).flatMap(namesInFirstCell)],

@@ -1,8 +1,11 @@
 import { canonicalAddress } from "../../app/links/same-mailbox";
-import { confirmRequest } from "../../app/requests/confirm-request.server";
-import { type ConfirmToken, parseConfirmToken } from "../../app/requests/confirm-token.server";
-import type { RequestContext } from "../../app/requests/request-reset.server";
-import { requestReset } from "../../app/requests/request-reset.server";
+import { confirmRequest } from "../../app/reset-requests/confirm-request.server";
+import {
+  type ConfirmToken,
+  parseConfirmToken,
+} from "../../app/reset-requests/confirm-token.server";
+import type { RequestContext } from "../../app/reset-requests/request-reset.server";
+import { requestReset } from "../../app/reset-requests/request-reset.server";
 import { confirmTokenIn } from "./mailed-confirm-token";
 import { newOrigin, type TestServices } from "./services";
 

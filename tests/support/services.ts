@@ -1,10 +1,10 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { inject } from "vitest";
-import { type Config, loadConfig } from "../../app/config.server";
+import { type Config, loadConfig } from "../../app/config/config.server";
 import type { Origin } from "../../app/links/link-context.server";
 import type { PermittedAdmin } from "../../app/links/permitted-admin.server";
-import { createLog } from "../../app/log.server";
 import { type Services, startServices } from "../../app/services.server";
+import { createLog } from "../../app/telemetry/log.server";
 import type { ClaimedMail } from "../../db/mails.store";
 import { mails } from "../../db/schema";
 import { openMail } from "../../emails/outbox";

@@ -23,7 +23,7 @@ const checkout = readCheckout();
 const sources = (files: Record<string, string>): Sources => new Map(Object.entries(files));
 
 it("reads the whole checkout", () => {
-  for (const file of ["server.ts", "app/config.server.ts", "db/schema.ts", "package.json"])
+  for (const file of ["server.ts", "app/config/config.server.ts", "db/schema.ts", "package.json"])
     expect(checkout.has(file)).toBe(true);
   expect([...checkout.keys()].some((file) => file.includes("node_modules"))).toBe(false);
 });
@@ -257,11 +257,11 @@ describe("package.json lists what is used, and nothing else", () => {
         dependencies: { zod: "4", "left-over": "1" },
         devDependencies: { tsx: "4" },
       }),
-      "app/config.server.ts": 'import { z } from "zod"; import { x } from "tsx/api";',
+      "app/config/config.server.ts": 'import { z } from "zod"; import { x } from "tsx/api";',
       "tests/x.test.ts": 'import { y } from "@scope/unlisted/part";',
     });
     expect(findDependencyProblems(bad)).toEqual([
-      "app/config.server.ts runs in the server and imports tsx, a development dependency",
+      "app/config/config.server.ts runs in the server and imports tsx, a development dependency",
       "tests/x.test.ts imports @scope/unlisted, which package.json does not list",
       "package.json lists left-over, which nothing uses",
     ]);
@@ -295,7 +295,8 @@ describe(".env.example and the README name every variable of the configuration",
 
   it("finds one that is missing, one that is none, and one that is there twice", () => {
     const bad = sources({
-      "app/config.server.ts": "const environment = z.object({ HOST: z.string(), PORT: number() });",
+      "app/config/config.server.ts":
+        "const environment = z.object({ HOST: z.string(), PORT: number() });",
       ".env.example": "HOST=0.0.0.0\n# HOST=1\n",
       "README.md": "| name | default |\n|---|---|\n| `HOST`, `POST` | 1 |\n",
     });

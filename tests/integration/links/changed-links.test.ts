@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
+import { maintain } from "../../../app/jobs/maintenance.server";
 import { type IssueRequest, issueLink } from "../../../app/links/issue-link.server";
 import { resendLink } from "../../../app/links/resend-link.server";
 import { revokeLink } from "../../../app/links/revoke-link.server";
-import { maintain } from "../../../app/maintenance.server";
 import type { LinkUser } from "../../../db/links.store";
 import { startTestApp, type TestApp } from "../../support/app";
 import { describeWhere } from "../../support/describe-where";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Brand } from "../../../app/config.server";
+import type { Brand } from "../../../app/config/config.server";
 import { MAIL_TEMPLATES } from "../../../db/schema";
 import type { MailProps } from "../../../emails/mail-content";
 import { renderMail } from "../../../emails/render-mail";

@@ -4,7 +4,7 @@ import type { ServerBuild } from "@remix-run/node";
 import { DrizzleQueryError, sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { guardRoutes } from "../../../app/http/guard-routes.server";
-import { createLog } from "../../../app/log.server";
+import { createLog } from "../../../app/telemetry/log.server";
 import { openDatabase } from "../../../db/client";
 import { isDatabaseOutage } from "../../../db/outage";
 

@@ -3,7 +3,7 @@ import type { SessionId } from "../../../app/admins/sign-in.server";
 import type { AppLoadContext } from "../../../app/http/load-context.server";
 import { requireSameOrigin } from "../../../app/http/same-origin.server";
 import { sessionCookieHeader } from "../../../app/http/session-cookie.server";
-import { createLog } from "../../../app/log.server";
+import { createLog } from "../../../app/telemetry/log.server";
 
 /** What was logged, a line each. */
 let logged: string[] = [];

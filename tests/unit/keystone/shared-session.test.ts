@@ -4,9 +4,9 @@ import { afterEach, describe, expect, it } from "vitest";
 import { isKeystoneOutage, type KeystoneError } from "../../../app/keystone/errors.server";
 import { createKeystoneSession, type KeystoneCall } from "../../../app/keystone/session.server";
 import { type SharedKeystone, shareKeystone } from "../../../app/keystone/shared-session.server";
-import { createLog } from "../../../app/log.server";
-import { createMetrics } from "../../../app/metrics.server";
-import { observeKeystone } from "../../../app/observe-keystone.server";
+import { createLog } from "../../../app/telemetry/log.server";
+import { createMetrics } from "../../../app/telemetry/metrics.server";
+import { observeKeystone } from "../../../app/telemetry/observe-keystone.server";
 import { httpAnswer, startRawServer } from "../../support/raw-server";
 
 const toStop: (() => Promise<unknown>)[] = [];

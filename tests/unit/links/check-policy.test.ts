@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createPolicyCheck, type PolicyCheck } from "../../../app/links/check-policy.server";
-import type { LogFields } from "../../../app/log.server";
+import type { LogFields } from "../../../app/telemetry/log.server";
 
 /** Each takes minutes or longer for what is in SLOW_PASSWORD, and each in its own way. */
 const SLOW = ["^([a-zA-Z]+[0-9]*)+$", "^(a+)+$", "^(.*)*\\d$", "(?=(a|aa)+$).{8,}"] as const;

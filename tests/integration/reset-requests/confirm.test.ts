@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { maintain } from "../../../app/maintenance.server";
-import { viewConfirmation } from "../../../app/requests/confirm-request.server";
-import { createConfirmToken } from "../../../app/requests/confirm-token.server";
+import { maintain } from "../../../app/jobs/maintenance.server";
+import { viewConfirmation } from "../../../app/reset-requests/confirm-request.server";
+import { createConfirmToken } from "../../../app/reset-requests/confirm-token.server";
 import {
   closeRequest,
   getRequest,
   listRequests,
   openRequestPin,
-} from "../../../app/requests/handle-requests.server";
+} from "../../../app/reset-requests/handle-requests.server";
 import { hashToken } from "../../../app/vault/vault.server";
 import { askForLink, confirm } from "../../support/reset-requests";
 import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { loadConfig } from "../../app/config.server";
-import { findInsecureSettings } from "../../app/insecure-settings.server";
+import { loadConfig } from "../../../app/config/config.server";
+import { findInsecureSettings } from "../../../app/config/insecure-settings.server";
 
 const SECRET = "hunter2-secret";
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { closeRequest } from "../../../app/requests/handle-requests.server";
-import { tellHelpdesk } from "../../../app/requests/tell-helpdesk.server";
+import { closeRequest } from "../../../app/reset-requests/handle-requests.server";
+import { tellHelpdesk } from "../../../app/reset-requests/tell-helpdesk.server";
 import { createTestDatabase, type TestDatabase } from "../../support/database";
 import { askForLink, confirm } from "../../support/reset-requests";
 import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";

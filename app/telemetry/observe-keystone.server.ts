@@ -1,6 +1,6 @@
-import { isOutageKind } from "./keystone/errors.server";
-import { patternOfPath } from "./keystone/path-pattern.server";
-import type { KeystoneCall } from "./keystone/session.server";
+import { isOutageKind } from "../keystone/errors.server";
+import { patternOfPath } from "../keystone/path-pattern.server";
+import type { KeystoneCall } from "../keystone/session.server";
 import type { Log } from "./log.server";
 import type { Metrics } from "./metrics.server";
 

@@ -8,7 +8,7 @@ import {
 } from "../../db/reset-requests.store";
 import type { Origin } from "../links/link-context.server";
 import { isSameMailbox } from "../links/same-mailbox";
-import { describeError } from "../log.server";
+import { describeError } from "../telemetry/log.server";
 import { hashToken } from "../vault/vault.server";
 import type { ConfirmToken } from "./confirm-token.server";
 import { codeOfRequest, parseRequestCode } from "./request-code";

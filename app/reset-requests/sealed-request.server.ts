@@ -1,5 +1,5 @@
 import type { ResetRequestRow } from "../../db/reset-requests.store";
-import { describeError, type Log } from "../log.server";
+import { describeError, type Log } from "../telemetry/log.server";
 import { type SealedFor, type Vault, VaultError } from "../vault/vault.server";
 
 /**

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readSmtpUrl, type SmtpServer } from "../../app/smtp-url.server";
-import { makeSelfSignedCertificate } from "../support/self-signed-certificate";
+import { readSmtpUrl, type SmtpServer } from "../../../app/config/smtp-url.server";
+import { makeSelfSignedCertificate } from "../../support/self-signed-certificate";
 
 const server = (url: string): SmtpServer => {
   const read = readSmtpUrl(url);

@@ -8,8 +8,8 @@ import {
   closeRequest,
   listRequests,
   openRequestPin,
-} from "../../../app/requests/handle-requests.server";
-import { tellHelpdesk } from "../../../app/requests/tell-helpdesk.server";
+} from "../../../app/reset-requests/handle-requests.server";
+import { tellHelpdesk } from "../../../app/reset-requests/tell-helpdesk.server";
 import { createVault } from "../../../app/vault/vault.server";
 import { migrateDatabase } from "../../../db/migrate";
 import type { TestDatabase } from "../../support/database";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Config, loadConfig } from "../../app/config.server";
+import { type Config, loadConfig } from "../../../app/config/config.server";
 
 type Env = Record<string, string | undefined>;
 

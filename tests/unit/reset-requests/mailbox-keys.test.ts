@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { mailboxKeys } from "../../../app/requests/request-limits.server";
+import { mailboxKeys } from "../../../app/reset-requests/request-limits.server";
 
 const mailbox = (email: string) => mailboxKeys(email).mailbox;
 const person = (email: string) => mailboxKeys(email).person;

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { codeOfRequest, parseRequestCode } from "../../../app/requests/request-code";
+import { codeOfRequest, parseRequestCode } from "../../../app/reset-requests/request-code";
 
 const withFirst = (eight: string) => `${eight}-1111-4222-8333-444444444444`;
 

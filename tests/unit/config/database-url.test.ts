@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { readDatabaseUrl } from "../../app/database-url.server";
-import { serializedOnce } from "../../db/connection";
+import { readDatabaseUrl } from "../../../app/config/database-url.server";
+import { serializedOnce } from "../../../db/connection";
 
 const addressOf = (url: string) => {
   const read = readDatabaseUrl(url);

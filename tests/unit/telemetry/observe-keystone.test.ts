@@ -1,18 +1,18 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { isKeystoneError } from "../../app/keystone/errors.server";
-import { getUser } from "../../app/keystone/identity.server";
+import { isKeystoneError } from "../../../app/keystone/errors.server";
+import { getUser } from "../../../app/keystone/identity.server";
 import {
   createKeystoneSession,
   type KeystoneCall,
   type KeystoneSessionOptions,
-} from "../../app/keystone/session.server";
-import { createLog } from "../../app/log.server";
-import { observeKeystone } from "../../app/observe-keystone.server";
-import { getFreePort } from "../support/free-port";
-import { httpAnswer, startRawServer } from "../support/raw-server";
-import { makeSelfSignedCertificate } from "../support/self-signed-certificate";
+} from "../../../app/keystone/session.server";
+import { createLog } from "../../../app/telemetry/log.server";
+import { observeKeystone } from "../../../app/telemetry/observe-keystone.server";
+import { getFreePort } from "../../support/free-port";
+import { httpAnswer, startRawServer } from "../../support/raw-server";
+import { makeSelfSignedCertificate } from "../../support/self-signed-certificate";
 
 const DAY_MS = 86_400_000;
 const requestId = "req-01234567-89ab-cdef-0123-456789abcdef";

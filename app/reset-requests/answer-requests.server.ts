@@ -1,5 +1,5 @@
 import { holdResetRequest, releaseResetRequest } from "../../db/reset-requests.store";
-import type { Config } from "../config.server";
+import type { Config } from "../config/config.server";
 import { isKeystoneError, isKeystoneOutage } from "../keystone/errors.server";
 import { findUsersNamed, type KeystoneUser } from "../keystone/identity.server";
 import { type IssueResult, issueLink } from "../links/issue-link.server";

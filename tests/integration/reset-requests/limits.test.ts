@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { requestReset } from "../../../app/requests/request-reset.server";
+import { requestReset } from "../../../app/reset-requests/request-reset.server";
 import { askForLink, confirm } from "../../support/reset-requests";
 import { newOrigin, startTestServices, type TestServices } from "../../support/services";
 
