@@ -4,9 +4,9 @@ import type { Config } from "../config/config.server";
 import type { AccessInfo } from "../keystone/access-info.server";
 import { authenticate, tokenAuth } from "../keystone/auth.server";
 import { isKeystoneError, type KeystoneError } from "../keystone/errors.server";
-import { validateToken } from "../keystone/identity.server";
 import type { KeystoneSession } from "../keystone/session.server";
 import type { SharedKeystone } from "../keystone/shared-session.server";
+import { validateToken } from "../keystone/tokens.server";
 import { hashToken } from "../vault/vault.server";
 import type { RefusedTokens } from "./refused-tokens.server";
 

@@ -5,7 +5,7 @@ import {
   touchSession,
 } from "../../db/admin-sessions.store";
 import { recordEvent } from "../../db/audit-events.store";
-import { revokeToken } from "../keystone/identity.server";
+import { revokeToken } from "../keystone/tokens.server";
 import type { Admin, Origin } from "../links/link-context.server";
 import { describeError } from "../telemetry/log.server";
 import { hashToken, VaultError } from "../vault/vault.server";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { invalidResponse } from "./errors.server";
 import { parseKeystoneTime } from "./keystone-time.server";
-import type { KeystoneResponse } from "./session.server";
+import type { KeystoneResponse } from "./request.server";
 
 /** What Keystone says of a token. Dates are null where Keystone gave none (`expires_at: null`). */
 export interface AccessInfo {

@@ -1,7 +1,8 @@
 import { type AccessInfo, readAccessInfo } from "./access-info.server";
 import { KeystoneError } from "./errors.server";
 import { isPlainText } from "./plain-text.server";
-import type { KeystoneRequest, KeystoneSession } from "./session.server";
+import type { KeystoneRequest } from "./request.server";
+import type { KeystoneSession } from "./session.server";
 
 /** The `identity` part of an authentication request: the methods, and one object for each. */
 export interface AuthIdentity {

@@ -5,6 +5,9 @@ import {
   type KeystoneErrorFields,
   type KeystoneErrorKind,
 } from "./errors.server";
+import { plainRequestId } from "./redact.server";
+import { notJson, parseJson, refusal } from "./refusal.server";
+import type { KeystoneRequest, KeystoneResponse, KeystoneResponseHeaders } from "./request.server";
 
 export interface KeystoneSessionOptions {
   /** Keystone's address, with or without `/v3`, with or without a trailing slash. */
@@ -36,37 +39,6 @@ export interface KeystoneCall {
   errorCode?: string;
 }
 
-export interface KeystoneRequest {
-  method: "GET" | "POST" | "PATCH" | "DELETE" | "HEAD";
-  /** Below `/v3`, segments already encoded: `/users/abc`. */
-  path: string;
-  query?: Record<string, string | undefined>;
-  /** Sent as `X-Auth-Token`. */
-  token?: string;
-  /** Sent as `X-Subject-Token`. */
-  subjectToken?: string;
-  json?: unknown;
-  headers?: Record<string, string>;
-  /** Ours, `req-<uuid>`; passed on as `X-Openstack-Request-Id`. Anything else is not sent. */
-  requestId?: string;
-  signal?: AbortSignal;
-}
-
-export interface KeystoneResponse {
-  status: number;
-  headers: KeystoneResponseHeaders;
-  /** The parsed body; undefined where there was none. */
-  json: unknown;
-  keystoneRequestId?: string;
-}
-
-export interface KeystoneResponseHeaders {
-  /** The value, of whatever case the name was sent in; the first one where it was sent twice. */
-  get(name: string): string | undefined;
-  /** The names that were sent, in lower case. */
-  names(): string[];
-}
-
 /**
  * How to talk to one Keystone: its address, its certificate, our patience. Knows nothing of tokens
  * beyond passing them on, so that something that keeps and renews one can be put on top.
@@ -92,9 +64,8 @@ export interface KeystoneSession {
 }
 
 const fourMebibytes = 4 * 1024 * 1024;
+
 const requestIdShape = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const longestRetryAfterSeconds = 3600;
-const longestDetail = 1000;
 
 /**
  * Keystone API v3 over HTTP or HTTPS. Redirects are never followed: a token or a password must not
@@ -339,138 +310,6 @@ async function readBounded(
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
-}
-
-const notJson = Symbol("not JSON");
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return notJson; // the parser's own words would quote the answer
-  }
-}
-
-interface Refused {
-  status: number;
-  headers: KeystoneResponseHeaders;
-  text: string;
-  request: KeystoneRequest;
-  fail: (
-    kind: KeystoneErrorKind,
-    message: string,
-    more?: Partial<KeystoneErrorFields>,
-  ) => KeystoneError;
-}
-
-const kindOfStatus: Readonly<Record<number, KeystoneErrorKind>> = {
-  400: "bad-request",
-  401: "unauthorized",
-  403: "forbidden",
-  404: "not-found",
-  409: "conflict",
-};
-
-/** Turns an answer of 4xx or 5xx (or stranger) into the error that says what it was. */
-function refusal({ status, headers, text, request, fail }: Refused): KeystoneError {
-  const json = parseJson(text);
-  const detail = detailOf(json, request);
-  const retryAfterSeconds = parseRetryAfter(headers.get("retry-after"), Date.now());
-  const more = { detail, retryAfterSeconds };
-
-  if (status === 429) return fail("rate-limited", "Keystone asks for fewer calls (429)", more);
-  if (status >= 500) return fail("server-error", `Keystone failed (${status})`, more);
-
-  if (status === 401 && headers.get("openstack-auth-receipt") !== undefined) {
-    return fail("mfa-required", "Keystone asks for another method of authentication (401)", {
-      ...more,
-      requiredAuthMethods: requiredAuthMethodsOf(json),
-    });
-  }
-  const kind = kindOfStatus[status];
-  if (kind === undefined) return fail("unexpected-status", `Keystone answered ${status}`, more);
-
-  // Keystone explains each of these in JSON. A proxy's page, or another service at a mistyped
-  // address, must not pass for "no such user" or "wrong password".
-  if (request.method !== "HEAD" && !isErrorAnswer(json)) {
-    return fail("invalid-response", `The answer (${status}) is not Keystone's JSON`);
-  }
-  return fail(kind, `Keystone answered ${status}`, more);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isErrorAnswer(json: unknown): boolean {
-  return isObject(json) && isObject(json.error);
-}
-
-function requiredAuthMethodsOf(json: unknown): string[][] {
-  const sets = isObject(json) ? json.required_auth_methods : undefined;
-  if (!Array.isArray(sets)) return [];
-  return sets
-    .filter((set) => Array.isArray(set))
-    .map((set: unknown[]) => set.filter((method) => typeof method === "string"));
-}
-
-/** Keystone's own words: one bounded line, without what it was sent. */
-function detailOf(json: unknown, request: KeystoneRequest): string | undefined {
-  if (!isObject(json) || !isObject(json.error)) return undefined;
-  const { message } = json.error;
-  if (typeof message !== "string") return undefined;
-  let words = message;
-  // Keystone's schema errors quote the value: "Invalid input for field 'user/password': 'abc' is …".
-  const field = /^Invalid input for field '[^']*'/.exec(words);
-  if (field) words = field[0];
-  for (const secret of secretsIn(request)) {
-    for (const quote of ["'", '"']) {
-      words = words.replaceAll(`${quote}${secret}${quote}`, `${quote}…${quote}`);
-    }
-    // Long enough not to be an ordinary word of the message.
-    if (secret.length >= 16) words = words.replaceAll(secret, "…");
-  }
-  const line = words
-    .replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, " ")
-    .trim()
-    .slice(0, longestDetail);
-  return line === "" ? undefined : line;
-}
-
-const secretFields = new Set(["password", "original_password", "secret", "passcode"]);
-
-function secretsIn(request: KeystoneRequest): string[] {
-  const found: string[] = [];
-  if (request.token) found.push(request.token);
-  if (request.subjectToken) found.push(request.subjectToken);
-  const walk = (value: unknown, name: string, parent: string) => {
-    if (typeof value === "string") {
-      if (value !== "" && (secretFields.has(name) || (name === "id" && parent === "token"))) {
-        found.push(value);
-      }
-    } else if (isObject(value)) {
-      for (const [key, inner] of Object.entries(value)) walk(inner, key, name);
-    }
-  };
-  walk(request.json, "", "");
-  return found;
-}
-
-/** Our own log must not be written by whoever answers in Keystone's place. */
-function plainRequestId(value: string | undefined): string | undefined {
-  return value !== undefined && /^[\w-]{1,64}$/.test(value) ? value : undefined;
-}
-
-/** `Retry-After` in seconds or as a date (RFC 9110, 10.2.3); undefined where it is neither. */
-function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
-  if (value === undefined) return undefined;
-  const trimmed = value.trim();
-  let seconds: number;
-  if (/^\d{1,10}$/.test(trimmed)) seconds = Number(trimmed);
-  else if (/^[A-Z][a-z]/.test(trimmed)) seconds = Math.ceil((Date.parse(trimmed) - nowMs) / 1000);
-  else return undefined; // JavaScript reads a date into almost anything: "-5" is one
-  if (Number.isNaN(seconds)) return undefined;
-  return Math.min(Math.max(seconds, 0), longestRetryAfterSeconds);
 }
 
 /**

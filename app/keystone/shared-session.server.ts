@@ -1,10 +1,6 @@
 import { KeystoneError, type KeystoneErrorKind } from "./errors.server";
-import type {
-  KeystoneRequest,
-  KeystoneResponse,
-  KeystoneSession,
-  KeystoneSessionOptions,
-} from "./session.server";
+import type { KeystoneRequest, KeystoneResponse } from "./request.server";
+import type { KeystoneSession, KeystoneSessionOptions } from "./session.server";
 import { type Caller, createTurns } from "./turns.server";
 
 /**

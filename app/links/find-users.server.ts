@@ -1,5 +1,6 @@
 import { findLinksOfUsers } from "../../db/links.store";
-import { listDomains, listUsers } from "../keystone/identity.server";
+import { listDomains } from "../keystone/domains.server";
+import { listUsers } from "../keystone/users.server";
 import type { LinkContext } from "./link-context.server";
 import { type LinkStatus, linkStatus } from "./link-status";
 

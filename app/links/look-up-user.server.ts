@@ -1,14 +1,10 @@
 import { LRUCache } from "lru-cache";
 import type { LinkUser } from "../../db/links.store";
 import { describeLinkUser } from "../../db/links.store";
+import { getDomain, getPasswordPolicy, type PasswordPolicy } from "../keystone/domains.server";
 import { isKeystoneOutage } from "../keystone/errors.server";
-import {
-  getDomain,
-  getPasswordPolicy,
-  getUser,
-  type PasswordPolicy,
-} from "../keystone/identity.server";
 import type { KeystoneSession } from "../keystone/session.server";
+import { getUser } from "../keystone/users.server";
 import { describeError } from "../telemetry/log.server";
 import type { LinkContext } from "./link-context.server";
 import { tellOwner } from "./tell-owner.server";

@@ -18,7 +18,7 @@ import {
   type ChangePasswordOutcome,
   changePassword,
   isPasswordAccepted,
-} from "../keystone/identity.server";
+} from "../keystone/passwords.server";
 import type { KeystoneSession } from "../keystone/session.server";
 import { describeError } from "../telemetry/log.server";
 import { hashToken, type Vault, VaultError } from "../vault/vault.server";

@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import { recordEvent } from "../../db/audit-events.store";
 import { findLinkOfUser, type LinkRow, noteAttempts } from "../../db/links.store";
 import { isKeystoneError } from "../keystone/errors.server";
-import { type SetUserPasswordOutcome, setUserPassword } from "../keystone/identity.server";
+import { type SetUserPasswordOutcome, setUserPassword } from "../keystone/passwords.server";
 import type { LinkContext, Origin } from "./link-context.server";
 import { adminEvent, type PermittedAdmin, requirePermit } from "./permitted-admin.server";
 import {

@@ -8,7 +8,7 @@ import {
   releaseClaim,
 } from "../../db/links.store";
 import { isKeystoneError } from "../keystone/errors.server";
-import { isPasswordAccepted } from "../keystone/identity.server";
+import { isPasswordAccepted } from "../keystone/passwords.server";
 import { describeError } from "../telemetry/log.server";
 import { VaultError } from "../vault/vault.server";
 import type { LinkContext } from "./link-context.server";

@@ -1,7 +1,7 @@
 import { holdResetRequest, releaseResetRequest } from "../../db/reset-requests.store";
 import type { Config } from "../config/config.server";
 import { isKeystoneError, isKeystoneOutage } from "../keystone/errors.server";
-import { findUsersNamed, type KeystoneUser } from "../keystone/identity.server";
+import { findUsersNamed, type KeystoneUser } from "../keystone/users.server";
 import { type IssueResult, issueLink } from "../links/issue-link.server";
 import type { Admin, LinkContext, Origin } from "../links/link-context.server";
 import { getLinkOfUser } from "../links/list-links.server";

@@ -7,25 +7,18 @@ import {
   passwordAuth,
   tokenAuth,
 } from "../../app/keystone/auth.server";
+import { getDomain, getPasswordPolicy, listDomains } from "../../app/keystone/domains.server";
 import { isKeystoneError, type KeystoneError } from "../../app/keystone/errors.server";
 import {
   changePassword,
-  findProjectIds,
-  findRoleIds,
-  findUsersNamed,
-  getDomain,
-  getPasswordPolicy,
-  getUser,
   isPasswordAccepted,
-  listDomains,
-  listRolesOfUser,
-  listUsers,
-  mayChangeUser,
-  revokeToken,
   setUserPassword,
-  validateToken,
-} from "../../app/keystone/identity.server";
+} from "../../app/keystone/passwords.server";
+import { findProjectIds } from "../../app/keystone/projects.server";
+import { findRoleIds, listRolesOfUser } from "../../app/keystone/roles.server";
 import { createKeystoneSession, type KeystoneSession } from "../../app/keystone/session.server";
+import { revokeToken, validateToken } from "../../app/keystone/tokens.server";
+import { findUsersNamed, getUser, listUsers, mayChangeUser } from "../../app/keystone/users.server";
 import { startSandboxKeystone } from "../../demo/keystone/sandbox-keystone";
 import { type KeystoneAccess, type KeystoneAdmin, keystoneAdmin } from "../support/keystone-admin";
 import {

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
 import { findSession, signOut } from "../../../app/admins/session.server";
 import { type SessionId, signIn } from "../../../app/admins/sign-in.server";
-import { revokeToken, validateToken } from "../../../app/keystone/identity.server";
+import { revokeToken, validateToken } from "../../../app/keystone/tokens.server";
 import { describeWhere } from "../../support/describe-where";
 import {
   type FaultName,

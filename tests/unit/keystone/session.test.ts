@@ -7,10 +7,10 @@ import {
   isKeystoneOutage,
   type KeystoneError,
 } from "../../../app/keystone/errors.server";
+import type { KeystoneRequest } from "../../../app/keystone/request.server";
 import {
   createKeystoneSession,
   type KeystoneCall,
-  type KeystoneRequest,
   type KeystoneSession,
   type KeystoneSessionOptions,
 } from "../../../app/keystone/session.server";

@@ -2,12 +2,12 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { isKeystoneError } from "../../../app/keystone/errors.server";
-import { getUser } from "../../../app/keystone/identity.server";
 import {
   createKeystoneSession,
   type KeystoneCall,
   type KeystoneSessionOptions,
 } from "../../../app/keystone/session.server";
+import { getUser } from "../../../app/keystone/users.server";
 import { createLog } from "../../../app/telemetry/log.server";
 import { observeKeystone } from "../../../app/telemetry/observe-keystone.server";
 import { getFreePort } from "../../support/free-port";

@@ -1,15 +1,14 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { getPasswordPolicy } from "../../../app/keystone/domains.server";
 import { isKeystoneError, type KeystoneError } from "../../../app/keystone/errors.server";
 import {
   changePassword,
-  getPasswordPolicy,
-  getUser,
   isPasswordAccepted,
-  listUsers,
-  revokeToken,
   setUserPassword,
-} from "../../../app/keystone/identity.server";
+} from "../../../app/keystone/passwords.server";
 import { createKeystoneSession, type KeystoneSession } from "../../../app/keystone/session.server";
+import { revokeToken } from "../../../app/keystone/tokens.server";
+import { getUser, listUsers } from "../../../app/keystone/users.server";
 import { getFreePort } from "../../support/free-port";
 import { httpAnswer, type RawServer, startRawServer } from "../../support/raw-server";
 

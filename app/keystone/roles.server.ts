@@ -1,0 +1,53 @@
+import { z } from "zod";
+import { ask, idsAnswer } from "./ask.server";
+import type { KeystoneSession } from "./session.server";
+
+const withId = z.object({ id: z.string() });
+
+const assignmentsAnswer = z.object({
+  role_assignments: z.array(
+    z.object({ role: withId, scope: z.object({ project: withId.optional() }) }),
+  ),
+});
+
+/**
+ * The roles a user has: on projects and domains, also through groups, inheritance and other roles; and on
+ * the system, where they are the user's own. By their ids, because Keystone takes seconds to look many
+ * names up. Keystone API: GET /v3/role_assignments?user.id=…
+ *
+ * @throws KeystoneError. `forbidden`: the token may not read them
+ */
+export async function listRolesOfUser(
+  session: KeystoneSession,
+  options: { token: string; userId: string; requestId?: string },
+): Promise<{ roleId: string; projectId: string | undefined }[]> {
+  const { token, requestId } = options;
+  const list = (query: Record<string, string>) =>
+    ask(
+      session,
+      {
+        method: "GET",
+        path: "/role_assignments",
+        query: { "user.id": options.userId, ...query },
+        token,
+        requestId,
+      },
+      assignmentsAnswer,
+    );
+  // Those on the system Keystone leaves out of the effective ones.
+  const answers = await Promise.all([list({ effective: "" }), list({ "scope.system": "all" })]);
+  return answers.flatMap(({ role_assignments: assignments }) =>
+    assignments.map(({ role, scope }) => ({ roleId: role.id, projectId: scope.project?.id })),
+  );
+}
+
+/** Ids of the roles of this name. Keystone API: GET /v3/roles?name=… @throws KeystoneError */
+export async function findRoleIds(
+  session: KeystoneSession,
+  options: { token: string; name: string; requestId?: string },
+): Promise<string[]> {
+  const { token, name, requestId } = options;
+  const request = { method: "GET", path: "/roles", query: { name }, token, requestId } as const;
+  const { roles = [] } = await ask(session, request, idsAnswer("roles"));
+  return roles.map(({ id }) => id);
+}

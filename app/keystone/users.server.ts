@@ -1,0 +1,198 @@
+import { z } from "zod";
+import { ask, optionalText, pathOf, undefinedIfNotFound } from "./ask.server";
+import { invalidResponse, isKeystoneError } from "./errors.server";
+import { parseKeystoneTime } from "./keystone-time.server";
+import { isPlainText } from "./plain-text.server";
+import type { KeystoneSession } from "./session.server";
+
+export interface KeystoneUser {
+  id: string;
+  name: string;
+  domainId: string;
+  /** Absent where nobody gave one, and with many LDAP backends. */
+  email?: string;
+  enabled: boolean;
+  description?: string;
+  passwordExpiresAt: Date | null;
+  /** Keystone's option that forbids users to change their own password. */
+  lockPassword?: boolean;
+}
+
+const userFields = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    domain_id: z.string(),
+    email: optionalText,
+    enabled: z.boolean().default(true),
+    description: optionalText,
+    password_expires_at: z.string().nullish(),
+    options: z.object({ lock_password: z.boolean().nullish() }).optional(),
+  })
+  .transform((user): KeystoneUser => {
+    return {
+      id: user.id,
+      name: user.name,
+      domainId: user.domain_id,
+      ...(user.email !== undefined && { email: user.email }),
+      enabled: user.enabled,
+      ...(user.description !== undefined && { description: user.description }),
+      passwordExpiresAt: parseKeystoneTime(user.password_expires_at ?? "") ?? null,
+      ...(user.options?.lock_password != null && { lockPassword: user.options.lock_password }),
+    };
+  });
+
+const usersAnswer = z.object({
+  users: z.array(userFields),
+  truncated: z.boolean().nullish(),
+  links: z.object({ next: z.string().nullish() }).optional(),
+});
+
+const userAnswer = z.object({ user: userFields });
+
+/**
+ * Users by part of their name (upper and lower case alike) and by domain. Keystone cannot filter by
+ * e-mail. `truncated`: there are more than these. Keystone API: GET /v3/users?name__icontains=…
+ *
+ * `name__contains` would be case-sensitive, and filtered in Keystone's memory instead of in its
+ * database.
+ *
+ * @throws KeystoneError
+ */
+export async function listUsers(
+  session: KeystoneSession,
+  options: {
+    token: string;
+    nameContains?: string;
+    domainId?: string;
+    enabled?: boolean;
+    limit?: number;
+    requestId?: string;
+    signal?: AbortSignal;
+  },
+): Promise<{ users: KeystoneUser[]; truncated: boolean }> {
+  const { limit, nameContains = "" } = options;
+  // Nobody is called this, and Keystone's database fails at it.
+  if (!isPlainText(nameContains)) return { users: [], truncated: false };
+  const answer = await ask(
+    session,
+    {
+      method: "GET",
+      path: "/users",
+      query: {
+        name__icontains: nameContains || undefined,
+        domain_id: options.domainId,
+        enabled: options.enabled === undefined ? undefined : String(options.enabled),
+        // Keystone before 2025 does not know it; the list is cut here all the same.
+        limit: limit === undefined ? undefined : String(limit),
+      },
+      token: options.token,
+      requestId: options.requestId,
+      signal: options.signal,
+    },
+    usersAnswer,
+  );
+  // To Keystone's database `_` and `%` are wildcards.
+  const wanted = nameContains.toLowerCase();
+  const users = answer.users.filter((user) => user.name.toLowerCase().includes(wanted));
+  const tooMany = limit !== undefined && users.length > limit;
+  return {
+    users: tooMany ? users.slice(0, limit) : users,
+    truncated: tooMany || answer.truncated === true || Boolean(answer.links?.next),
+  };
+}
+
+/**
+ * The users of exactly this name, one at most in each domain. Keystone API: GET /v3/users?name=…
+ *
+ * @throws KeystoneError
+ */
+export async function findUsersNamed(
+  session: KeystoneSession,
+  options: { token: string; name: string; requestId?: string },
+): Promise<KeystoneUser[]> {
+  const { name } = options;
+  // Nobody is called this, and Keystone's database fails at it.
+  if (name === "" || !isPlainText(name)) return [];
+  const answer = await ask(
+    session,
+    {
+      method: "GET",
+      path: "/users",
+      query: { name },
+      token: options.token,
+      requestId: options.requestId,
+    },
+    usersAnswer,
+  );
+  // On MySQL, names know no case and no accents.
+  return answer.users.filter((user) => user.name === name);
+}
+
+/**
+ * One user; undefined where Keystone knows none of that id. Keystone API: GET /v3/users/{id}.
+ * @throws KeystoneError
+ */
+export async function getUser(
+  session: KeystoneSession,
+  options: { token: string; userId: string; requestId?: string },
+): Promise<KeystoneUser | undefined> {
+  const answer = await undefinedIfNotFound(() =>
+    ask(
+      session,
+      {
+        method: "GET",
+        path: pathOf(session, "users", options.userId),
+        token: options.token,
+        requestId: options.requestId,
+      },
+      userAnswer,
+    ),
+  );
+  return answer?.user;
+}
+
+/** Words of Keystone's (server/flask/common.py, identity/core.py) that come after its policy was asked. */
+const CANNOT_CHANGE_ID = /cannot change (user )?id/i;
+
+/**
+ * Whether the token's holder may change this user, by Keystone's own policy. Asks for a change that
+ * Keystone cannot make, of the user's id: it asks its policy before it says so, and nothing happens to the
+ * user. Any other change that is no change would unlock an account that is locked. An empty one will not
+ * do: newer Keystones refuse it before they ask their policy.
+ * Keystone API: PATCH /v3/users/{id}.
+ *
+ * @returns `unknown-user` to those alone who may change every user; `no` to the others
+ * @throws KeystoneError where that was not answered; `unauthorized` where the token is not good
+ */
+export async function mayChangeUser(
+  session: KeystoneSession,
+  options: { token: string; userId: string; requestId?: string },
+): Promise<"yes" | "no" | "unknown-user"> {
+  let status: number;
+  try {
+    const answer = await session.request({
+      method: "PATCH",
+      path: pathOf(session, "users", options.userId),
+      token: options.token,
+      // Any id but the user's own.
+      json: { user: { id: options.userId === "0" ? "1" : "0" } },
+      requestId: options.requestId,
+    });
+    status = answer.status;
+  } catch (error) {
+    if (!isKeystoneError(error)) throw error;
+    if (error.kind === "bad-request" && CANNOT_CHANGE_ID.test(error.detail ?? "")) return "yes";
+    if (error.kind === "forbidden") return "no";
+    if (error.kind === "not-found") return "unknown-user";
+    if (error.kind !== "bad-request") throw error;
+    status = 400;
+  }
+  throw invalidResponse({
+    problem: "Keystone's answer does not tell whether the caller may change the user",
+    authUrl: session.authUrl,
+    method: "PATCH",
+    path: "/users/…",
+    status,
+  });
+}
