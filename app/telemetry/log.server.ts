@@ -1,5 +1,5 @@
 import { type DestinationStream, pino } from "pino";
-import type { LogLevel } from "../config/config.server";
+import type { LogLevel } from "../config/environment.server";
 
 /**
  * The fields a log line may carry. A field that is not named here does not compile, so that nothing

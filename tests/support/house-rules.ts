@@ -425,7 +425,7 @@ export function findTestsLeftOut(sources: Sources): string[] {
   });
 }
 
-/** @returns the variables that app/config/config.server.ts knows, as it lists them */
+/** @returns the variables that app/config/environment.server.ts knows, as it lists them */
 export function configurationNames(configSource: string): string[] {
   const names: string[] = [];
   walkNodes(parse("config.ts", configSource), (node) => {
@@ -442,7 +442,7 @@ export function configurationNames(configSource: string): string[] {
 
 /** `.env.example` and the README's table name every variable, and none that does not exist. */
 export function findUndocumentedConfiguration(sources: Sources): string[] {
-  const known = configurationNames(sources.get("app/config/config.server.ts") ?? "");
+  const known = configurationNames(sources.get("app/config/environment.server.ts") ?? "");
   const documents: [string, string[]][] = [
     [".env.example", matches(sources.get(".env.example"), /^#? ?([A-Z][A-Z_]+)=/gm)],
     ["README.md", matches(sources.get("README.md"), /^\| .*$/gm).flatMap(namesInFirstCell)],

@@ -295,7 +295,7 @@ describe(".env.example and the README name every variable of the configuration",
 
   it("finds one that is missing, one that is none, and one that is there twice", () => {
     const bad = sources({
-      "app/config/config.server.ts":
+      "app/config/environment.server.ts":
         "const environment = z.object({ HOST: z.string(), PORT: number() });",
       ".env.example": "HOST=0.0.0.0\n# HOST=1\n",
       "README.md": "| name | default |\n|---|---|\n| `HOST`, `POST` | 1 |\n",
