@@ -1,4 +1,4 @@
-import type { ChangeToTell } from "../db/links.store";
+import type { ChangeToTell } from "../db/link-row";
 import type { MailTemplate } from "../db/mails.store";
 
 /** What each kind of mail says. Instants are ISO 8601 text, for the content is kept as JSON. */

@@ -1,5 +1,5 @@
-import type { Standing } from "../links/privileged-user.server";
-import type { LinkProblem } from "../links/redeem-link.server";
+import type { Standing } from "../accounts/privileged-user.server";
+import type { LinkProblem } from "../links/redeem/redeem-link.server";
 import type { FieldErrors } from "./error-summary";
 import { looksLikeEmail, NOT_AN_EMAIL, readLine } from "./form-text";
 

@@ -1,4 +1,4 @@
-import type { SetRandomPasswordResult } from "../links/set-random-password.server";
+import type { SetRandomPasswordResult } from "../accounts/set-random-password.server";
 
 /** What a console page answers where no random password was set. */
 export interface RandomPasswordRefusal {

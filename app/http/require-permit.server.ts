@@ -1,6 +1,6 @@
 import type { ActionFunctionArgs } from "@remix-run/node";
+import { type PermittedAdmin, permitCaller } from "../admins/permitted-admin.server";
 import type { AdminSession } from "../admins/session.server";
-import { type PermittedAdmin, permitCaller } from "../links/permitted-admin.server";
 import { originOf } from "./origin.server";
 import { endSession } from "./require-admin.server";
 

@@ -7,7 +7,7 @@ import { deleteEndedLimits } from "../../db/rate-limits.store";
 import { deleteOldRequests, deleteUnconfirmedRequests } from "../../db/reset-requests.store";
 import type { AdminContext } from "../admins/sign-in.server";
 import type { LinkContext } from "../links/link-context.server";
-import { settleLinks } from "../links/settle-links.server";
+import { settleLinks } from "../links/redeem/settle-links.server";
 import { tellUntoldOwners } from "../links/tell-owner.server";
 import { tellHelpdesk } from "../reset-requests/tell-helpdesk.server";
 import { describeError } from "../telemetry/log.server";

@@ -1,24 +1,22 @@
 import type { Queryable, Transaction } from "../../db/client";
 import {
-  describeLinkUser,
   findKeptSecrets,
-  findLinkOfUser,
   type IssuedLink,
   type IssuedPin,
   type KeptPin,
   type KeptSecrets,
-  type LinkRow,
-  type LinkUser,
   renewLink,
   upsertLink,
   type WrittenLink,
-} from "../../db/links.store";
+} from "../../db/issue-link.store";
+import type { LinkRow } from "../../db/link-row";
+import { describeLinkUser, findLinkOfUser, type LinkUser } from "../../db/links.store";
 import { cancelQueuedMails } from "../../db/mails.store";
 import { enqueueMail } from "../../emails/outbox";
+import { type PermittedAdmin, requirePermit } from "../admins/permitted-admin.server";
 import { hashToken } from "../vault/vault.server";
 import type { LinkContext, Origin } from "./link-context.server";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
-import { type PermittedAdmin, requirePermit } from "./permitted-admin.server";
 import { openKeptPinKey, sealPinKey, storePin } from "./pin.server";
 import { openAttempts, sealPassword, sealsPassword } from "./sealed-fields.server";
 import { tellOwner } from "./tell-owner.server";

@@ -5,7 +5,7 @@ import type { Config } from "../config/config.server";
 import type { SharedKeystone } from "../keystone/shared-session.server";
 import type { Log } from "../telemetry/log.server";
 import type { Vault } from "../vault/vault.server";
-import type { PolicyCheck } from "./check-policy.server";
+import type { PolicyCheck } from "./redeem/check-policy.server";
 
 /** What the use cases of links work with; `services.server.ts` wires it. */
 export interface LinkContext {

@@ -1,16 +1,12 @@
 import { type AuditEvent, listEventsOfUser } from "../../db/audit-events.store";
-import {
-  findLink,
-  findLinkOfUser,
-  type LinkQuery,
-  type LinkRow,
-  listLinks as listRows,
-} from "../../db/links.store";
+import { type LinkQuery, listLinks as listRows } from "../../db/link-list.store";
+import type { LinkRow } from "../../db/link-row";
+import { findLink, findLinkOfUser } from "../../db/links.store";
 import { type LinkMail, latestMailOfLinks } from "../../db/mails.store";
 import type { LinkContext } from "./link-context.server";
 import { attemptsLeft, type LinkStatus, linkStatus } from "./link-status";
 
-export type { LinkFilter, LinkQuery } from "../../db/links.store";
+export type { LinkFilter, LinkQuery } from "../../db/link-list.store";
 export type { AuditEvent, LinkMail };
 
 /** A link as the console shows it: no hash, nothing sealed. */

@@ -1,10 +1,11 @@
 import { recordEvent } from "../../db/audit-events.store";
-import { findLink, replaceToken } from "../../db/links.store";
+import { replaceToken } from "../../db/issue-link.store";
+import { findLink } from "../../db/links.store";
+import { adminEvent, type PermittedAdmin } from "../admins/permitted-admin.server";
 import { hashToken } from "../vault/vault.server";
 import { mailLink } from "./issue-link.server";
 import type { LinkContext, Origin } from "./link-context.server";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
-import { adminEvent, type PermittedAdmin } from "./permitted-admin.server";
 import { openKeptPinKey, sealPinKey } from "./pin.server";
 import { tellOwner } from "./tell-owner.server";
 

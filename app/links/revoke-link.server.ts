@@ -1,9 +1,10 @@
 import { recordEvent } from "../../db/audit-events.store";
-import { findLink, type LinkRow, revokeLink as revokeRow } from "../../db/links.store";
+import type { LinkRow } from "../../db/link-row";
+import { findLink, revokeLink as revokeRow } from "../../db/links.store";
 import { cancelQueuedMails } from "../../db/mails.store";
+import { adminEvent, type PermittedAdmin } from "../admins/permitted-admin.server";
 import { type Vault, VaultError } from "../vault/vault.server";
 import type { LinkContext, Origin } from "./link-context.server";
-import { adminEvent, type PermittedAdmin } from "./permitted-admin.server";
 import { openAttempts } from "./sealed-fields.server";
 
 export type RevokeResult =

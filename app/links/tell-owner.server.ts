@@ -1,11 +1,6 @@
 import type { Transaction } from "../../db/client";
-import {
-  type ChangeToTell,
-  findLink,
-  findUntoldOwners,
-  type LinkRow,
-  markOwnerTold,
-} from "../../db/links.store";
+import type { ChangeToTell, LinkRow } from "../../db/link-row";
+import { findLink, findUntoldOwners, markOwnerTold } from "../../db/links.store";
 import { enqueueMail } from "../../emails/outbox";
 import type { LinkContext } from "./link-context.server";
 import { foldCase } from "./same-mailbox";

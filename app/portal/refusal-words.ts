@@ -1,4 +1,4 @@
-import type { LinkProblem, RedeemResult } from "../links/redeem-link.server";
+import type { LinkProblem, RedeemResult } from "../links/redeem/redeem-link.server";
 import { describePasswordProblem } from "./password-words";
 
 export type Refusal = Exclude<RedeemResult, { ok: true }>;

@@ -1,15 +1,15 @@
 import { holdResetRequest, releaseResetRequest } from "../../db/reset-requests.store";
+import { readLinkUser } from "../accounts/look-up-user.server";
+import { readStanding } from "../accounts/privileged-user.server";
+import { setRandomPassword } from "../accounts/set-random-password.server";
+import { type Permit, type PermittedAdmin, permitCaller } from "../admins/permitted-admin.server";
 import type { Config } from "../config/config.server";
 import { isKeystoneError, isKeystoneOutage } from "../keystone/errors.server";
 import { findUsersNamed, type KeystoneUser } from "../keystone/users.server";
 import { type IssueResult, issueLink } from "../links/issue-link.server";
 import type { Admin, LinkContext, Origin } from "../links/link-context.server";
 import { getLinkOfUser } from "../links/list-links.server";
-import { readLinkUser } from "../links/look-up-user.server";
-import { type Permit, type PermittedAdmin, permitCaller } from "../links/permitted-admin.server";
-import { readStanding } from "../links/privileged-user.server";
 import { isSameMailbox } from "../links/same-mailbox";
-import { setRandomPassword } from "../links/set-random-password.server";
 import {
   closeAnswered,
   getRequest,

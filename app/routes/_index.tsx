@@ -15,7 +15,7 @@ import { readForm } from "../http/form.server";
 import { originOf } from "../http/origin.server";
 import { countWrongLink } from "../http/rate-limit.server";
 import { parseLinkToken } from "../links/link-token.server";
-import { redeemLink } from "../links/redeem-link.server";
+import { redeemLink } from "../links/redeem/redeem-link.server";
 import { viewLink } from "../links/view-link.server";
 import { LinkEnd, LinkForm, NoLink, PasswordSet } from "../portal/link-form";
 import { describeRules, PASSWORDS_DIFFER } from "../portal/password-words";

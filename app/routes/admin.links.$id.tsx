@@ -5,6 +5,7 @@ import {
   type MetaFunction,
 } from "@remix-run/node";
 import { Form, Link, useActionData, useLoaderData } from "@remix-run/react";
+import { endLink } from "../accounts/end-link.server";
 import { Fact, Facts, PageHeading } from "../components/console-page";
 import { ErrorSummary } from "../components/error-summary";
 import { describeEvent } from "../components/event-words";
@@ -27,10 +28,9 @@ import { originOf } from "../http/origin.server";
 import { refusalOfRandomPassword } from "../http/random-password.server";
 import { requireAdmin } from "../http/require-admin.server";
 import { requirePermitFor } from "../http/require-permit.server";
-import { endLink } from "../links/end-link.server";
 import type { AuditEvent } from "../links/list-links.server";
 import { getLink, type LinkSummary } from "../links/list-links.server";
-import { describeProblem, type LinkProblem } from "../links/redeem-link.server";
+import { describeProblem, type LinkProblem } from "../links/redeem/redeem-link.server";
 import { resendLink } from "../links/resend-link.server";
 import { revokeLink } from "../links/revoke-link.server";
 

@@ -5,6 +5,10 @@ import {
   type MetaFunction,
 } from "@remix-run/node";
 import { Link, useActionData, useLoaderData } from "@remix-run/react";
+import { readLinkUser } from "../accounts/look-up-user.server";
+import { readStanding, type Standing } from "../accounts/privileged-user.server";
+import { setRandomPassword } from "../accounts/set-random-password.server";
+import type { PermittedAdmin } from "../admins/permitted-admin.server";
 import type { AdminSession } from "../admins/session.server";
 import { Fact, Facts, PageHeading } from "../components/console-page";
 import { FreshLink } from "../components/fresh-link";
@@ -30,17 +34,11 @@ import { withKeystone } from "../http/keystone-trouble.server";
 import { originOf } from "../http/origin.server";
 import { refusalOfRandomPassword } from "../http/random-password.server";
 import { requireAdmin } from "../http/require-admin.server";
-
 import { requirePermitFor } from "../http/require-permit.server";
 import { type IssuedLinkAnswer, type IssueResult, issueLink } from "../links/issue-link.server";
-
 import { getLink, getLinkOfUser, type LinkSummary } from "../links/list-links.server";
-import { readLinkUser } from "../links/look-up-user.server";
-import type { PermittedAdmin } from "../links/permitted-admin.server";
-import { readStanding, type Standing } from "../links/privileged-user.server";
-import { describeProblem, type LinkProblem } from "../links/redeem-link.server";
+import { describeProblem, type LinkProblem } from "../links/redeem/redeem-link.server";
 import { isSameMailbox } from "../links/same-mailbox";
-import { setRandomPassword } from "../links/set-random-password.server";
 import {
   closeAnswered,
   getRequest,

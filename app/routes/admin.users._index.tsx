@@ -1,5 +1,6 @@
 import { data, type LoaderFunctionArgs, type MetaFunction } from "@remix-run/node";
 import { Form, Link, useLoaderData, useSearchParams } from "@remix-run/react";
+import { type FoundUser, findUsers } from "../accounts/find-users.server";
 import { Empty, PageHeading } from "../components/console-page";
 import { Notice } from "../components/notice";
 import { pageHeaders } from "../components/page-headers";
@@ -8,7 +9,6 @@ import { isRowId } from "../components/row-id";
 import { StatusBadge, UserBadge } from "../components/status-badge";
 import { withKeystone } from "../http/keystone-trouble.server";
 import { requireAdmin } from "../http/require-admin.server";
-import { type FoundUser, findUsers } from "../links/find-users.server";
 import { getRequest } from "../reset-requests/handle-requests.server";
 
 const MOST_USERS = 50;

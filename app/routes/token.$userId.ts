@@ -1,11 +1,11 @@
 import type { ActionFunctionArgs, AppLoadContext } from "@remix-run/node";
 import { z } from "zod";
 import type { AuthorizedCaller } from "../admins/authorize-token.server";
+import { type Permit, permitCaller } from "../admins/permitted-admin.server";
 import { originOf } from "../http/origin.server";
 import { readBody } from "../http/read-body.server";
 import { jsonAnswer, keystoneError, textAnswer, wantsJson } from "../http/respond.server";
 import { type IssuedLinkAnswer, type IssueResult, issueLink } from "../links/issue-link.server";
-import { type Permit, permitCaller } from "../links/permitted-admin.server";
 import { isPin } from "../links/pin.server";
 
 /** Keystone's own column for user ids has room for 64 characters. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { patternOfPath } from "../keystone/path-pattern.server";
 import type { KeystoneCall } from "../keystone/session.server";
-import type { RedeemResult } from "../links/redeem-link.server";
+import type { RedeemResult } from "../links/redeem/redeem-link.server";
 
 /** Less than Prometheus has for a scrape. */
 const PATIENCE_MS = 2_000;

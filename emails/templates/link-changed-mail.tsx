@@ -1,4 +1,4 @@
-import type { ChangeToTell } from "../../db/links.store";
+import type { ChangeToTell } from "../../db/link-row";
 import { utcTime } from "../mail-content";
 import { Contact, Facts, MailLayout, Paragraph } from "./layout";
 import type { MailWording } from "./mail-template";

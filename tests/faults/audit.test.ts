@@ -7,7 +7,7 @@ import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { loadConfig } from "../../app/config/config.server";
 import { maintain } from "../../app/jobs/maintenance.server";
-import { settleLinks } from "../../app/links/settle-links.server";
+import { settleLinks } from "../../app/links/redeem/settle-links.server";
 import { closeAnswered } from "../../app/reset-requests/handle-requests.server";
 import { type Services, startServices } from "../../app/services.server";
 import { createLog } from "../../app/telemetry/log.server";

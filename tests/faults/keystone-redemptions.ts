@@ -1,6 +1,6 @@
 /** What users do with a link, every call of it, and how it ends where it fails. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { settleLinks } from "../../app/links/settle-links.server";
+import { settleLinks } from "../../app/links/redeem/settle-links.server";
 import {
   type AnyFault,
   faultOf,

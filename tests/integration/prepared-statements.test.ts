@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type IssuedLinkAnswer, issueLink } from "../../app/links/issue-link.server";
-import { redeemLink } from "../../app/links/redeem-link.server";
+import { redeemLink } from "../../app/links/redeem/redeem-link.server";
 import { viewLink } from "../../app/links/view-link.server";
 import { openDatabase } from "../../db/client";
 import { newOrigin, startTestServices, type TestServices, testAdmin } from "../support/services";

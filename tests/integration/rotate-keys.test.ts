@@ -12,7 +12,7 @@ import { bindFormerSeals, rotateKeys } from "../../app/vault/rotate-keys.server"
 import { surveySeals } from "../../app/vault/survey-seals.server";
 import { createVault, type Vault } from "../../app/vault/vault.server";
 import { insertSession } from "../../db/admin-sessions.store";
-import { noteAttempts } from "../../db/links.store";
+import { noteAttempts } from "../../db/link-claims.store";
 import type { ClaimedMail } from "../../db/mails.store";
 import { listResetRequests } from "../../db/reset-requests.store";
 import { mails as mailsTable } from "../../db/schema";

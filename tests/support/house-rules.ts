@@ -144,7 +144,7 @@ export const layers: readonly Layer[] = [
   },
   {
     name: "pure",
-    files: /^app\/(links|admins|reset-requests|http)\/(?!.*\.server\.)/,
+    files: /^app\/(links|accounts|admins|reset-requests|http)\/(?!.*\.server\.)/,
     imports: ["pure"],
     types: ["use case", "db", "base"],
   },
@@ -157,7 +157,7 @@ export const layers: readonly Layer[] = [
   {
     name: "use case",
     // Rotation and survey stand beside the vault they serve, and do what a use case does.
-    files: /^app\/(links|admins|reset-requests)\/|^app\/vault\/(rotate|survey)-/,
+    files: /^app\/(links|accounts|admins|reset-requests)\/|^app\/vault\/(rotate|survey)-/,
     imports: ["use case", "keystone", "db", "emails", "base", "pure"],
   },
   { name: "emails", files: /^emails\//, imports: ["emails", "db", "base"], types: [] },
@@ -495,7 +495,7 @@ export function findDefaultExports(sources: Sources): string[] {
   });
 }
 
-const permits = "app/links/permitted-admin.server";
+const permits = "app/admins/permitted-admin.server";
 /** What an administrator's act writes over or ends. */
 const actsOnLinks = ["upsertLink", "renewLink", "replaceToken", "revokeLink"];
 
@@ -506,7 +506,7 @@ const actsOnLinks = ["upsertLink", "renewLink", "replaceToken", "revokeLink"];
  */
 export function findActsWithoutPermit(sources: Sources): string[] {
   return codeOf(sources).flatMap(([file, text]) => {
-    if (!/^app\/(links|requests|admins|http|routes|api)\//.test(file)) return [];
+    if (!/^app\/(links|accounts|reset-requests|admins|http|routes|api)\//.test(file)) return [];
     if (file.startsWith(permits)) return [];
     const found: string[] = [];
     const imports = importsOf(file, text, sources);
@@ -516,13 +516,13 @@ export function findActsWithoutPermit(sources: Sources): string[] {
       if (ts.isImportSpecifier(node)) {
         const from = node.parent.parent.parent.moduleSpecifier.getText();
         const name = (node.propertyName ?? node.name).text;
-        if (/links\.store/.test(from) && actsOnLinks.includes(name) && !knowsPermits)
+        if (/link[\w-]*\.store/.test(from) && actsOnLinks.includes(name) && !knowsPermits)
           found.push(`${at()} imports ${name} and asks for no permit`);
       }
       const isBareAdmin =
         ts.isParameter(node) &&
         /^(Admin|AdminSession|AuthorizedCaller|Caller)$/.test(node.type?.getText() ?? "");
-      if (isBareAdmin && file.startsWith("app/links/"))
+      if (isBareAdmin && /^app\/(links|accounts)\//.test(file))
         found.push(`${at()} takes an administrator without a permit`);
       if (ts.isObjectLiteralExpression(node)) {
         const names = node.properties.map((property) => property.name?.getText());

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { issueLink } from "../../app/links/issue-link.server";
 import type { LinkToken } from "../../app/links/link-token.server";
-import { type RedeemResult, redeemLink } from "../../app/links/redeem-link.server";
+import { type RedeemResult, redeemLink } from "../../app/links/redeem/redeem-link.server";
 import type { LinkUser } from "../../db/links.store";
 import type { KeystoneAdmin } from "./keystone-admin";
 import { newOrigin, type TestServices, testAdmin } from "./services";

@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { inject } from "vitest";
+import type { PermittedAdmin } from "../../app/admins/permitted-admin.server";
 import { type Config, loadConfig } from "../../app/config/config.server";
 import type { Origin } from "../../app/links/link-context.server";
-import type { PermittedAdmin } from "../../app/links/permitted-admin.server";
 import { type Services, startServices } from "../../app/services.server";
 import { createLog } from "../../app/telemetry/log.server";
 import type { ClaimedMail } from "../../db/mails.store";

@@ -219,11 +219,11 @@ describe("nothing is done to what is kept of a user without a permit", () => {
 
   it("lets one through that asks for it", () => {
     const good = sources({
-      "app/links/permitted-admin.server.ts": "",
+      "app/admins/permitted-admin.server.ts": "",
       "db/links.store.ts": "",
       "app/links/x.server.ts": `
         import { revokeLink } from "../../db/links.store";
-        import { adminEvent, type PermittedAdmin } from "./permitted-admin.server";
+        import { adminEvent, type PermittedAdmin } from "../admins/permitted-admin.server";
         export const end = (admin: PermittedAdmin) => revokeLink(adminEvent(admin));`,
     });
     expect(findActsWithoutPermit(good)).toEqual([]);

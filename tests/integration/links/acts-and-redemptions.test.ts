@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
+import { endLink } from "../../../app/accounts/end-link.server";
+import { setRandomPassword } from "../../../app/accounts/set-random-password.server";
 import { maintain } from "../../../app/jobs/maintenance.server";
-import { endLink } from "../../../app/links/end-link.server";
 import { type IssueRequest, issueLink } from "../../../app/links/issue-link.server";
 import { getLink } from "../../../app/links/list-links.server";
+import { settleLinks } from "../../../app/links/redeem/settle-links.server";
 import { resendLink } from "../../../app/links/resend-link.server";
 import { revokeLink } from "../../../app/links/revoke-link.server";
-import { setRandomPassword } from "../../../app/links/set-random-password.server";
-import { settleLinks } from "../../../app/links/settle-links.server";
 import { describeWhere } from "../../support/describe-where";
 import {
   type Fault,

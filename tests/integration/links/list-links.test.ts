@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { issueLink } from "../../../app/links/issue-link.server";
 import { getLink, type LinkSummary, listLinks } from "../../../app/links/list-links.server";
 import { revokeLink } from "../../../app/links/revoke-link.server";
-import type { LinkFilter, LinkQuery } from "../../../db/links.store";
+import type { LinkFilter, LinkQuery } from "../../../db/link-list.store";
 import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
 
 /** No Keystone is asked in this file. */

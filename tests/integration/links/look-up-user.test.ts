@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, inject, it } from "vitest";
-import { createUserLookup } from "../../../app/links/look-up-user.server";
+import { createUserLookup } from "../../../app/accounts/look-up-user.server";
 import { describeWhere } from "../../support/describe-where";
 import { type FaultProxy, faults, startFaultProxy } from "../../support/fault-proxy";
 import { type LinkStage, linkStage } from "../../support/issued-links";

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
-import { setRandomPassword } from "../../../app/links/set-random-password.server";
-import { settleLinks } from "../../../app/links/settle-links.server";
+import { setRandomPassword } from "../../../app/accounts/set-random-password.server";
+import { settleLinks } from "../../../app/links/redeem/settle-links.server";
 import { describeWhere } from "../../support/describe-where";
 import {
   type FaultName,

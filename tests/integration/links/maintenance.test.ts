@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { maintain } from "../../../app/jobs/maintenance.server";
 import { issueLink } from "../../../app/links/issue-link.server";
-import { redeemLink } from "../../../app/links/redeem-link.server";
+import { redeemLink } from "../../../app/links/redeem/redeem-link.server";
 import { createTestDatabase, type TestDatabase } from "../../support/database";
 import { askForLink, confirm } from "../../support/reset-requests";
 import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";

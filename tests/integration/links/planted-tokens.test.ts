@@ -7,7 +7,7 @@ import {
 } from "../../../app/links/issue-link.server";
 import type { LinkToken } from "../../../app/links/link-token.server";
 import { storePin } from "../../../app/links/pin.server";
-import { redeemLink } from "../../../app/links/redeem-link.server";
+import { redeemLink } from "../../../app/links/redeem/redeem-link.server";
 import { type ResendResult, resendLink } from "../../../app/links/resend-link.server";
 import { bindFormerSeals, rotateKeys } from "../../../app/vault/rotate-keys.server";
 import { hashToken } from "../../../app/vault/vault.server";

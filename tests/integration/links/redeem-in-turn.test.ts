@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, inject, it } from "vitest";
-import { settleLinks } from "../../../app/links/settle-links.server";
+import { settleLinks } from "../../../app/links/redeem/settle-links.server";
 import { describeWhere } from "../../support/describe-where";
 import { type FaultProxy, faults, startFaultProxy } from "../../support/fault-proxy";
 import { type LinkStage, linkStage, newPassword } from "../../support/issued-links";

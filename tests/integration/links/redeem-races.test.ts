@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
-import type { RedeemResult } from "../../../app/links/redeem-link.server";
+import type { RedeemResult } from "../../../app/links/redeem/redeem-link.server";
 import { createTestDatabase, type TestDatabase } from "../../support/database";
 import { describeWhere } from "../../support/describe-where";
 import { type LinkStage, linkStage, newPassword, wrongPins } from "../../support/issued-links";

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
-import type { PolicyCheck } from "../../../app/links/check-policy.server";
 import { issueLink } from "../../../app/links/issue-link.server";
 import { createLinkToken } from "../../../app/links/link-token.server";
-import { redeemLink } from "../../../app/links/redeem-link.server";
+import type { PolicyCheck } from "../../../app/links/redeem/check-policy.server";
+import { redeemLink } from "../../../app/links/redeem/redeem-link.server";
 import { openAttempts } from "../../../app/links/sealed-fields.server";
 import { viewLink } from "../../../app/links/view-link.server";
 import { describeWhere } from "../../support/describe-where";

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import type { LinkToken } from "../../../app/links/link-token.server";
-import { redeemLink } from "../../../app/links/redeem-link.server";
+import { redeemLink } from "../../../app/links/redeem/redeem-link.server";
 import { viewLink } from "../../../app/links/view-link.server";
 import { startTestApp, type TestApp } from "../../support/app";
 import { describeWhere } from "../../support/describe-where";

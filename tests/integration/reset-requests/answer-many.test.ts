@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { issueLink } from "../../../app/links/issue-link.server";
-import { redeemLink } from "../../../app/links/redeem-link.server";
+import { redeemLink } from "../../../app/links/redeem/redeem-link.server";
 import {
   type AnswerPlan,
   answerRequest,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createPolicyCheck, type PolicyCheck } from "../../../app/links/check-policy.server";
+import { createPolicyCheck, type PolicyCheck } from "../../../app/links/redeem/check-policy.server";
 import type { LogFields } from "../../../app/telemetry/log.server";
 
 /** Each takes minutes or longer for what is in SLOW_PASSWORD, and each in its own way. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type PermittedAdmin, requirePermit } from "../../../app/links/permitted-admin.server";
+import { type PermittedAdmin, requirePermit } from "../../../app/admins/permitted-admin.server";
 
 /** One as the use cases get it: made elsewhere, its brand is the compiler's alone. */
 const permitted = (permits: PermittedAdmin["permits"]) =>

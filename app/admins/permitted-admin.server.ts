@@ -1,7 +1,7 @@
 import type { NewAuditEvent } from "../../db/audit-events.store";
 import { isKeystoneError } from "../keystone/errors.server";
 import { mayChangeUser } from "../keystone/users.server";
-import type { Admin, LinkContext, Origin } from "./link-context.server";
+import type { Admin, LinkContext, Origin } from "../links/link-context.server";
 
 /** Made here alone: what is not, the compiler does not take for one. */
 declare const permitted: unique symbol;

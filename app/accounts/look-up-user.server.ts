@@ -5,9 +5,9 @@ import { getDomain, getPasswordPolicy, type PasswordPolicy } from "../keystone/d
 import { isKeystoneOutage } from "../keystone/errors.server";
 import type { KeystoneSession } from "../keystone/session.server";
 import { getUser } from "../keystone/users.server";
+import type { LinkContext } from "../links/link-context.server";
+import { tellOwner } from "../links/tell-owner.server";
 import { describeError } from "../telemetry/log.server";
-import type { LinkContext } from "./link-context.server";
-import { tellOwner } from "./tell-owner.server";
 
 /** What every user of a domain shares. */
 interface DomainFacts {

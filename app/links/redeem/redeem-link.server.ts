@@ -1,32 +1,31 @@
 import { randomUUID } from "node:crypto";
-import { recordEvent } from "../../db/audit-events.store";
+import { recordEvent } from "../../../db/audit-events.store";
 import {
   claimLink,
   completeLink,
   countAttempt,
-  findLink,
-  findLinkByToken,
   giveAttemptBack,
-  type LinkRow,
   noteAttempts,
   releaseClaim,
-} from "../../db/links.store";
-import { cancelQueuedMails } from "../../db/mails.store";
-import { enqueueMail } from "../../emails/outbox";
-import { isKeystoneError } from "../keystone/errors.server";
+} from "../../../db/link-claims.store";
+import type { LinkRow } from "../../../db/link-row";
+import { findLink, findLinkByToken } from "../../../db/links.store";
+import { cancelQueuedMails } from "../../../db/mails.store";
+import { enqueueMail } from "../../../emails/outbox";
+import { isKeystoneError } from "../../keystone/errors.server";
 import {
   type ChangePasswordOutcome,
   changePassword,
   isPasswordAccepted,
-} from "../keystone/passwords.server";
-import type { KeystoneSession } from "../keystone/session.server";
-import { describeError } from "../telemetry/log.server";
-import { hashToken, type Vault, VaultError } from "../vault/vault.server";
-import { type LinkContext, type Origin, partyOf } from "./link-context.server";
-import { attemptsLeft } from "./link-status";
-import type { LinkToken } from "./link-token.server";
-import { findPasswordProblem, type PasswordProblem } from "./password-rules";
-import { isPin, matchesPin } from "./pin.server";
+} from "../../keystone/passwords.server";
+import type { KeystoneSession } from "../../keystone/session.server";
+import { describeError } from "../../telemetry/log.server";
+import { hashToken, type Vault, VaultError } from "../../vault/vault.server";
+import { type LinkContext, type Origin, partyOf } from "../link-context.server";
+import { attemptsLeft } from "../link-status";
+import type { LinkToken } from "../link-token.server";
+import { findPasswordProblem, type PasswordProblem } from "../password-rules";
+import { isPin, matchesPin } from "../pin.server";
 import {
   KEPT_ATTEMPTS,
   openAttempts,
@@ -34,8 +33,8 @@ import {
   type PasswordAttempt,
   sealAttempts,
   sealPassword,
-} from "./sealed-fields.server";
-import { addressesOnce } from "./tell-owner.server";
+} from "../sealed-fields.server";
+import { addressesOnce } from "../tell-owner.server";
 
 export interface RedeemRequest {
   token: LinkToken;

@@ -1,19 +1,15 @@
 import { randomUUID } from "node:crypto";
-import { recordEvent } from "../../db/audit-events.store";
-import {
-  claimLink,
-  findLink,
-  findUnsettledLinks,
-  type LinkRow,
-  releaseClaim,
-} from "../../db/links.store";
-import { isKeystoneError } from "../keystone/errors.server";
-import { isPasswordAccepted } from "../keystone/passwords.server";
-import { describeError } from "../telemetry/log.server";
-import { VaultError } from "../vault/vault.server";
-import type { LinkContext } from "./link-context.server";
+import { recordEvent } from "../../../db/audit-events.store";
+import { claimLink, findUnsettledLinks, releaseClaim } from "../../../db/link-claims.store";
+import type { LinkRow } from "../../../db/link-row";
+import { findLink } from "../../../db/links.store";
+import { isKeystoneError } from "../../keystone/errors.server";
+import { isPasswordAccepted } from "../../keystone/passwords.server";
+import { describeError } from "../../telemetry/log.server";
+import { VaultError } from "../../vault/vault.server";
+import type { LinkContext } from "../link-context.server";
+import { openAttempts, sealPassword } from "../sealed-fields.server";
 import { finishLink, leaseSecondsFor, type RedeemContext } from "./redeem-link.server";
-import { openAttempts, sealPassword } from "./sealed-fields.server";
 
 /** By then Keystone has carried a change out or never will. */
 const SETTLE_AFTER_SECONDS = 180;

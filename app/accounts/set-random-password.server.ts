@@ -1,16 +1,18 @@
 import { randomInt } from "node:crypto";
 import { recordEvent } from "../../db/audit-events.store";
-import { findLinkOfUser, type LinkRow, noteAttempts } from "../../db/links.store";
+import { noteAttempts } from "../../db/link-claims.store";
+import type { LinkRow } from "../../db/link-row";
+import { findLinkOfUser } from "../../db/links.store";
+import { adminEvent, type PermittedAdmin, requirePermit } from "../admins/permitted-admin.server";
 import { isKeystoneError } from "../keystone/errors.server";
 import { type SetUserPasswordOutcome, setUserPassword } from "../keystone/passwords.server";
-import type { LinkContext, Origin } from "./link-context.server";
-import { adminEvent, type PermittedAdmin, requirePermit } from "./permitted-admin.server";
+import type { LinkContext, Origin } from "../links/link-context.server";
 import {
   KEPT_ATTEMPTS,
   openAttempts,
   type PasswordAttempt,
   sealAttempts,
-} from "./sealed-fields.server";
+} from "../links/sealed-fields.server";
 
 const CLASSES = ["abcdefghijkmnopqrstuvwxyz", "ABCDEFGHJKLMNPQRSTUVWXYZ", "23456789", "!#%+-_=@"];
 const LENGTH = 40;

@@ -1,6 +1,6 @@
-import type { LinkContext, Origin } from "./link-context.server";
-import type { PermittedAdmin } from "./permitted-admin.server";
-import { revokeLink } from "./revoke-link.server";
+import type { PermittedAdmin } from "../admins/permitted-admin.server";
+import type { LinkContext, Origin } from "../links/link-context.server";
+import { revokeLink } from "../links/revoke-link.server";
 import { type SetRandomPasswordResult, setRandomPassword } from "./set-random-password.server";
 
 /**

@@ -1,8 +1,8 @@
 import { findLinksOfUsers } from "../../db/links.store";
 import { listDomains } from "../keystone/domains.server";
 import { listUsers } from "../keystone/users.server";
-import type { LinkContext } from "./link-context.server";
-import { type LinkStatus, linkStatus } from "./link-status";
+import type { LinkContext } from "../links/link-context.server";
+import { type LinkStatus, linkStatus } from "../links/link-status";
 
 /** A user of Keystone's, with the link there is. */
 export interface FoundUser {

@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { LRUCache } from "lru-cache";
-import { describeError, type Log, type LogFields } from "../telemetry/log.server";
-import { type TranslatedPolicy, translatePolicy } from "./password-rules";
+import { describeError, type Log, type LogFields } from "../../telemetry/log.server";
+import { type TranslatedPolicy, translatePolicy } from "../password-rules";
 
 /** `unknown`: not found out here, or not in time. Keystone decides then. */
 export type PolicyVerdict = "follows" | "breaks" | "unknown";

@@ -1,0 +1,25 @@
+import { isNull, lte, or, type SQL, sql } from "drizzle-orm";
+import { links } from "./schema";
+
+export type LinkRow = typeof links.$inferSelect;
+
+export type ChangeToTell = NonNullable<LinkRow["ownerUntold"]>[number];
+
+/** Passwords whose answer was lost: what a redemption's outcome would be asked with. */
+export const noAttempts = { sealedAttempts: null, attemptedAt: null, settleAskedAt: null } as const;
+
+/** What lets somebody in: gone when a link is done. `links_done_is_erased` holds it. */
+export const erased = {
+  tokenHash: null,
+  sealedPinKey: null,
+  pinMac: null,
+  sealedPassword: null,
+  claimedUntil: null,
+  claimId: null,
+} as const;
+
+/** No redemption is under way, nor is anybody asking how one ended. */
+export const unclaimed = or(
+  isNull(links.claimedUntil),
+  lte(links.claimedUntil, sql`clock_timestamp()`),
+) as SQL;
