@@ -20,7 +20,7 @@ export interface IssuedLink {
    */
   endsRedemption: boolean;
   /** No password typed before can be in force, nor come into force: they are forgotten. */
-  voidsAttempts: boolean;
+  voidsUnsettled: boolean;
   /** The row's, where the password that is given is the one sealed in it; else null. */
   sameSealedPassword: Buffer | null;
   clientAddress: string | null;
@@ -133,8 +133,8 @@ async function writeWithEvent(
   );
 }
 
-const attemptsVoided = (link: IssuedLink) =>
-  link.voidsAttempts
+const unsettledVoided = (link: IssuedLink) =>
+  link.voidsUnsettled
     ? sql`, sealed_attempts = null, attempted_at = null, settle_asked_at = null`
     : sql``;
 
@@ -171,7 +171,7 @@ export async function upsertLink(
     )
     on conflict (user_id) do update set
       state = 'pending', attempts = 0, problem = null, completed_at = null, revoked_at = null,
-      claim_id = null, claimed_until = null${attemptsVoided(link)}${changes},
+      claim_id = null, claimed_until = null${unsettledVoided(link)}${changes},
       token_hash = excluded.token_hash, sealed_pin_key = excluded.sealed_pin_key,
       pin_mac = excluded.pin_mac, pin_length = excluded.pin_length,
       sealed_password = excluded.sealed_password,
@@ -223,7 +223,7 @@ export async function renewLink(
       sealed_pin_key = ${pin.sealedPinKey}, expires_at = ${link.expiresAt.toISOString()}, mail_to = coalesce(${link.mailTo}, link.mail_to),
       issued_by_id = ${link.issuedById}, issued_by_name = ${link.issuedByName},
       issued_by_email = ${link.issuedByEmail}, issued_via = ${link.issuedVia},
-      issued_at = now()${newPin}${newPassword}${attemptsVoided(link)}${changes}
+      issued_at = now()${newPin}${newPassword}${unsettledVoided(link)}${changes}
     where link.user_id = ${link.userId} and link.state = 'pending'
       and link.pin_mac is not null and link.sealed_password is not null
       and not (${samePin} and link.pin_guesses >= ${limits.maxPinGuesses})${sameToken}${unlessClaimed(link)}`;

@@ -1,6 +1,6 @@
 import { and, eq, isNotNull, lt, lte, ne, or, sql } from "drizzle-orm";
 import type { Queryable } from "./client";
-import { erased, type LinkRow, noAttempts, unclaimed } from "./link-row";
+import { erased, type LinkRow, nothingUnsettled, unclaimed } from "./link-row";
 import { links } from "./schema";
 
 /**
@@ -48,15 +48,15 @@ export async function giveAttemptBack(db: Queryable, id: string): Promise<void> 
  */
 export async function claimLink(
   db: Queryable,
-  claim: { id: string; claimId: string; leaseSeconds: number; sealedAttempts?: Buffer | null },
+  claim: { id: string; claimId: string; leaseSeconds: number; sealedUnsettled?: Buffer | null },
 ): Promise<boolean> {
   const rows = await db
     .update(links)
     .set({
       claimId: claim.claimId,
       claimedUntil: sql`clock_timestamp() + make_interval(secs => ${claim.leaseSeconds})`,
-      ...(claim.sealedAttempts && {
-        sealedAttempts: claim.sealedAttempts,
+      ...(claim.sealedUnsettled && {
+        sealedUnsettled: claim.sealedUnsettled,
         attemptedAt: sql`clock_timestamp()`,
         settleAskedAt: null,
       }),
@@ -93,7 +93,7 @@ export async function releaseClaim(
     .set({
       ...change,
       ...(attempts && {
-        sealedAttempts: sql`case when ${links.sealedAttempts} is not distinct from ${attempts.before}::bytea then ${attempts.after}::bytea else ${links.sealedAttempts} end`,
+        sealedUnsettled: sql`case when ${links.sealedUnsettled} is not distinct from ${attempts.before}::bytea then ${attempts.after}::bytea else ${links.sealedUnsettled} end`,
       }),
       claimId: null,
       claimedUntil: null,
@@ -114,19 +114,19 @@ export async function completeLink(
   db: Queryable,
   claim: { id: string } & (
     | { claimId: string }
-    | { before: Pick<LinkRow, "tokenHash" | "sealedAttempts"> }
+    | { before: Pick<LinkRow, "tokenHash" | "sealedUnsettled"> }
   ),
 ): Promise<LinkRow | undefined> {
   const stillHolds =
     "claimId" in claim
       ? eq(links.claimId, claim.claimId)
       : sql`${links.tokenHash} is not distinct from ${claim.before.tokenHash}::bytea
-          and ${links.sealedAttempts} is not distinct from ${claim.before.sealedAttempts}::bytea`;
+          and ${links.sealedUnsettled} is not distinct from ${claim.before.sealedUnsettled}::bytea`;
   const [row] = await db
     .update(links)
     .set({
       ...erased,
-      ...noAttempts,
+      ...nothingUnsettled,
       state: "completed",
       problem: null,
       completedAt: sql`clock_timestamp()`,
@@ -143,19 +143,19 @@ export async function completeLink(
  *   when left out
  * @returns whether it was written
  */
-export async function noteAttempts(
+export async function noteUnsettled(
   db: Queryable,
   note: {
     id: string;
-    held?: { claimId: string; sealedAttempts: Buffer | null };
-    sealedAttempts: Buffer | null;
+    held?: { claimId: string; sealedUnsettled: Buffer | null };
+    sealedUnsettled: Buffer | null;
   },
 ): Promise<boolean> {
   const { held } = note;
   const rows = await db
     .update(links)
     .set({
-      sealedAttempts: note.sealedAttempts,
+      sealedUnsettled: note.sealedUnsettled,
       attemptedAt: sql`clock_timestamp()`,
       // Of this one Keystone was never asked: a refusal from before is none of it.
       settleAskedAt: null,
@@ -167,7 +167,7 @@ export async function noteAttempts(
         held &&
           and(
             eq(links.claimId, held.claimId),
-            sql`${links.sealedAttempts} is not distinct from ${held.sealedAttempts}::bytea`,
+            sql`${links.sealedUnsettled} is not distinct from ${held.sealedUnsettled}::bytea`,
           ),
       ),
     )
@@ -190,7 +190,7 @@ export async function findUnsettledLinks(
     .from(links)
     .where(
       and(
-        isNotNull(links.sealedAttempts),
+        isNotNull(links.sealedUnsettled),
         lte(links.attemptedAt, ago(options.olderThanSeconds)),
         or(
           sql`${links.settleAskedAt} is null`,

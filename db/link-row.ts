@@ -6,7 +6,11 @@ export type LinkRow = typeof links.$inferSelect;
 export type ChangeToTell = NonNullable<LinkRow["ownerUntold"]>[number];
 
 /** Passwords whose answer was lost: what a redemption's outcome would be asked with. */
-export const noAttempts = { sealedAttempts: null, attemptedAt: null, settleAskedAt: null } as const;
+export const nothingUnsettled = {
+  sealedUnsettled: null,
+  attemptedAt: null,
+  settleAskedAt: null,
+} as const;
 
 /** What lets somebody in: gone when a link is done. `links_done_is_erased` holds it. */
 export const erased = {

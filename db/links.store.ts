@@ -1,6 +1,6 @@
 import { and, eq, inArray, isNotNull, lt, sql } from "drizzle-orm";
 import type { Queryable } from "./client";
-import { type ChangeToTell, erased, type LinkRow, noAttempts, unclaimed } from "./link-row";
+import { type ChangeToTell, erased, type LinkRow, nothingUnsettled, unclaimed } from "./link-row";
 import { links } from "./schema";
 
 /** What Keystone says of the user, for the portal, the mail and the console to show. */
@@ -91,20 +91,20 @@ export async function findLink(
 }
 
 /**
- * @param revocation.sealedAttempts what must still be settled: kept until it is
+ * @param revocation.sealedUnsettled what must still be settled: kept until it is
  * @param revocation.endsRedemption also while one is under way
  * @returns the revoked row, or undefined where the link was not pending or a redemption is under way
  */
 export async function revokeLink(
   db: Queryable,
-  revocation: { id: string; sealedAttempts: Buffer | null; endsRedemption: boolean },
+  revocation: { id: string; sealedUnsettled: Buffer | null; endsRedemption: boolean },
 ): Promise<LinkRow | undefined> {
-  const { id, sealedAttempts, endsRedemption } = revocation;
+  const { id, sealedUnsettled, endsRedemption } = revocation;
   const [row] = await db
     .update(links)
     .set({
       ...erased,
-      ...(sealedAttempts ? { sealedAttempts } : noAttempts),
+      ...(sealedUnsettled ? { sealedUnsettled } : nothingUnsettled),
       state: "revoked",
       revokedAt: sql`clock_timestamp()`,
     })
@@ -121,7 +121,7 @@ export async function revokeLink(
  * @param user undefined where Keystone knows no such user
  * @returns the link, and whether its owner is to be told of a change; undefined where there is none
  */
-export async function describeLinkUser(
+export async function saveLinkUser(
   db: Queryable,
   userId: string,
   user: LinkUser | undefined,

@@ -67,7 +67,7 @@ export const links = pgTable(
     claimedUntil: instant("claimed_until"),
     claimId: uuid("claim_id"),
     /** Passwords sent to Keystone whose answer may be lost: what to ask with. Sealed JSON. */
-    sealedAttempts: bytea("sealed_attempts"),
+    sealedUnsettled: bytea("sealed_attempts"),
     attemptedAt: instant("attempted_at"),
     /** When Keystone was asked in vain which of them is in force. */
     settleAskedAt: instant("settle_asked_at"),
@@ -108,7 +108,7 @@ export const links = pgTable(
     check("links_pin_mac_is_hash", isHash(table.pinMac)),
     check("links_sealed_pin_key_is_sealed", isSealed(table.sealedPinKey)),
     check("links_sealed_password_is_sealed", isSealed(table.sealedPassword)),
-    check("links_sealed_attempts_is_sealed", isSealed(table.sealedAttempts)),
+    check("links_sealed_attempts_is_sealed", isSealed(table.sealedUnsettled)),
     check("links_state", sql`${table.state} in ('pending', 'completed', 'revoked')`),
     check(
       "links_pending_is_whole",
@@ -116,7 +116,7 @@ export const links = pgTable(
     ),
     check(
       "links_done_is_erased",
-      sql`${table.state} = 'pending' or (${table.tokenHash} is null and ${table.pinMac} is null and ${table.sealedPinKey} is null and ${table.sealedPassword} is null and (${table.state} = 'revoked' or ${table.sealedAttempts} is null))`,
+      sql`${table.state} = 'pending' or (${table.tokenHash} is null and ${table.pinMac} is null and ${table.sealedPinKey} is null and ${table.sealedPassword} is null and (${table.state} = 'revoked' or ${table.sealedUnsettled} is null))`,
     ),
   ],
 );

@@ -59,7 +59,7 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   {
     name: "links.sealed_attempts",
     table: links,
-    column: links.sealedAttempts,
+    column: links.sealedUnsettled,
     key: links.userId,
     rowOf: asText,
   },

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { LinkUser } from "../../db/links.store";
-import { describeLinkUser } from "../../db/links.store";
+import { saveLinkUser } from "../../db/links.store";
 import { getDomain, getPasswordPolicy, type PasswordPolicy } from "../keystone/domains.server";
 import { isKeystoneOutage } from "../keystone/errors.server";
 import type { KeystoneSession } from "../keystone/session.server";
@@ -107,7 +107,7 @@ export function createUserLookup(
       waiting.delete(userId);
       try {
         const user = await readLinkUser(keystone, { token, userId, requestId }, readDomain);
-        const link = await describeLinkUser(context.db, userId, user);
+        const link = await saveLinkUser(context.db, userId, user);
         if (link?.ownerUntold) {
           await context.db.transaction((tx) =>
             tellOwner(context, tx, link.id, { address: "asked" }),

@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { recordEvent } from "../../db/audit-events.store";
-import { noteAttempts } from "../../db/link-claims.store";
+import { noteUnsettled } from "../../db/link-claims.store";
 import type { LinkRow } from "../../db/link-row";
 import { findLinkOfUser } from "../../db/links.store";
 import { adminEvent, type PermittedAdmin, requirePermit } from "../admins/permitted-admin.server";
@@ -8,10 +8,10 @@ import { isKeystoneError } from "../keystone/errors.server";
 import { type SetUserPasswordOutcome, setUserPassword } from "../keystone/passwords.server";
 import type { LinkContext, Origin } from "../links/link-context.server";
 import {
-  KEPT_ATTEMPTS,
-  openAttempts,
-  type PasswordAttempt,
-  sealAttempts,
+  KEPT_UNSETTLED,
+  openUnsettled,
+  sealUnsettled,
+  type UnsettledPassword,
 } from "../links/sealed-fields.server";
 
 const CLASSES = ["abcdefghijkmnopqrstuvwxyz", "ABCDEFGHJKLMNPQRSTUVWXYZ", "23456789", "!#%+-_=@"];
@@ -86,13 +86,13 @@ async function noteRandomPassword(
   { db, vault }: LinkContext,
   userId: string,
   password: string,
-): Promise<PasswordAttempt[]> {
+): Promise<UnsettledPassword[]> {
   return db.transaction(async (tx) => {
     const link = await findLinkOfUser(tx, userId, { lock: true });
-    if (!link || !(isUsable(link) || link.sealedAttempts)) return [];
-    const attempts = openAttempts(vault, userId, link.sealedAttempts);
-    const sealedAttempts = sealAttempts(vault, userId, [...attempts, { by: "admin", password }]);
-    await noteAttempts(tx, { id: link.id, sealedAttempts });
+    if (!link || !(isUsable(link) || link.sealedUnsettled)) return [];
+    const attempts = openUnsettled(vault, userId, link.sealedUnsettled);
+    const sealedUnsettled = sealUnsettled(vault, userId, [...attempts, { by: "admin", password }]);
+    await noteUnsettled(tx, { id: link.id, sealedUnsettled });
     return attempts;
   });
 }
@@ -103,17 +103,17 @@ const isUsable = (link: LinkRow) => link.state === "pending" && link.sealedPassw
 async function forgetRandomPassword(
   { db, vault }: LinkContext,
   userId: string,
-  { password, before }: { password: string; before: readonly PasswordAttempt[] },
+  { password, before }: { password: string; before: readonly UnsettledPassword[] },
 ): Promise<void> {
   await db.transaction(async (tx) => {
     const link = await findLinkOfUser(tx, userId, { lock: true });
-    if (!link?.sealedAttempts) return;
-    const now = openAttempts(vault, userId, link.sealedAttempts);
+    if (!link?.sealedUnsettled) return;
+    const now = openUnsettled(vault, userId, link.sealedUnsettled);
     const others = now.filter((one) => one.password !== password);
     if (others.length === now.length) return;
     // It may have pushed the oldest out, which is still to be settled.
-    const pushedOut = before.slice(0, before.length >= KEPT_ATTEMPTS ? 1 : 0);
-    const sealedAttempts = sealAttempts(vault, userId, [...pushedOut, ...others]);
-    await noteAttempts(tx, { id: link.id, sealedAttempts });
+    const pushedOut = before.slice(0, before.length >= KEPT_UNSETTLED ? 1 : 0);
+    const sealedUnsettled = sealUnsettled(vault, userId, [...pushedOut, ...others]);
+    await noteUnsettled(tx, { id: link.id, sealedUnsettled });
   });
 }

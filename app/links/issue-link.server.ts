@@ -10,15 +10,15 @@ import {
   type WrittenLink,
 } from "../../db/issue-link.store";
 import type { LinkRow } from "../../db/link-row";
-import { describeLinkUser, findLinkOfUser, type LinkUser } from "../../db/links.store";
+import { findLinkOfUser, type LinkUser, saveLinkUser } from "../../db/links.store";
 import { cancelQueuedMails } from "../../db/mails.store";
 import { enqueueMail } from "../../emails/outbox";
 import { type PermittedAdmin, requirePermit } from "../admins/permitted-admin.server";
 import { hashToken } from "../vault/vault.server";
 import type { LinkContext, Origin } from "./link-context.server";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
-import { openKeptPinKey, sealPinKey, storePin } from "./pin.server";
-import { openAttempts, sealPassword, sealsPassword } from "./sealed-fields.server";
+import { openKeptPinKey, sealPin, sealPinKey } from "./pin.server";
+import { openUnsettled, sealPassword, sealsPassword } from "./sealed-fields.server";
 import { tellOwner } from "./tell-owner.server";
 
 export interface IssueRequest {
@@ -79,7 +79,7 @@ export async function issueLink(
   if (mailTo === undefined && !request.initialPasswordIsSet) {
     result = await writeLink(context, context.db, act, {
       row: await findKeptSecrets(context.db, request.userId),
-      voidsAttempts: false,
+      voidsUnsettled: false,
     });
     if (result?.ok && result.link.ownerUntold) {
       const { link } = result;
@@ -109,12 +109,12 @@ async function issueLocked(
   const row = await findLinkOfUser(tx, request.userId, { lock: true });
   // Keystone may yet carry out a redemption that it had let in before it took the initial password, and
   // nobody may have heard of one before: the worker finds out (see `settleLinks`).
-  const voidsAttempts =
+  const voidsUnsettled =
     request.initialPasswordIsSet === true &&
-    !openAttempts(context.vault, request.userId, row?.sealedAttempts ?? null).some(
+    !openUnsettled(context.vault, request.userId, row?.sealedUnsettled ?? null).some(
       ({ by }) => by === "user",
     );
-  const written = await writeLink(context, tx, act, { row, voidsAttempts });
+  const written = await writeLink(context, tx, act, { row, voidsUnsettled });
   if (!written) return whyNotWritten(context, act, row);
   if (request.mailTo !== undefined)
     await mailLink(context, tx, { ...written.link, mailTo: request.mailTo });
@@ -140,7 +140,7 @@ async function writeLink(
   context: LinkContext,
   db: Queryable,
   act: IssueAct,
-  known: { row: KeptSecrets | undefined; voidsAttempts: boolean },
+  known: { row: KeptSecrets | undefined; voidsUnsettled: boolean },
 ): Promise<Extract<IssueResult, { ok: true }> | undefined> {
   const { config, vault } = context;
   const { admin, request, origin, token } = act;
@@ -157,7 +157,7 @@ async function writeLink(
     issuedVia: request.via,
     mailTo: request.mailTo ?? null,
     endsRedemption: request.initialPasswordIsSet === true,
-    voidsAttempts: known.voidsAttempts,
+    voidsUnsettled: known.voidsUnsettled,
     sameSealedPassword:
       initialPassword !== undefined &&
       keptPassword &&
@@ -177,7 +177,7 @@ async function writeLink(
       ? await upsertLink(db, { ...issued, ...pin, sealedPassword }, config.links)
       : await renewLink(db, { ...issued, pin, sealedPassword }, config.links);
   if (!written) return undefined;
-  if (request.user) await describeLinkUser(db, userId, request.user);
+  if (request.user) await saveLinkUser(db, userId, request.user);
   return {
     ok: true,
     link: {
@@ -211,7 +211,7 @@ function pinToWrite(
     row?.sealedPinKey && formerTokenHash
       ? openKeptPinKey(vault, row.sealedPinKey, { userId, tokenHash: formerTokenHash })
       : undefined;
-  if (pin !== undefined) return storePin(vault, { pin, owner, keptKey });
+  if (pin !== undefined) return sealPin(vault, { pin, owner, keptKey });
   if (!keptKey || !formerTokenHash) return undefined;
   return { sealedPinKey: sealPinKey(vault, keptKey, owner), formerTokenHash };
 }

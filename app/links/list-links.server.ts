@@ -93,7 +93,7 @@ function summarize(
     pinExhausted,
     problem: row.problem,
     redeeming: row.claimedUntil !== null && row.claimedUntil > new Date(),
-    unsettled: row.sealedAttempts !== null,
+    unsettled: row.sealedUnsettled !== null,
     mailTo: row.mailTo,
     mail: mail ?? null,
     issuedAt: row.issuedAt,

@@ -43,7 +43,7 @@ export function isPin(value: unknown, pinLength: number): value is string {
  * @param keptKey the MAC key of the user's row, if there is one: under the same key the same PIN gives
  *   the same MAC, which is how a PIN that was kept is told from a new one
  */
-export function storePin(
+export function sealPin(
   vault: Vault,
   { pin, owner, keptKey }: { pin: string; owner: PinOwner; keptKey?: Buffer },
 ): StoredPin {

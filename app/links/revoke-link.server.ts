@@ -5,7 +5,7 @@ import { cancelQueuedMails } from "../../db/mails.store";
 import { adminEvent, type PermittedAdmin } from "../admins/permitted-admin.server";
 import { type Vault, VaultError } from "../vault/vault.server";
 import type { LinkContext, Origin } from "./link-context.server";
-import { openAttempts } from "./sealed-fields.server";
+import { openUnsettled } from "./sealed-fields.server";
 
 export type RevokeResult =
   /** `unsettled`: an answer of Keystone's was lost; whether a password came into force is found out. */
@@ -34,7 +34,7 @@ export async function revokeLink(
     if (pending?.state !== "pending") return "not-pending";
     const link = await revokeRow(tx, {
       id: pending.id,
-      sealedAttempts: attemptsToSettle(context.vault, pending),
+      sealedUnsettled: attemptsToSettle(context.vault, pending),
       endsRedemption: request.endsRedemption === true,
     });
     if (!link) return "in-progress";
@@ -51,17 +51,17 @@ export async function revokeLink(
     actorId: admin.userId,
     requestId: origin.requestId,
   });
-  return { ok: true, unsettled: result.sealedAttempts !== null };
+  return { ok: true, unsettled: result.sealedUnsettled !== null };
 }
 
 /** Random passwords that administrators set are nobody's: alone, they are forgotten with the link. */
-function attemptsToSettle(vault: Vault, { userId, sealedAttempts }: LinkRow): Buffer | null {
+function attemptsToSettle(vault: Vault, { userId, sealedUnsettled }: LinkRow): Buffer | null {
   try {
-    const attempts = openAttempts(vault, userId, sealedAttempts);
-    return attempts.some(({ by }) => by === "user") ? sealedAttempts : null;
+    const attempts = openUnsettled(vault, userId, sealedUnsettled);
+    return attempts.some(({ by }) => by === "user") ? sealedUnsettled : null;
   } catch (error) {
     // Sealed with a key that is missing: no reason to leave the link alive.
-    if (error instanceof VaultError) return sealedAttempts;
+    if (error instanceof VaultError) return sealedUnsettled;
     throw error;
   }
 }

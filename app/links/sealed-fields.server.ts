@@ -4,13 +4,13 @@ import { type SealedFor, type Vault, VaultError } from "../vault/vault.server";
  * A password that was sent to Keystone and may be in force: the user's own, or a random one set for
  * an administrator. Kept until Keystone's answer is known, so that a lost answer loses nothing.
  */
-export interface PasswordAttempt {
+export interface UnsettledPassword {
   readonly by: "user" | "admin";
   readonly password: string;
 }
 
 /** Each costs a failed sign-in to ask about; older ones cannot be on their way any more. */
-export const KEPT_ATTEMPTS = 3;
+export const KEPT_UNSETTLED = 3;
 
 const passwordOf = (userId: string): SealedFor => ({
   column: "links.sealed_password",
@@ -43,21 +43,21 @@ export function sealsPassword(
 }
 
 /** @returns the sealed list, or null for an empty one */
-export function sealAttempts(
+export function sealUnsettled(
   vault: Vault,
   userId: string,
-  attempts: readonly PasswordAttempt[],
+  attempts: readonly UnsettledPassword[],
 ): Buffer | null {
   if (attempts.length === 0) return null;
-  return vault.seal(JSON.stringify(attempts.slice(-KEPT_ATTEMPTS)), attemptsOf(userId));
+  return vault.seal(JSON.stringify(attempts.slice(-KEPT_UNSETTLED)), attemptsOf(userId));
 }
 
 /** @returns oldest first; empty where nothing is unsettled. @throws {VaultError} */
-export function openAttempts(
+export function openUnsettled(
   vault: Vault,
   userId: string,
   sealed: Buffer | null,
-): PasswordAttempt[] {
+): UnsettledPassword[] {
   if (!sealed) return [];
   return JSON.parse(vault.open(sealed, attemptsOf(userId)).toString("utf8"));
 }

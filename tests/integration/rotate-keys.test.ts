@@ -3,7 +3,7 @@ import type { ISql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sealedTokenOf } from "../../app/admins/sign-in.server";
 import { issueLink } from "../../app/links/issue-link.server";
-import { sealAttempts } from "../../app/links/sealed-fields.server";
+import { sealUnsettled } from "../../app/links/sealed-fields.server";
 import { confirmRequest } from "../../app/reset-requests/confirm-request.server";
 import type { ConfirmToken } from "../../app/reset-requests/confirm-token.server";
 import { openRequestPin } from "../../app/reset-requests/handle-requests.server";
@@ -12,7 +12,7 @@ import { bindFormerSeals, rotateKeys } from "../../app/vault/rotate-keys.server"
 import { surveySeals } from "../../app/vault/survey-seals.server";
 import { createVault, type Vault } from "../../app/vault/vault.server";
 import { insertSession } from "../../db/admin-sessions.store";
-import { noteAttempts } from "../../db/link-claims.store";
+import { noteUnsettled } from "../../db/link-claims.store";
 import type { ClaimedMail } from "../../db/mails.store";
 import { listResetRequests } from "../../db/reset-requests.store";
 import { mails as mailsTable } from "../../db/schema";
@@ -81,9 +81,9 @@ beforeAll(async () => {
       if (!issued.ok) throw new Error(issued.reason);
       const { id, userId } = issued.link;
       if (number % 100 === 7)
-        await noteAttempts(services.db, {
+        await noteUnsettled(services.db, {
           id,
-          sealedAttempts: sealAttempts(services.vault, userId, [
+          sealedUnsettled: sealUnsettled(services.vault, userId, [
             { by: "user", password: `Typed-${number}` },
           ]),
         });

@@ -5,7 +5,7 @@ import { maintain } from "../../app/jobs/maintenance.server";
 import { issueLink } from "../../app/links/issue-link.server";
 import { listLinks } from "../../app/links/list-links.server";
 import { settleLinks } from "../../app/links/redeem/settle-links.server";
-import { sealAttempts } from "../../app/links/sealed-fields.server";
+import { sealUnsettled } from "../../app/links/sealed-fields.server";
 import { hashToken } from "../../app/vault/vault.server";
 import { createTestDatabase, type TestDatabase } from "../support/database";
 import { eventually } from "../support/fault-stack";
@@ -127,7 +127,7 @@ describe("nor does it keep the others from being dealt with", () => {
     await sql`update links set sealed_attempts = ${ofNobodysKey()},
       attempted_at = now() - interval '2 hours' where user_id in ('strange', 'good')`;
     // This one can be opened, and Keystone knows no such user: it is not the current password.
-    const attempts = sealAttempts(services.vault, "good", [{ by: "user", password: "Typed-1" }]);
+    const attempts = sealUnsettled(services.vault, "good", [{ by: "user", password: "Typed-1" }]);
     await sql`update links set sealed_attempts = ${attempts}, attempted_at = now() - interval '1 hour'
       where user_id = 'good'`;
     await sql`update links set sealed_password = ${ofNobodysKey()}, expires_at = now() - interval '9 days'

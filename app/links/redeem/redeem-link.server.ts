@@ -5,7 +5,7 @@ import {
   completeLink,
   countAttempt,
   giveAttemptBack,
-  noteAttempts,
+  noteUnsettled,
   releaseClaim,
 } from "../../../db/link-claims.store";
 import type { LinkRow } from "../../../db/link-row";
@@ -27,12 +27,12 @@ import type { LinkToken } from "../link-token.server";
 import { findPasswordProblem, type PasswordProblem } from "../password-rules";
 import { isPin, matchesPin } from "../pin.server";
 import {
-  KEPT_ATTEMPTS,
-  openAttempts,
+  KEPT_UNSETTLED,
   openPassword,
-  type PasswordAttempt,
-  sealAttempts,
+  openUnsettled,
   sealPassword,
+  sealUnsettled,
+  type UnsettledPassword,
 } from "../sealed-fields.server";
 import { addressesOnce } from "../tell-owner.server";
 
@@ -86,9 +86,9 @@ interface Claim {
   readonly userId: string;
   readonly initialPassword: string;
   /** Passwords sent before, whose answers were lost; oldest first. */
-  readonly unsettled: readonly PasswordAttempt[];
+  readonly unsettled: readonly UnsettledPassword[];
   /** What the row was last given: those, and what is being sent. */
-  sealedAttempts: Buffer | null;
+  sealedUnsettled: Buffer | null;
 }
 
 /**
@@ -223,24 +223,24 @@ async function claimWithPin(
       await recordEvent(tx, userEvent(row, origin, "link.redeem-refused", "expired"));
       return { ok: false, reason: "expired" };
     }
-    const unsettled = openAttempts(vault, row.userId, row.sealedAttempts);
+    const unsettled = openUnsettled(vault, row.userId, row.sealedUnsettled);
     // Where there is no room for it, it is not sent before there is: see `settle`.
-    const sealedAttempts = hasRoomFor(unsettled, request.password)
-      ? sealAttempts(vault, row.userId, withAttempt(unsettled, request.password))
-      : row.sealedAttempts;
+    const sealedUnsettled = hasRoomFor(unsettled, request.password)
+      ? sealUnsettled(vault, row.userId, withAttempt(unsettled, request.password))
+      : row.sealedUnsettled;
     const claim: Claim = {
       id: row.id,
       claimId: randomUUID(),
       userId: row.userId,
       initialPassword: openPassword(vault, row.userId, sealedPassword),
       unsettled,
-      sealedAttempts,
+      sealedUnsettled,
     };
     const claimed = await claimLink(tx, {
       id: claim.id,
       claimId: claim.claimId,
       leaseSeconds: leaseSecondsFor(config.keystone.timeoutSeconds),
-      sealedAttempts,
+      sealedUnsettled,
     });
     return claimed ? { ok: true, claim } : { ok: false, reason: "in-progress" };
   });
@@ -253,17 +253,17 @@ type Settled =
   | {
       is: "refused";
       outcome: Exclude<ChangePasswordOutcome, { ok: true }>;
-      inForce: PasswordAttempt | undefined;
+      inForce: UnsettledPassword | undefined;
     }
   /** `unsettled`: the passwords that may be in force, or come into force. */
-  | { is: "unknown"; retryAfterSeconds: number; unsettled: readonly PasswordAttempt[] }
+  | { is: "unknown"; retryAfterSeconds: number; unsettled: readonly UnsettledPassword[] }
   /** The claim was lost before anything was sent. */
   | { is: "superseded" };
 
-const hasRoomFor = (unsettled: readonly PasswordAttempt[], password: string) =>
-  unsettled.length < KEPT_ATTEMPTS || unsettled.some((one) => one.password === password);
+const hasRoomFor = (unsettled: readonly UnsettledPassword[], password: string) =>
+  unsettled.length < KEPT_UNSETTLED || unsettled.some((one) => one.password === password);
 
-const withAttempt = (unsettled: readonly PasswordAttempt[], password: string) => [
+const withAttempt = (unsettled: readonly UnsettledPassword[], password: string) => [
   ...unsettled.filter((one) => one.password !== password),
   { by: "user", password } as const,
 ];
@@ -283,7 +283,7 @@ async function setPassword(
   if (settled.is === "unknown") {
     // The claim goes back, so that the user can try again at once; the typed password stays, sealed,
     // because Keystone may still carry the change out.
-    const left = leave(claim, sealAttempts(vault, claim.userId, settled.unsettled));
+    const left = leave(claim, sealUnsettled(vault, claim.userId, settled.unsettled));
     return putOff(context, claim, origin, { left, retryAfterSeconds: settled.retryAfterSeconds });
   }
 
@@ -310,11 +310,11 @@ async function setPassword(
  * one from then on. One that the user typed stays among the unsettled: if nobody comes back, the worker
  * completes the link with it.
  */
-function leftBehind(vault: Vault, claim: Claim, inForce: PasswordAttempt | undefined): Left {
+function leftBehind(vault: Vault, claim: Claim, inForce: UnsettledPassword | undefined): Left {
   const { userId, unsettled } = claim;
   if (inForce?.by === "admin")
     return { ...leave(claim, null), sealedPassword: sealPassword(vault, userId, inForce.password) };
-  return leave(claim, sealAttempts(vault, userId, inForce ? [inForce] : [...unsettled]));
+  return leave(claim, sealUnsettled(vault, userId, inForce ? [inForce] : [...unsettled]));
 }
 
 /** What a redemption that set no password leaves in the row. */
@@ -324,7 +324,7 @@ interface Left {
 }
 
 const leave = (claim: Claim, after: Buffer | null): Left => ({
-  attempts: { before: claim.sealedAttempts, after },
+  attempts: { before: claim.sealedUnsettled, after },
 });
 
 const problemOf = {
@@ -356,7 +356,7 @@ async function settle(
     isPasswordAccepted(keystone, { userId, password: typed, requestId });
 
   let { unsettled } = claim;
-  let inForce: PasswordAttempt | undefined;
+  let inForce: UnsettledPassword | undefined;
   let outcome = hasRoomFor(unsettled, password) ? await change(claim.initialPassword) : undefined;
   if (!outcome || (!outcome.ok && outcome.reason === "wrong-original")) {
     for (const earlier of [...claim.unsettled].reverse()) {
@@ -373,10 +373,10 @@ async function settle(
     if (!outcome) {
       // Not in force, the oldest cannot be on its way any more.
       if (!hasRoomFor(unsettled, password)) unsettled = unsettled.slice(1);
-      const sealedAttempts = sealAttempts(vault, userId, withAttempt(unsettled, password));
-      if (!(await noteAttempts(db, { id: claim.id, held: claim, sealedAttempts })))
+      const sealedUnsettled = sealUnsettled(vault, userId, withAttempt(unsettled, password));
+      if (!(await noteUnsettled(db, { id: claim.id, held: claim, sealedUnsettled })))
         return { is: "superseded" };
-      claim.sealedAttempts = sealedAttempts;
+      claim.sealedUnsettled = sealedUnsettled;
       outcome = await change(inForce?.password ?? claim.initialPassword);
     }
   }

@@ -8,7 +8,7 @@ import { isPasswordAccepted } from "../../keystone/passwords.server";
 import { describeError } from "../../telemetry/log.server";
 import { VaultError } from "../../vault/vault.server";
 import type { LinkContext } from "../link-context.server";
-import { openAttempts, sealPassword } from "../sealed-fields.server";
+import { openUnsettled, sealPassword } from "../sealed-fields.server";
 import { finishLink, leaseSecondsFor, type RedeemContext } from "./redeem-link.server";
 
 /** By then Keystone has carried a change out or never will. */
@@ -75,8 +75,8 @@ async function settleLink(
   const row = await findLink(db, claim.id);
   if (row?.claimId !== claim.claimId) return false;
   const origin = { requestId: `req-${randomUUID()}` };
-  const { userId, sealedAttempts } = row;
-  const attempts = openAttempts(vault, userId, sealedAttempts).reverse();
+  const { userId, sealedUnsettled } = row;
+  const attempts = openUnsettled(vault, userId, sealedUnsettled).reverse();
   for (const attempt of attempts) {
     const answer = await isPasswordAccepted(keystone, {
       userId,
@@ -108,14 +108,14 @@ async function forgetAttempts(
   { requestId }: { requestId: string },
   found: { sealedPassword?: Buffer } = {},
 ): Promise<void> {
-  const { id, userId, claimId, sealedAttempts } = row;
+  const { id, userId, claimId, sealedUnsettled } = row;
   if (!claimId) return;
-  const byUser = openAttempts(vault, userId, sealedAttempts).some(({ by }) => by === "user");
-  const change = { ...found, attempts: { before: sealedAttempts, after: null } };
+  const byUser = openUnsettled(vault, userId, sealedUnsettled).some(({ by }) => by === "user");
+  const change = { ...found, attempts: { before: sealedUnsettled, after: null } };
   await db.transaction(async (tx) => {
     const released = await releaseClaim(tx, { id, claimId }, change);
     // Where others were noted meanwhile, nothing is settled yet.
-    if (!released || released.sealedAttempts || !byUser) return;
+    if (!released || released.sealedUnsettled || !byUser) return;
     await recordEvent(tx, {
       action: "link.redeem-refused",
       actorKind: "system",

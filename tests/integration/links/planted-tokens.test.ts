@@ -6,7 +6,7 @@ import {
   issueLink,
 } from "../../../app/links/issue-link.server";
 import type { LinkToken } from "../../../app/links/link-token.server";
-import { storePin } from "../../../app/links/pin.server";
+import { sealPin } from "../../../app/links/pin.server";
 import { redeemLink } from "../../../app/links/redeem/redeem-link.server";
 import { type ResendResult, resendLink } from "../../../app/links/resend-link.server";
 import { bindFormerSeals, rotateKeys } from "../../../app/vault/rotate-keys.server";
@@ -150,7 +150,7 @@ describe("who writes to the database, but has neither the keys nor the link", ()
       const link = await issue();
       const { sql } = started.database;
       const owner = { userId: link.userId, tokenHash: hashToken(newToken()) };
-      const other = storePin(started.services.vault, { pin: "7777", owner });
+      const other = sealPin(started.services.vault, { pin: "7777", owner });
       let acting: Promise<LinkToken | undefined> = Promise.resolve(undefined);
       await sql.begin(async (tx) => {
         await tx`select 1 from links where id = ${link.id} for update`;

@@ -3,7 +3,7 @@ import { issueLink } from "../../../app/links/issue-link.server";
 import { createLinkToken } from "../../../app/links/link-token.server";
 import type { PolicyCheck } from "../../../app/links/redeem/check-policy.server";
 import { redeemLink } from "../../../app/links/redeem/redeem-link.server";
-import { openAttempts } from "../../../app/links/sealed-fields.server";
+import { openUnsettled } from "../../../app/links/sealed-fields.server";
 import { viewLink } from "../../../app/links/view-link.server";
 import { describeWhere } from "../../support/describe-where";
 import { type FaultProxy, faults, startFaultProxy } from "../../support/fault-proxy";
@@ -292,7 +292,7 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeemi
       proxy.heal();
       expect(await stage.redeem(link, "short1")).toEqual(rulesBroken);
       const { sealed_attempts: kept, claim_id: claimId } = await stage.row(link);
-      expect(openAttempts(started.services.vault, link.userId, kept)).toEqual([
+      expect(openUnsettled(started.services.vault, link.userId, kept)).toEqual([
         { by: "user", password: lost },
       ]);
       expect(claimId).toBeNull();

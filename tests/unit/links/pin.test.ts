@@ -5,8 +5,8 @@ import {
   isPin,
   matchesPin,
   openKeptPinKey,
+  sealPin,
   sealPinKey,
-  storePin,
 } from "../../../app/links/pin.server";
 import { createVault, VaultError } from "../../../app/vault/vault.server";
 
@@ -54,7 +54,7 @@ describe("a stored PIN", () => {
   it("matches itself and no other", () => {
     fc.assert(
       fc.property(pins, pins, (pin, other) => {
-        const stored = storePin(vault, { pin, owner });
+        const stored = sealPin(vault, { pin, owner });
         expect(matchesPin(vault, { pin, owner, stored })).toBe("right");
         expect(matchesPin(vault, { pin: other, owner, stored })).toBe(
           other === pin ? "right" : "wrong",
@@ -64,14 +64,14 @@ describe("a stored PIN", () => {
   });
 
   it("is refused, not an error, where the guess is longer or empty", () => {
-    const stored = storePin(vault, { pin: "1234", owner });
+    const stored = sealPin(vault, { pin: "1234", owner });
     for (const pin of ["", "123", "12345", "1234\u0000", "x".repeat(100_000)])
       expect(matchesPin(vault, { pin, owner, stored })).toBe("wrong");
   });
 
   it("has a key of its own: the same PIN of two users does not look the same", () => {
     const macs = Array.from({ length: 50 }, (_, index) =>
-      storePin(vault, {
+      sealPin(vault, {
         pin: "1234",
         owner: { ...owner, userId: `user-${index}` },
       }).pinMac.toString("hex"),
@@ -80,19 +80,19 @@ describe("a stored PIN", () => {
   });
 
   it("is told from a new one under the key that was kept, also for another token", () => {
-    const first = storePin(vault, { pin: "1234", owner });
+    const first = sealPin(vault, { pin: "1234", owner });
     const keptKey = openKeptPinKey(vault, first.sealedPinKey, owner);
     expect(keptKey).toHaveLength(32);
     const next = { ...owner, tokenHash: randomBytes(32) };
-    const again = storePin(vault, { pin: "1234", owner: next, keptKey });
-    const other = storePin(vault, { pin: "4321", owner: next, keptKey });
+    const again = sealPin(vault, { pin: "1234", owner: next, keptKey });
+    const other = sealPin(vault, { pin: "4321", owner: next, keptKey });
     expect(again.pinMac).toEqual(first.pinMac);
     expect(other.pinMac).not.toEqual(first.pinMac);
     expect(matchesPin(vault, { pin: "1234", owner: next, stored: again })).toBe("right");
   });
 
   it("cannot be tried without SECRET_KEYS, nor in another user's row, nor by another token", () => {
-    const stored = storePin(vault, { pin: "1234", owner });
+    const stored = sealPin(vault, { pin: "1234", owner });
     const stranger = createVault([randomBytes(32)]);
     const others = [
       { by: stranger, owner },
@@ -107,7 +107,7 @@ describe("a stored PIN", () => {
   });
 
   it("of a release that did not bind it to its token is not compared, but can be kept", () => {
-    const { pinMac } = storePin(vault, { pin: "1234", owner });
+    const { pinMac } = sealPin(vault, { pin: "1234", owner });
     const key = randomBytes(32);
     const former = vault.seal(key, { column: "links.sealed_pin_key", row: owner.userId });
     for (const pin of ["1234", "4321"])
