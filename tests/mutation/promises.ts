@@ -26,8 +26,10 @@ export const PROMISES: readonly Promises[] = [
     modules: [
       "app/links/",
       "app/reset-requests/",
-      "app/maintenance",
+      "app/accounts/",
+      "app/jobs/",
       "db/link",
+      "db/issue-link",
       "db/reset-requests",
       "db/audit-events",
     ],
