@@ -50,7 +50,7 @@ export interface WrittenLink {
   userDomainName: string | null;
   /** When Keystone was last asked about the user; null: never. */
   userCheckedAt: Date | null;
-  /** Whether the owner is to be told of a change. */
+  /** Whether the owner is still to be told of something. */
   ownerUntold: boolean;
 }
 

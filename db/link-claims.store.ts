@@ -104,7 +104,8 @@ export async function releaseClaim(
 }
 
 /**
- * The user's own password is in force: the link is done, also one that was revoked meanwhile.
+ * The user's own password is in force: the link is done, also one that was revoked meanwhile. Where
+ * Keystone was not asked about the user yet, the notice to the owner is owed until it was.
  *
  * @param claim what must still hold: the caller's claim, or where that was lost, the token and what was to be
  *   settled: a link that was issued since is another, and knows another password
@@ -130,6 +131,7 @@ export async function completeLink(
       state: "completed",
       problem: null,
       completedAt: sql`clock_timestamp()`,
+      ownerUntold: sql`case when ${links.userCheckedAt} is null then array_append(${links.ownerUntold}, 'password-set') else ${links.ownerUntold} end`,
     })
     .where(and(eq(links.id, claim.id), ne(links.state, "completed"), stillHolds))
     .returning();

@@ -1,9 +1,10 @@
 import { isNull, lte, or, type SQL, sql } from "drizzle-orm";
-import { links } from "./schema";
+import { type CHANGES_TO_TELL, links, type OWED_NOTICES } from "./schema";
 
 export type LinkRow = typeof links.$inferSelect;
 
-export type ChangeToTell = NonNullable<LinkRow["ownerUntold"]>[number];
+export type ChangeToTell = (typeof CHANGES_TO_TELL)[number];
+export type OwedNotice = (typeof OWED_NOTICES)[number];
 
 /** Passwords whose answer was lost: what a redemption's outcome would be asked with. */
 export const nothingUnsettled = {

@@ -1,6 +1,6 @@
 import { and, eq, inArray, isNotNull, lt, sql } from "drizzle-orm";
 import type { Queryable } from "./client";
-import { type ChangeToTell, erased, type LinkRow, nothingUnsettled, unclaimed } from "./link-row";
+import { erased, type LinkRow, nothingUnsettled, type OwedNotice, unclaimed } from "./link-row";
 import { links } from "./schema";
 
 /** What Keystone says of the user, for the portal, the mail and the console to show. */
@@ -41,7 +41,7 @@ export async function markOwnerTold(db: Queryable, id: string): Promise<void> {
   await db.update(links).set({ ownerUntold: null, previousMailTo: null }).where(eq(links.id, id));
 }
 
-/** @returns links whose owner is still to be told of a change, at an address that is known */
+/** @returns links whose owner is still to be told of something, at an address that is known */
 export async function findUntoldOwners(
   db: Queryable,
   { limit }: { limit: number },
@@ -119,13 +119,13 @@ export async function revokeLink(
  * Takes what Keystone says of the user.
  *
  * @param user undefined where Keystone knows no such user
- * @returns the link, and whether its owner is to be told of a change; undefined where there is none
+ * @returns the link, and what its owner is to be told of; undefined where there is none
  */
 export async function saveLinkUser(
   db: Queryable,
   userId: string,
   user: LinkUser | undefined,
-): Promise<{ id: string; ownerUntold: ChangeToTell[] | null } | undefined> {
+): Promise<{ id: string; ownerUntold: OwedNotice[] | null } | undefined> {
   const [row] = await db
     .update(links)
     .set(

@@ -36,6 +36,8 @@ export const ISSUE_CHANNELS = ["console", "api"] as const;
 export const LINK_CHANGES = ["pin-replaced", "password-replaced", "recipient-changed"] as const;
 /** Those that the owner of the account is told of. */
 export const CHANGES_TO_TELL = ["pin-replaced", "recipient-changed"] as const;
+/** What the owner can be still to be told of: those, and that a password was set. */
+export const OWED_NOTICES = [...CHANGES_TO_TELL, "password-set"] as const;
 
 /**
  * One row a Keystone user: the newest link, and what redeeming it needs. *Expired* and *locked* are
@@ -74,8 +76,8 @@ export const links = pgTable(
     mailTo: text("mail_to"),
     /** What the last issue, renewal or resending changed of a pending link; for its rows in the trail. */
     lastChanges: text("last_changes", { enum: LINK_CHANGES }).array().notNull().default([]),
-    /** Of all changes, those that the owner is still to be told of by mail; null: none. */
-    ownerUntold: text("owner_untold", { enum: CHANGES_TO_TELL }).array(),
+    /** What the owner is still to be told of by mail, oldest first; null: nothing. */
+    ownerUntold: text("owner_untold", { enum: OWED_NOTICES }).array(),
     /** Where the link was mailed to before those changes. */
     previousMailTo: text("previous_mail_to"),
     userName: text("user_name"),

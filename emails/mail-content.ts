@@ -23,7 +23,8 @@ export interface MailProps {
   "password-set": {
     userName?: string;
     domainName?: string;
-    at: string;
+    /** Undefined where the next link was issued before its owner could be told. */
+    at?: string;
   };
   /** To the issuer: the user cannot use the link as it is. */
   "link-problem": {

@@ -6,9 +6,10 @@ import type { LinkContext } from "./link-context.server";
 import { foldCase } from "./same-mailbox";
 
 /**
- * Tells the owner of an account, by mail, what an administrator changed of the link they wait for: at
- * Keystone's address, and at those the link has and had. Whoever got hold of somebody's rights would
- * otherwise turn a link to themselves unseen.
+ * Tells the owner of an account, by mail, what they are still to hear. Of what an administrator changed of
+ * the link they wait for, at Keystone's address and at those the link has and had: whoever got hold of
+ * somebody's rights would otherwise turn a link to themselves unseen. Of a password that was set before
+ * Keystone was asked about them, at Keystone's address: at the link's they were told at once.
  *
  * @param known.address whether Keystone was asked about the user just now. If not, and no address of
  *   Keystone's is known, nothing is done: the owner stays to be told, for when it was
@@ -20,22 +21,32 @@ export async function tellOwner(
   known: { address: "asked" | "as-kept" },
 ): Promise<void> {
   const link = await findLink(tx, linkId, { lock: true });
-  const changes = link?.ownerUntold;
-  if (!link || !changes || (known.address === "as-kept" && link.userEmail === null)) return;
+  const owed = link?.ownerUntold;
+  if (!link || !owed || (known.address === "as-kept" && link.userEmail === null)) return;
   await markOwnerTold(tx, link.id);
-  for (const recipient of recipientsOf(link, changes))
+  const about = { linkId: link.id };
+  const owner = {
+    userName: link.userName ?? undefined,
+    domainName: link.userDomainName ?? undefined,
+  };
+  const changes = [...new Set(owed)].filter((one) => one !== "password-set");
+  if (changes.length > 0)
+    for (const recipient of recipientsOf(link, changes))
+      await enqueueMail(tx, vault, {
+        ...{ template: "link-changed", recipient, ...about },
+        props: { ...owner, changes, at: new Date().toISOString() },
+      });
+  if (owed.includes("password-set") && link.userEmail !== null && !wasToldAtOnce(link))
     await enqueueMail(tx, vault, {
-      template: "link-changed",
-      recipient,
-      linkId: link.id,
-      props: {
-        userName: link.userName ?? undefined,
-        domainName: link.userDomainName ?? undefined,
-        changes: [...new Set(changes)],
-        at: new Date().toISOString(),
-      },
+      ...{ template: "password-set", recipient: link.userEmail, ...about },
+      // Not kept by a link that was issued since.
+      props: { ...owner, at: link.completedAt?.toISOString() },
     });
 }
+
+/** Of the password, at the address the link has. One that was issued since may have another. */
+const wasToldAtOnce = ({ state, mailTo, userEmail }: LinkRow) =>
+  state === "completed" && mailTo !== null && addressesOnce([mailTo, userEmail]).length === 1;
 
 /** For those that a process did not come to, after it had written the change. */
 export async function tellUntoldOwners(

@@ -20,7 +20,7 @@ export const passwordSetMail: MailWording<"password-set"> = {
         facts={[
           ["User name", props.userName],
           ["Domain", props.domainName],
-          ["Set on", utcTime(props.at)],
+          ["Set on", props.at && utcTime(props.at)],
         ]}
       />
       {brand.dashboardUrl ? (

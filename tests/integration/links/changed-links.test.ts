@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
 import { maintain } from "../../../app/jobs/maintenance.server";
 import { type IssueRequest, issueLink } from "../../../app/links/issue-link.server";
+import type { LinkToken } from "../../../app/links/link-token.server";
 import { resendLink } from "../../../app/links/resend-link.server";
 import { revokeLink } from "../../../app/links/revoke-link.server";
 import type { LinkUser } from "../../../db/links.store";
@@ -389,6 +390,125 @@ describeWhere(
             .map((recipient) => ({ template: "password-set", recipient, of: undefined }))
             .sort(byRecipient),
         );
+      });
+
+      describe("before Keystone was asked about the user", () => {
+        /** A link that a script has just got, whose look-up waits in Keystone until `answer`. */
+        async function justIssued({ mailTo }: { mailTo?: string } = {}) {
+          const email = newAddress();
+          const initialPassword = newPassword();
+          const { id: userId } = await admin.createUser({
+            ...{ name: newId(), password: initialPassword, email },
+          });
+          const held = proxy.inject({ method: "GET", path: `/v3/users/${userId}` }, faults.paused);
+          const { put } = createVisitor(app.url);
+          const asked = { pin: "0420", password: initialPassword };
+          const token = (await put(userId, asked, adminToken)).text.trim() as LinkToken;
+          const link = { userId, pin: "0420", initialPassword, token };
+          if (mailTo === undefined) return { link, email, answer };
+          const renewed = await issued(userId, { mailTo });
+          return { link: { ...link, token: renewed.token }, email, answer };
+
+          async function answer() {
+            held.remove();
+            await held.release();
+            await expect
+              .poll(async () => (await stage().row(link)).user_checked_at, { timeout: 20_000 })
+              .not.toBeNull();
+          }
+        }
+        const stage = () => linkStage(app, admin);
+        const toldOfPassword = (recipient: string) => ({
+          ...{ template: "password-set", recipient, of: undefined },
+        });
+        const owed = async (userId: string) => (await stage().row({ userId })).owner_untold;
+
+        it("is told of once Keystone has told the address, with the time at which it was set", async () => {
+          const { link, email, answer } = await justIssued();
+          expect(await stage().redeem(link, newPassword())).toMatchObject({ ok: true });
+          expect(await told(link.userId)).toEqual([]);
+          await answer();
+          await expect
+            .poll(() => told(link.userId), { timeout: 20_000 })
+            .toEqual([toldOfPassword(email)]);
+          const { completed_at } = await stage().row(link);
+          const [mail] = (await app.mails()).filter(({ recipient }) => recipient === email);
+          expect(mail?.props).toMatchObject({
+            userName: expect.any(String),
+            domainName: "Default",
+            at: completed_at.toISOString(),
+          });
+          await maintain(app.services);
+          expect(await told(link.userId)).toHaveLength(1);
+        });
+
+        it("is told of at the link's address at once, and at Keystone's once it is known", async () => {
+          const mailTo = newAddress();
+          const { link, email, answer } = await justIssued({ mailTo });
+          expect(await stage().redeem(link, newPassword())).toMatchObject({ ok: true });
+          const atOnce = (await told(link.userId)).filter(
+            ({ template }) => template === "password-set",
+          );
+          expect(atOnce).toEqual([toldOfPassword(mailTo)]);
+          await answer();
+          const withPassword = async () =>
+            (await told(link.userId)).filter(({ template }) => template === "password-set");
+          await expect
+            .poll(withPassword, { timeout: 20_000 })
+            .toEqual([mailTo, email].map(toldOfPassword).sort(byRecipient));
+        });
+
+        it.each([
+          ["in one spelling", (address: string) => address],
+          ["in two", (address: string) => address.toUpperCase()],
+        ])("is told of once where the link's address is Keystone's, %s", async (_, spelled) => {
+          const userId = newId();
+          const own = newAddress();
+          await issued(userId, { ...first, mailTo: spelled(own) });
+          await app.database.sql`
+            update links set state = 'completed', owner_untold = '{password-set}', user_email = ${own},
+              completed_at = now(), token_hash = null, sealed_pin_key = null, pin_mac = null,
+              sealed_password = null
+            where user_id = ${userId}`;
+          await maintain(app.services);
+          expect(await told(userId)).toEqual([]);
+          expect(await owed(userId)).toBeNull();
+        });
+
+        it("is told of also where the next link is issued first, beside what was changed", async () => {
+          const { link, email, answer } = await justIssued();
+          await issued(link.userId, { pin: "0000" });
+          const { token } = await issued(link.userId, { pin: "0420" });
+          expect(await stage().redeem({ ...link, token }, newPassword())).toMatchObject({
+            ok: true,
+          });
+          await issued(link.userId, { ...first, mailTo: email });
+          expect(await told(link.userId)).toEqual([]);
+          await answer();
+          await expect
+            .poll(() => told(link.userId), { timeout: 20_000 })
+            .toEqual(
+              expect.arrayContaining([
+                toldOfPassword(email),
+                expect.objectContaining({ recipient: email, template: "link-changed" }),
+              ]),
+            );
+          expect(await told(link.userId)).toHaveLength(2);
+        });
+
+        it("is told of by whoever comes next, where the process died with the look-up", async () => {
+          const { link, email } = await justIssued();
+          expect(await stage().redeem(link, newPassword())).toMatchObject({ ok: true });
+          await issued(link.userId, { ...first, user: knownAs(email) });
+          expect(await told(link.userId)).toEqual([toldOfPassword(email)]);
+          expect(await owed(link.userId)).toBeNull();
+        });
+
+        it("is owed to nobody where Keystone was asked, and has no address", async () => {
+          const link = await stage().issue({ user: knownAs(null) });
+          expect(await stage().redeem(link, newPassword())).toMatchObject({ ok: true });
+          expect(await owed(link.userId)).toBeNull();
+        });
       });
 
       it("is told of once where they are one", async () => {
