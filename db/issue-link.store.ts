@@ -62,7 +62,7 @@ export interface WrittenLink {
  * @param changed for each part, whether it is another than the row's
  */
 function noteChanges(changed: { pin: SQL; password: SQL; recipient: SQL }): SQL {
-  const isKept = sql`link.state = 'pending' and link.pin_mac is not null`;
+  const isKept = sql`link.pin_mac is not null`;
   const pin = sql`case when ${isKept} and ${changed.pin} then 'pin-replaced' end`;
   const password = sql`case when ${isKept} and ${changed.password} then 'password-replaced' end`;
   const recipient = sql`case when ${isKept} and ${changed.recipient} then 'recipient-changed' end`;
@@ -224,8 +224,7 @@ export async function renewLink(
       issued_by_id = ${link.issuedById}, issued_by_name = ${link.issuedByName},
       issued_by_email = ${link.issuedByEmail}, issued_via = ${link.issuedVia},
       issued_at = now()${newPin}${newPassword}${unsettledVoided(link)}${changes}
-    where link.user_id = ${link.userId} and link.state = 'pending'
-      and link.pin_mac is not null and link.sealed_password is not null
+    where link.user_id = ${link.userId} and link.pin_mac is not null
       and not (${samePin} and link.pin_guesses >= ${limits.maxPinGuesses})${sameToken}${unlessClaimed(link)}`;
   return writeWithEvent(db, write, link, "link.renewed");
 }
@@ -255,7 +254,6 @@ export async function replaceToken(
     .where(
       and(
         eq(links.id, change.id),
-        eq(links.state, "pending"),
         unclaimed,
         isNotNull(links.pinMac),
         gt(links.expiresAt, sql`clock_timestamp()`),

@@ -23,7 +23,6 @@ export async function countAttempt(
     .where(
       and(
         eq(links.tokenHash, tokenHash),
-        eq(links.state, "pending"),
         lt(links.attempts, maxAttempts),
         lt(links.pinGuesses, maxPinGuesses),
       ),

@@ -20,7 +20,7 @@ export async function listLinks(
   db: Queryable,
   query: LinkQuery,
 ): Promise<{ rows: LinkRow[]; total: number }> {
-  const open = and(eq(links.state, "pending"));
+  const open = eq(links.state, "pending");
   const locked = or(
     gte(links.attempts, query.limits.maxAttempts),
     gte(links.pinGuesses, query.limits.maxPinGuesses),

@@ -13,7 +13,10 @@ export const nothingUnsettled = {
   settleAskedAt: null,
 } as const;
 
-/** What lets somebody in: gone when a link is done. `links_done_is_erased` holds it. */
+/**
+ * What lets somebody in: gone when a link is done, so that whatever has one of these is pending, and has
+ * both PIN and password or neither. `links_done_is_erased` and `links_pending_is_whole` hold it.
+ */
 export const erased = {
   tokenHash: null,
   sealedPinKey: null,

@@ -29,10 +29,7 @@ export async function findLinkByToken(
   db: Queryable,
   tokenHash: Buffer,
 ): Promise<LinkRow | undefined> {
-  const [row] = await db
-    .select()
-    .from(links)
-    .where(and(eq(links.tokenHash, tokenHash), eq(links.state, "pending")));
+  const [row] = await db.select().from(links).where(eq(links.tokenHash, tokenHash));
   return row;
 }
 
@@ -155,14 +152,7 @@ export async function purgeExpiredSecrets(
   const due = db
     .select({ id: links.id })
     .from(links)
-    .where(
-      and(
-        eq(links.state, "pending"),
-        isNotNull(links.sealedPassword),
-        lt(links.expiresAt, before),
-        unclaimed,
-      ),
-    )
+    .where(and(isNotNull(links.sealedPassword), lt(links.expiresAt, before), unclaimed))
     .limit(limit)
     .for("update", { skipLocked: true });
   return db

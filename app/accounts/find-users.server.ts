@@ -41,7 +41,7 @@ export async function findUsers(
       token,
       requestId,
       limit,
-      ...(search.nameContains !== "" && { nameContains: search.nameContains }),
+      nameContains: search.nameContains,
       ...(search.domainId !== "" && { domainId: search.domainId }),
     }),
   ]);

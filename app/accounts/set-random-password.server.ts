@@ -1,7 +1,6 @@
 import { randomInt } from "node:crypto";
 import { recordEvent } from "../../db/audit-events.store";
 import { noteUnsettled } from "../../db/link-claims.store";
-import type { LinkRow } from "../../db/link-row";
 import { findLinkOfUser } from "../../db/links.store";
 import { adminEvent, type PermittedAdmin, requirePermit } from "../admins/permitted-admin.server";
 import { isKeystoneError } from "../keystone/errors.server";
@@ -89,15 +88,13 @@ async function noteRandomPassword(
 ): Promise<UnsettledPassword[]> {
   return db.transaction(async (tx) => {
     const link = await findLinkOfUser(tx, userId, { lock: true });
-    if (!link || !(isUsable(link) || link.sealedUnsettled)) return [];
+    if (!link?.sealedPassword && !link?.sealedUnsettled) return [];
     const attempts = openUnsettled(vault, userId, link.sealedUnsettled);
     const sealedUnsettled = sealUnsettled(vault, userId, [...attempts, { by: "admin", password }]);
     await noteUnsettled(tx, { id: link.id, sealedUnsettled });
     return attempts;
   });
 }
-
-const isUsable = (link: LinkRow) => link.state === "pending" && link.sealedPassword !== null;
 
 /** Keystone did not take it: to be asked about it later would cost a failed sign-in. */
 async function forgetRandomPassword(

@@ -224,7 +224,7 @@ function whyNotWritten(
 ): Exclude<IssueResult, { ok: true }> {
   const { request } = act;
   const pin = pinToWrite(context, act, row);
-  const whole = row?.state === "pending" && row.pinMac !== null && row.sealedPassword !== null;
+  const whole = row !== undefined && row.pinMac !== null;
   const missing: ("pin" | "password")[] = [];
   if (request.pin === undefined && !(whole && pin)) missing.push("pin");
   if (request.initialPassword === undefined && !whole) missing.push("password");

@@ -25,6 +25,10 @@ export function linkStatus(link: LinkFacts, limits: LinkLimits, now: Date): Link
   return link.expiresAt <= now ? "expired" : "pending";
 }
 
+/** @returns whether a redemption is under way; a lease that is over is none */
+export const isClaimed = (link: { readonly claimedUntil: Date | null }, now: Date): boolean =>
+  link.claimedUntil !== null && link.claimedUntil > now;
+
 /** @returns how many wrong PINs the link still takes, over this link and over its PIN's life */
 export function attemptsLeft(link: LinkFacts, limits: LinkLimits): number {
   return Math.max(

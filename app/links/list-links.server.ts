@@ -4,7 +4,7 @@ import type { LinkRow } from "../../db/link-row";
 import { findLink, findLinkOfUser } from "../../db/links.store";
 import { type LinkMail, latestMailOfLinks } from "../../db/mails.store";
 import type { LinkContext } from "./link-context.server";
-import { attemptsLeft, type LinkStatus, linkStatus } from "./link-status";
+import { attemptsLeft, isClaimed, type LinkStatus, linkStatus } from "./link-status";
 
 export type { LinkFilter, LinkQuery } from "../../db/link-list.store";
 export type { AuditEvent, LinkMail };
@@ -88,11 +88,11 @@ function summarize(
     userDomainName: row.userDomainName,
     userFound: row.userFound,
     status,
-    renewable: row.state === "pending" && row.sealedPassword !== null,
+    renewable: row.sealedPassword !== null,
     attemptsLeft: attemptsLeft(row, config.links),
     pinExhausted,
     problem: row.problem,
-    redeeming: row.claimedUntil !== null && row.claimedUntil > new Date(),
+    redeeming: isClaimed(row, new Date()),
     unsettled: row.sealedUnsettled !== null,
     mailTo: row.mailTo,
     mail: mail ?? null,

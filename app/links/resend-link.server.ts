@@ -5,6 +5,7 @@ import { adminEvent, type PermittedAdmin } from "../admins/permitted-admin.serve
 import { hashToken } from "../vault/vault.server";
 import { mailLink } from "./issue-link.server";
 import type { LinkContext, Origin } from "./link-context.server";
+import { isClaimed } from "./link-status";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
 import { openKeptPinKey, sealPinKey } from "./pin.server";
 import { tellOwner } from "./tell-owner.server";
@@ -50,7 +51,7 @@ export async function resendLink(
       { id: linkId, tokenHash, sealedPinKey, mailTo },
       config.links,
     );
-    if (!link) return former.claimedUntil ? "in-progress" : "not-pending";
+    if (!link) return isClaimed(former, new Date()) ? "in-progress" : "not-pending";
     const about = { userId: link.userId, linkId: link.id, outcome: "ok" };
     await recordEvent(tx, adminEvent(admin, origin, { action: "link.resent", ...about }));
     for (const change of link.lastChanges)

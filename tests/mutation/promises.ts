@@ -42,6 +42,7 @@ export const PROMISES: readonly Promises[] = [
       "tests/faults/abuse",
       "tests/faults/crash",
       "tests/integration/admins/weaker-roles",
+      "tests/integration/admins/privileged-users",
     ],
   },
   {

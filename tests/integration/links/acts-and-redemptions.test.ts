@@ -455,6 +455,13 @@ describeWhere(
         expect(proxy.count(ASK) - before).toBe(2);
         expect(await shown(link)).toMatchObject({ status: "revoked", unsettled: false });
         expect((await stage.trail(link)).at(-1)).toBe("link.redeem-refused not-in-force");
+        const [found] = await started.database.sql`
+          select actor_kind, link_id, request_id from audit_events
+          where user_id = ${link.userId} and outcome = 'not-in-force'`;
+        expect(found).toEqual({
+          ...{ actor_kind: "system", link_id: link.id },
+          request_id: expect.stringMatching(/^req-[0-9a-f]{8}-[0-9a-f-]{27}$/),
+        });
         expect(await works(link, link.initialPassword)).toBe(true);
       });
 

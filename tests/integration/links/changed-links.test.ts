@@ -390,6 +390,8 @@ describeWhere(
             .map((recipient) => ({ template: "password-set", recipient, of: undefined }))
             .sort(byRecipient),
         );
+        const [mail] = (await app.mails()).filter(({ recipient }) => recipient === own);
+        expect(mail?.props).toMatchObject({ userName: "jane", domainName: "Default" });
       });
 
       describe("before Keystone was asked about the user", () => {

@@ -77,6 +77,28 @@ describe("the list of links", () => {
     expect(ends).toEqual([...ends].sort((one, other) => one - other));
     const byName = (await found({ sort: "user" })).map((name) => name?.toLowerCase().slice(0, 2));
     expect(byName.slice(0, 4)).toEqual(["an", "be", "ca", "do"]);
+    expect(await found({ sort: "user" })).toHaveLength(10);
+  });
+
+  it("has one order where links are alike, so that no page shows one twice", async () => {
+    const own = await startTestServices({ keystoneUrl });
+    try {
+      const { sql } = own.database;
+      await sql`
+        insert into links (user_id, user_name, state, issued_by_id, issued_via, issued_at, expires_at)
+        select 'alike-' || n, 'alike', 'revoked', 'a', 'api', '2030-01-01', '2030-01-02'
+        from generate_series(1, 40) n`;
+      const ids = (await sql`select id from links`).map(({ id }) => id as string).sort();
+      const order = async (sort: LinkQuery["sort"]) =>
+        (await listLinks(own.services, { status: "all", sort, limit: 50, offset: 0 })).links.map(
+          ({ id }) => id,
+        );
+      for (const sort of ["oldest", "expiry", "user"] as const)
+        expect(await order(sort)).toEqual(ids);
+      expect(await order("newest")).toEqual([...ids].reverse());
+    } finally {
+      await own.stop();
+    }
   });
 
   it("shows each link under the one status it has, and under all", async () => {

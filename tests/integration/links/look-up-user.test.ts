@@ -6,6 +6,7 @@ import { describeWhere } from "../../support/describe-where";
 import { type FaultProxy, faults, startFaultProxy } from "../../support/fault-proxy";
 import { type LinkStage, linkStage } from "../../support/issued-links";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
+import { testPasswordRegex, testPasswordRegexDescription } from "../../support/real-keystone";
 import { startTestServices, type TestServices } from "../../support/services";
 
 const provided = inject("keystone");
@@ -86,6 +87,37 @@ describeWhere(
       expect(asked(twice.userId)).toBe(1);
       expect(asked(fresh.userId)).toBe(0);
       expect((await stage.row(fresh)).user_found).toBeNull();
+    });
+
+    it("asks again after ten minutes, and not before", async () => {
+      const lookup = createUserLookup(started.services);
+      const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000);
+      const [recent, older, last] = [await stage.issue(), await stage.issue(), await stage.issue()];
+      ask(lookup, recent.userId, minutesAgo(9.5));
+      ask(lookup, older.userId, minutesAgo(10.5));
+      ask(lookup, last.userId);
+      await until(async () => (await stage.row(last)).user_found === true);
+      await lookup.stop();
+      expect([asked(recent.userId), asked(older.userId)]).toEqual([0, 1]);
+    });
+
+    it("writes down what Keystone says of a user, and that there is no such user", async () => {
+      const lookup = createUserLookup(started.services);
+      const email = `${randomBytes(5).toString("hex")}@example.org`;
+      const user = await stage.newUser();
+      await admin.updateUser(user.id, { email });
+      const link = await stage.issue({ userId: user.id, initialPassword: user.password });
+      const nobody = await stage.issue({ userId: randomBytes(16).toString("hex") });
+      ask(lookup, link.userId);
+      ask(lookup, nobody.userId);
+      await until(async () => (await stage.row(nobody)).user_checked_at !== null);
+      await lookup.stop();
+      expect(await stage.row(link)).toMatchObject({
+        ...{ user_found: true, user_checked_at: expect.any(Date), user_email: email },
+        ...{ user_name: user.name, user_domain_id: "default", user_domain_name: "Default" },
+        ...{ policy_regex: testPasswordRegex, policy_description: testPasswordRegexDescription },
+      });
+      expect(await stage.row(nobody)).toMatchObject({ user_found: false, user_name: null });
     });
 
     it("goes on after a failure, and does not take an outage for an unknown user", async () => {

@@ -3,6 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { maintain } from "../../../app/jobs/maintenance.server";
 import { issueLink } from "../../../app/links/issue-link.server";
 import { redeemLink } from "../../../app/links/redeem/redeem-link.server";
+import { settleLinks } from "../../../app/links/redeem/settle-links.server";
+import { sealUnsettled } from "../../../app/links/sealed-fields.server";
+import { findUnsettledLinks } from "../../../db/link-claims.store";
+import { findUntoldOwners, purgeExpiredSecrets } from "../../../db/links.store";
+import { enqueueMail } from "../../../emails/outbox";
 import { createTestDatabase, type TestDatabase } from "../../support/database";
 import { askForLink, confirm } from "../../support/reset-requests";
 import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
@@ -58,12 +63,14 @@ describe("what is over", () => {
     for (const link of [recent, alive])
       expect(await row(link)).toMatchObject({ sealed_password: expect.any(Buffer) });
     const events = await database.sql`
-      select actor_kind, outcome from audit_events
+      select actor_kind, outcome, user_id from audit_events
       where link_id = ${old.id} and action = 'link.secrets-purged'`;
-    expect([...events]).toEqual([{ actor_kind: "system", outcome: "ok" }]);
+    expect([...events]).toEqual([{ actor_kind: "system", outcome: "ok", user_id: old.userId }]);
     expect(await redeem(old)).toMatchObject({ reason: "unknown-link" });
     expect(await redeem(recent)).toMatchObject({ reason: "expired" });
     expect(await maintain(started.services)).toEqual({ purged: 0 });
+    // Said where there was something to say.
+    expect(started.logged("links.purged").map(({ count }) => count)).toEqual([1]);
   });
 
   it("is erased with the mail that still waits to carry it", async () => {
@@ -71,6 +78,112 @@ describe("what is over", () => {
     await maintain(started.services);
     const mails = (await started.mails()).filter((mail) => mail.linkId === old.id);
     expect(mails).toEqual([expect.objectContaining({ template: "link", props: undefined })]);
+  });
+
+  it("takes no other mail with it: what its user is still to hear is sent", async () => {
+    const old = await issue("61 minutes");
+    await enqueueMail(database.db, started.services.vault, {
+      ...{ template: "password-set", recipient: "told@example.org", linkId: old.id, props: {} },
+    });
+    await maintain(started.services);
+    const mails = (await started.mails()).filter(({ recipient }) => recipient.startsWith("told@"));
+    expect(mails).toEqual([expect.objectContaining({ state: "queued" })]);
+  });
+
+  it("is done by so many at a time, and only what there is to do", async () => {
+    const { sql, db } = database;
+    const links = [];
+    for (let index = 0; index < 4; index++) links.push(await issue("3 hours"));
+    const [alive, ...old] = links as [(typeof links)[0], ...typeof links];
+    await sql`update links set expires_at = now() + interval '1 hour' where id = ${alive.id}`;
+    const ids = old.map(({ id }) => id);
+    await sql`
+      update links set owner_untold = '{pin-replaced}', user_email = 'own@example.org'
+      where id = any(${ids})`;
+    const others = await Promise.all([issue(), issue()]);
+    await sql`update links set owner_untold = '{pin-replaced}' where id = ${others[0].id}`;
+    await sql`update links set user_email = 'own@example.org' where id = ${others[1].id}`;
+
+    expect(await findUntoldOwners(db, { limit: 2 })).toHaveLength(2);
+    const untold = (await findUntoldOwners(db, { limit: 9 })).map(({ id }) => id);
+    expect(untold.sort()).toEqual([...ids].sort());
+    const before = new Date(Date.now() - 3_600_000);
+    const purged = [
+      await purgeExpiredSecrets(db, { before, limit: 2 }),
+      await purgeExpiredSecrets(db, { before, limit: 2 }),
+    ];
+    expect(purged.map((rows) => rows.length)).toEqual([2, 1]);
+    expect(purged.flatMap((rows) => rows.map(({ userId }) => userId)).sort()).toEqual(
+      old.map(({ userId }) => userId).sort(),
+    );
+    await sql`update links set owner_untold = null`;
+  });
+
+  it("is settled by twenty at a time, the longest waiting first", async () => {
+    const { sql } = database;
+    const { vault } = started.services;
+    const links = [];
+    for (let minutes = 4; minutes < 25; minutes++) {
+      const link = await issue();
+      const sealed = sealUnsettled(vault, link.userId, [{ by: "user", password: "Lost-1" }]);
+      await sql`
+        update links set sealed_attempts = ${sealed},
+          attempted_at = now() - make_interval(mins => ${minutes}) where id = ${link.id}`;
+      links.unshift(link.id);
+    }
+    const asked: string[] = [];
+    const keystone = {
+      inOneTurn: async () => {
+        asked.push("one");
+        return false;
+      },
+    };
+    const context = { ...started.services, keystone } as unknown as TestServices["services"];
+    expect(await settleLinks(context)).toEqual({ asked: 20, completed: 0 });
+    expect(asked).toHaveLength(20);
+    const oldest = await findUnsettledLinks(database.db, {
+      ...{ olderThanSeconds: 0, askAgainAfterSeconds: 0, limit: 20 },
+    });
+    expect(oldest.map(({ id }) => id)).toEqual(links.slice(0, 20));
+    expect(started.logged("links.settled")).toEqual([]);
+    await maintain(context);
+    expect(started.logged("links.settled").map(({ count }) => count)).toEqual([20]);
+    await sql`update links set sealed_attempts = null where id = any(${links})`;
+  });
+
+  it.each([
+    [179, null, 0],
+    [181, null, 1],
+    [181, 34, 0],
+    [181, 36, 1],
+  ])(
+    "is asked after three minutes, and once more after 35: %s s, %s min",
+    async (seconds, minutes, asked) => {
+      const link = await issue();
+      const sealed = sealUnsettled(started.services.vault, link.userId, [
+        { by: "user", password: "Lost-1" },
+      ]);
+      await database.sql`
+      update links set sealed_attempts = ${sealed},
+        attempted_at = now() - make_interval(secs => ${seconds}),
+        settle_asked_at = now() - make_interval(mins => ${minutes}::int)
+      where id = ${link.id}`;
+      const keystone = { inOneTurn: async () => false };
+      const context = { ...started.services, keystone } as unknown as TestServices["services"];
+      expect(await settleLinks(context)).toEqual({ asked, completed: 0 });
+      await database.sql`update links set sealed_attempts = null where id = ${link.id}`;
+    },
+  );
+
+  it("tells the helpdesk of those who ask for a link", async () => {
+    await confirm(
+      started.services,
+      (await askForLink(started, { email: "ask@example.org" })).token,
+    );
+    await maintain(started.services);
+    const digests = (await started.mails()).filter(({ template }) => template === "reset-digest");
+    expect(digests).toEqual([expect.objectContaining({ recipient: "helpdesk@example.org" })]);
+    await database.sql`delete from reset_requests`;
   });
 
   it("is left alone while a redemption is under way, and erased when its lease is over", async () => {

@@ -7,7 +7,13 @@ import { openUnsettled } from "../../../app/links/sealed-fields.server";
 import { viewLink } from "../../../app/links/view-link.server";
 import { describeWhere } from "../../support/describe-where";
 import { type FaultProxy, faults, startFaultProxy } from "../../support/fault-proxy";
-import { type LinkStage, linkStage, newPassword, wrongPins } from "../../support/issued-links";
+import {
+  type IssuedTestLink,
+  type LinkStage,
+  linkStage,
+  newPassword,
+  wrongPins,
+} from "../../support/issued-links";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import { signsIn } from "../../support/keystone-token";
 import { testPasswordRegex, testPasswordRegexDescription } from "../../support/real-keystone";
@@ -33,6 +39,10 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeemi
   });
   afterEach(() => proxy.heal());
 
+  const jane = {
+    ...{ name: "jane", domainId: "default", domainName: "Default", email: null },
+    ...{ policyRegex: testPasswordRegex, policyDescription: testPasswordRegexDescription },
+  };
   const mailsTo = async (recipient: string) =>
     (await started.mails()).filter((mail) => mail.recipient === recipient);
 
@@ -123,6 +133,20 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeemi
       });
       expect(await stage.redeem(link, newPassword())).toMatchObject({ ok: true });
     });
+  });
+
+  it("wakes the mail worker once its mail is in the outbox, for the user or for the issuer", async () => {
+    let woken = 0;
+    const counting = { ...started.services, outbox: { wake: () => void woken++ } };
+    const redeem = async (link: IssuedTestLink) => {
+      const { token, pin } = link;
+      return redeemLink(counting, { token, pin, password: newPassword() }, newOrigin());
+    };
+    expect(await redeem(await stage.issue())).toMatchObject({ ok: true });
+    expect(woken).toBe(1);
+    const stale = await stage.issue({ userId: (await stage.newUser()).id, initialPassword: "x" });
+    expect(await redeem(stale)).toMatchObject({ problem: "initial-password-stale" });
+    expect(woken).toBe(2);
   });
 
   describe("by a token that opens nothing", () => {
@@ -232,17 +256,7 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeemi
       await afterwardsItWorks(link);
     });
 
-    const issueWithRules = () =>
-      stage.issue({
-        user: {
-          name: "jane",
-          domainId: "default",
-          domainName: "Default",
-          email: null,
-          policyRegex: testPasswordRegex,
-          policyDescription: testPasswordRegexDescription,
-        },
-      });
+    const issueWithRules = () => stage.issue({ user: jane });
     const rulesBroken = {
       ok: false,
       reason: "password-problem",
@@ -353,7 +367,7 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeemi
       );
 
     it("because it is disabled, tells the issuer once, and works when it is enabled", async () => {
-      const link = await stage.issue();
+      const link = await stage.issue({ user: { ...jane, policyRegex: null } });
       await admin.updateUser(link.userId, { enabled: false });
       const problem = "account-disabled";
       expect(new Set((await tryThrice(link)).map((result) => JSON.stringify(result)))).toEqual(
@@ -364,6 +378,7 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeemi
           recipient: testAdmin.userEmail,
           props: expect.objectContaining({
             userId: link.userId,
+            userName: "jane",
             problem: expect.stringMatching(/disabled/),
             consoleUrl: `https://setpass.example.org/admin/links/${link.id}`,
           }),

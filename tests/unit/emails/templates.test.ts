@@ -239,6 +239,13 @@ describe("the mail that a password was set", () => {
     expect(text).toContain("It was not you?");
     expect(text).toContain("Tell help@example.org at once.");
   });
+
+  it("says nothing of the time where nobody knows it any more", async () => {
+    const { at: _, ...undated } = examples["password-set"];
+    const { text } = await renderMail("password-set", undated, brand);
+    expect(text).toContain("User name: jane.doe");
+    expect(text).not.toContain("Set on");
+  });
 });
 
 describe("a mail in another script", () => {

@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { attemptsLeft, type LinkFacts, linkStatus } from "../../../app/links/link-status";
+import {
+  attemptsLeft,
+  isClaimed,
+  type LinkFacts,
+  linkStatus,
+} from "../../../app/links/link-status";
 
 const now = new Date("2030-01-01T12:00:00Z");
 const limits = { maxAttempts: 3, maxPinGuesses: 10 };
@@ -34,6 +39,16 @@ describe("a link's status", () => {
   it("is completed or revoked for good, whatever the clock and the counters say", () => {
     for (const state of ["completed", "revoked"] as const)
       expect(status({ state, attempts: 99, pinGuesses: 99, expiresAt: new Date(0) })).toBe(state);
+  });
+});
+
+describe("a redemption under way", () => {
+  it("is one until its lease is over, and none where there was none", () => {
+    const until = (ms: number) => isClaimed({ claimedUntil: new Date(now.getTime() + ms) }, now);
+    expect(until(1)).toBe(true);
+    expect(until(0)).toBe(false);
+    expect(until(-1)).toBe(false);
+    expect(isClaimed({ claimedUntil: null }, now)).toBe(false);
   });
 });
 
