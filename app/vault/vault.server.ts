@@ -20,8 +20,6 @@ export interface Vault {
   seal(plaintext: string | Buffer, owner: SealedFor): Buffer;
   /** @throws {VaultError} unknown key id, or changed, moved or cut data */
   open(sealed: Buffer, owner: SealedFor): Buffer;
-  /** @returns whether the newest key sealed it: what is not shall be sealed again */
-  isCurrent(sealed: Buffer): boolean;
   /**
    * A hash that nobody can compute without the key: of what people may have typed a secret into.
    *
@@ -45,7 +43,7 @@ const TAG_BYTES = 16;
 const HEADER_BYTES = 1 + KEY_ID_BYTES;
 
 const derive = (key: Buffer, purpose: string, length: number) =>
-  Buffer.from(hkdfSync("sha256", key, Buffer.alloc(0), `setpass ${purpose}`, length));
+  Buffer.from(hkdfSync("sha256", key, "", `setpass ${purpose}`, length));
 
 /** Length-prefixed, so that no two owners share one encoding. */
 const additionalData = (header: Buffer, owner: SealedFor) => {
@@ -114,7 +112,6 @@ export function createVault(keys: readonly Buffer[]): Vault {
       createHmac("sha256", derive(newestKey, `fingerprint of ${purpose}`, 32))
         .update(text, "utf8")
         .digest("hex"),
-    isCurrent: (sealed) => sealed[0] === FORMAT && idOf(sealed).equals(newest.id),
   };
 }
 

@@ -152,7 +152,8 @@ describe("rotating the keys", () => {
         if (resealed >= 200) throw new Error("stopped");
       });
       await expect(stopped).rejects.toThrow("stopped");
-      expect(done).toBeLessThan(all);
+      // A batch: what a stop costs, and what the memory holds, does not grow with the table.
+      expect(done).toBe(200);
 
       const renewals = Promise.all(
         Array.from({ length: 30 }, (_, number) =>
@@ -166,7 +167,6 @@ describe("rotating the keys", () => {
       );
       const { resealed } = await rotateKeys(services);
       expect((await renewals).every((renewal) => renewal.ok)).toBe(true);
-      await rotateKeys(services);
       expect(resealed).toBeGreaterThan(0);
       expect(await missing()).toEqual([]);
     });

@@ -19,7 +19,11 @@ export const PROMISES: readonly Promises[] = [
   {
     modules: ["app/vault/"],
     near: ["tests/unit/vault/"],
-    far: ["tests/integration/rotate-keys", "tests/integration/links/redeem"],
+    far: [
+      "tests/integration/rotate-keys",
+      "tests/integration/survey-seals",
+      "tests/integration/links/redeem",
+    ],
     built: ["tests/integration/rotate-keys", "tests/faults/secrets-at-rest"],
   },
   {

@@ -13,6 +13,8 @@ describe("what sign-ins are counted by", () => {
     ["a dotless i", "adm\u0131n"],
     ["full-width letters", "\uff41dmin"],
     ["a variation selector", "admin\ufe0f"],
+    ["spaces behind it, which MySQL does not count", "admin  "],
+    ["a space before it, and an invisible one", " \u200badmin"],
   ])("is the same for an account spelled with %s", (_, spelling) => {
     expect(keyOf(spelling)).toBe(keyOf("admin"));
   });
