@@ -138,18 +138,14 @@ export function startOutboxWorker(options: OutboxWorkerOptions): OutboxWorker {
 
   const fail = async (mail: ClaimedMail, failure: Failure) => {
     await record(() => markFailed(db, mail, failure.lastError));
-    log.error("mail.failed", {
-      ...named(mail),
-      ...coded(failure),
-      reason: failure.reason,
-    });
+    log.error("mail.failed", { ...named(mail), ...why(failure) });
   };
 
   const retry = async (mail: ClaimedMail, failure: Failure) => {
     if (mail.attempt >= maxAttempts) return fail(mail, failure);
     const delaySeconds = delayAfter(mail.attempt);
     await record(() => markForRetry(db, mail, { delaySeconds, lastError: failure.lastError }));
-    log.warn("mail.retry", { ...named(mail), ...coded(failure), reason: failure.reason });
+    log.warn("mail.retry", { ...named(mail), ...why(failure) });
   };
 
   const deliver = async (mail: ClaimedMail) => {
@@ -221,14 +217,10 @@ export function startOutboxWorker(options: OutboxWorkerOptions): OutboxWorker {
   const run = async () => {
     let failures = 0;
     while (!stopping) {
-      const free = batchSize - underWay.size;
-      if (free === 0) {
-        await idle(pollMs);
-        continue;
-      }
       let claimed: ClaimedMail[];
       try {
-        claimed = await answered(claimDueMails(db, { limit: free, leaseSeconds }));
+        const limit = batchSize - underWay.size;
+        claimed = await answered(claimDueMails(db, { limit, leaseSeconds }));
         databaseAnswered();
         failures = 0;
       } catch (error) {
@@ -241,7 +233,8 @@ export function startOutboxWorker(options: OutboxWorkerOptions): OutboxWorker {
         if (stopping) underWay.add(record(() => releaseClaim(db, mail)));
         else start(mail);
       }
-      if (claimed.length < free) await idle(pollMs);
+      // Where all are taken, the first that is done wakes it.
+      await idle(pollMs);
     }
     await Promise.all(underWay);
   };
@@ -277,7 +270,7 @@ const named = (mail: ClaimedMail) => ({
   mailId: mail.id,
   template: mail.template,
   attempt: mail.attempt,
-  ...(mail.linkId === null ? {} : { linkId: mail.linkId }),
+  linkId: mail.linkId ?? undefined,
 });
 
 interface Failure {
@@ -287,10 +280,8 @@ interface Failure {
   readonly errorCode?: string | undefined;
 }
 
-const coded = ({ smtpCode, errorCode }: Failure) => ({
-  ...(smtpCode === undefined ? {} : { smtpCode }),
-  ...(errorCode === undefined ? {} : { errorCode }),
-});
+/** What the log may have of it: not the words. */
+const why = ({ reason, smtpCode, errorCode }: Failure) => ({ reason, smtpCode, errorCode });
 
 function open(
   vault: Vault,
