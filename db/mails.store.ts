@@ -204,7 +204,6 @@ export async function latestMailOfLinks(
   db: Queryable,
   linkIds: readonly string[],
 ): Promise<Map<string, LinkMail>> {
-  if (linkIds.length === 0) return new Map();
   const rows = await db
     .selectDistinctOn([mails.linkId], {
       linkId: mails.linkId,

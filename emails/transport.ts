@@ -80,8 +80,8 @@ export function createMailTransport(options: {
       auth: credentials && { user: credentials.user, pass: credentials.password },
       tls: {
         rejectUnauthorized: certificate.verify,
-        ...(certificate.ca === undefined ? {} : { ca: certificate.ca }),
-        ...(certificate.servername === undefined ? {} : { servername: certificate.servername }),
+        ca: certificate.ca,
+        servername: certificate.servername,
       },
       name: server.name,
       maxConnections: options.maxConnections ?? 5,
@@ -100,7 +100,7 @@ export function createMailTransport(options: {
     },
     {
       from: options.from,
-      ...(options.replyTo === undefined ? {} : { replyTo: options.replyTo }),
+      replyTo: options.replyTo,
       headers: {
         // RFC 3834: nobody's absence notice shall answer.
         "Auto-Submitted": "auto-generated",
@@ -122,7 +122,8 @@ export function createMailTransport(options: {
     ok: false,
     final: isFinal(error),
     smtpCode: error.responseCode,
-    errorCode: error.responseCode === undefined ? errorCodeOf(error) : undefined,
+    // Nodemailer puts a code of its own in the place of Node's, and keeps that beside it.
+    errorCode: error.responseCode === undefined ? (error.originalCode ?? error.code) : undefined,
     words: withoutCredentials(explain(error)),
   });
 
@@ -175,12 +176,6 @@ function isFinal(error: NodemailerError): boolean {
     // Bad sequence, and the login answers of RFC 4954.
     [503, 530, 534, 535, 538].includes(code);
   return code >= 500 && code < 600 && !aboutTheSession;
-}
-
-/** Nodemailer puts a code of its own in the place of Node's, and keeps that beside it. */
-function errorCodeOf({ originalCode, code }: NodemailerError): string | undefined {
-  const named = originalCode ?? code;
-  return named !== undefined && /^\w{1,60}$/.test(named) ? named : undefined;
 }
 
 function explain(error: NodemailerError): string {

@@ -81,10 +81,8 @@ export function createVault(keys: readonly Buffer[]): Vault {
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv("aes-256-gcm", newest.sealing, nonce);
       cipher.setAAD(additionalData(header, owner));
-      const body = Buffer.concat([
-        typeof plaintext === "string" ? cipher.update(plaintext, "utf8") : cipher.update(plaintext),
-        cipher.final(),
-      ]);
+      // Text is taken as UTF-8.
+      const body = Buffer.concat([cipher.update(plaintext), cipher.final()]);
       return Buffer.concat([header, nonce, body, cipher.getAuthTag()]);
     },
     open(sealed, owner) {
