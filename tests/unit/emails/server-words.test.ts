@@ -36,6 +36,18 @@ describe("the words of a mail server", () => {
     }
   });
 
+  it("are not kept with any eight characters of the token, and are with seven: those happen", () => {
+    const token = TOKEN.replaceAll("-", "");
+    for (let at = 0; at + 8 <= token.length; at += 1)
+      expect(keepableWords(`554 spam: ${token.slice(at, at + 8)}`, LINK)).toMatch(
+        /quoted the link/,
+      );
+    for (let at = 0; at + 7 <= token.length; at += 1) {
+      const words = `554 queued as ${token.slice(at, at + 7)}`;
+      expect(keepableWords(words, LINK)).toBe(words);
+    }
+  });
+
   it("never hold eight characters of the token in a row, wherever it stands in them", () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), fc.nat(TOKEN.length), (before, after, at) => {
