@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import process from "node:process";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { LogFields } from "../../../app/log.server";
+import type { LogFields } from "../../../app/telemetry/log.server";
 import { createVault } from "../../../app/vault/vault.server";
 import type { Database } from "../../../db/client";
 import {
