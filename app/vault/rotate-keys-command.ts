@@ -1,5 +1,5 @@
 import process from "node:process";
-import { runRotateKeys } from "./run-rotate-keys.server";
+import { runRotateKeys } from "./rotate-keys-run.server";
 
 /** `npm run rotate-keys`, in the server's own environment. */
 process.exitCode = await runRotateKeys(process.argv.slice(2), process.env, {

