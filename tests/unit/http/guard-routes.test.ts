@@ -39,10 +39,10 @@ const guarded = (routes: Record<string, Functions>, apiRoutes: string[] = []) =>
   guardRoutes(buildOf(routes), { deadlineSeconds: 0.2, apiRoutes });
 
 /** What the route's function answers or throws. */
-const run = (build: ServerBuild, id: string, which: "loader" | "action"): Promise<unknown> =>
-  (build.routes[id]?.module[which] as (given: unknown) => Promise<unknown>)(args).catch(
-    (thrown: unknown) => thrown,
-  );
+async function run(build: ServerBuild, id: string, which: "loader" | "action"): Promise<unknown> {
+  const act = build.routes[id]?.module[which] as unknown as (given: unknown) => Promise<unknown>;
+  return act(args).catch((thrown: unknown) => thrown);
+}
 
 describe("a build whose routes are guarded", () => {
   it("is the same build, with paths in their own case alone", () => {
