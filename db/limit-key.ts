@@ -7,13 +7,13 @@ import { isIPv6 } from "node:net";
 export function limitKeyOf(address: string): string {
   if (!isIPv6(address)) return address;
   // The URL parser writes the address in its one short form; then the elided groups come back.
-  const [head = "", tail] = new URL(`http://[${address.replace(/%.*$/, "")}]`).hostname
+  const [head = "", tail] = new URL(`http://[${address.replace(/%.*/, "")}]`).hostname
     .slice(1, -1)
     .split("::");
   const groups = head.split(":").filter(Boolean);
-  const rest = tail?.split(":").filter(Boolean) ?? [];
+  const rest = tail?.split(":") ?? [];
   const zeros = Array.from({ length: 8 - groups.length - rest.length }, () => "0");
-  const all = tail === undefined ? groups : [...groups, ...zeros, ...rest];
+  const all = [...groups, ...zeros, ...rest];
   // A socket on `::` writes IPv4 as ::ffff:192.0.2.7; one network of those would be the whole world.
   if (/^(0:){5}ffff:/.test(all.join(":")))
     return all

@@ -39,8 +39,6 @@ export function createRateLimit(
     duration: options.windowSeconds,
     // Ours is deleteEndedLimits, on the schedule of everything else that ends.
     clearExpiredByTimeout: false,
-    // Counting is what this is for: a cache in memory would count each replica by itself.
-    inMemoryBlockOnConsumed: 0,
   });
   const { hashKey, points } = options;
   const refused = ({ msBeforeNext }: RateLimiterRes): RateLimitResult => ({

@@ -17,7 +17,9 @@ const foldName = (name: string) =>
   name
     .normalize("NFKD")
     .replace(/[\p{M}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu, "")
-    // In capitals, the dotless i is an I and the sharp s two, which its collations take for one as well.
+    // In capitals, the dotless i is an I and the sharp s two, which its collations take for one as well; a
+    // capital sharp s is so by way of the small one.
+    .toLowerCase()
     .toUpperCase()
     .toLowerCase()
     .replaceAll("ss", "s")

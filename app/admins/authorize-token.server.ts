@@ -83,9 +83,9 @@ export function createTokenAuthorizer({
     };
     const lifetimeMs = access.expiresAt ? access.expiresAt.getTime() - Date.now() : Infinity;
     const ttl = Math.min(authCacheSeconds * 1000, lifetimeMs);
-    if (ttl >= 1) remembered.set(key, caller, { ttl });
+    if (ttl > 0) remembered.set(key, caller, { ttl });
     const vouchedMs = Math.min(VOUCHED_MS, lifetimeMs);
-    if (vouchedMs >= 1) vouched.set(key, true, { ttl: vouchedMs });
+    if (vouchedMs > 0) vouched.set(key, true, { ttl: vouchedMs });
     return caller;
   }
 

@@ -33,6 +33,10 @@ describe("what strangers add to the trail", () => {
   it("is sixty rows an hour from one address", async () => {
     expect(await admitted(times(80, () => "192.0.2.7"))).toBe(OF_ONE);
     expect(await admitted(["192.0.2.8"])).toBe(1);
+    const [{ seconds } = { seconds: 0 }] = await database.sql`
+      select max(extract(epoch from expire - clock_timestamp()))::int as seconds from rate_limits`;
+    expect(seconds).toBeGreaterThan(3500);
+    expect(seconds).toBeLessThanOrEqual(3600);
   });
 
   it("is sixty from one IPv6 network, whichever of its addresses they come from", async () => {

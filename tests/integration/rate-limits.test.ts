@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createRateLimit, deleteEndedLimits, type RateLimit } from "../../db/rate-limits.store";
 import { createTestDatabase, type TestDatabase } from "../support/database";
 
@@ -97,6 +97,16 @@ describe("a counter", () => {
       await expect(guesses.look("jane")).rejects.toThrow();
     } finally {
       await database.sql`alter table lost rename to rate_limits`;
+    }
+  });
+
+  it("has no timer of its own: what is over is deleted when everything else is", () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "setInterval"] });
+    try {
+      createRateLimit(database.db, { name: "x", points: 1, windowSeconds: 1, hashKey });
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
     }
   });
 

@@ -295,6 +295,33 @@ describe("a yes is remembered", () => {
   });
 });
 
+describe("tokens without end", () => {
+  const remembered = (token: string) =>
+    ({
+      token,
+      user: { id: "u1", name: "jane" },
+      roles: [{ id: "r", name: "admin" }],
+      expiresAt: null,
+    }) as unknown as AccessInfo;
+
+  it("are remembered up to a thousand, and then the latest", async () => {
+    const { asked, remember, authorize } = authorizerWith(() => access({}));
+    for (let count = 0; count < 1001; count++) remember(remembered(`token-${count}`));
+    await authorize("token-1");
+    expect(asked).toHaveLength(0);
+    await authorize("token-0");
+    expect(asked).toHaveLength(1);
+  });
+
+  it("are no stranger's up to ten thousand, and then the latest", async () => {
+    const { callers, remember, authorize } = authorizerWith(() => access({}));
+    for (let count = 0; count < 10_001; count++) remember(remembered(`token-${count}`));
+    await authorize("token-1");
+    await authorize("token-0");
+    expect(callers.map(({ caller }) => caller.rank)).toEqual(["people", "strangers"]);
+  });
+});
+
 describe("a refusal", () => {
   it("is noted, with from where, and with whose token it is where Keystone says so", async () => {
     const from = { clientAddress: FROM, requestId };
@@ -362,6 +389,20 @@ describe("a refusal", () => {
     room.ok = false;
     expect(await authorize()).toMatchObject({ reason: "too-many-refused" });
     expect(asked).toHaveLength(4);
+  });
+
+  it("is none of a token that Keystone has said nothing of", async () => {
+    const keystone = { isAway: false };
+    const { room, authorize } = authorizerWith(() =>
+      keystone.isAway ? failure("timeout") : access({}),
+    );
+    await authorize();
+    later(CACHE_SECONDS + 1);
+    keystone.isAway = true;
+    expect(await authorize()).toMatchObject({ reason: "keystone-unavailable" });
+    keystone.isAway = false;
+    room.ok = false;
+    expect(await authorize()).toMatchObject({ ok: true });
   });
 
   it("is to be had again for a token that has run out", async () => {

@@ -13,6 +13,9 @@ describe("what an address is counted by", () => {
     expect(limitKeyOf("::FFFF:192.0.2.7")).toBe("192.0.2.7");
     expect(limitKeyOf("::ffff:c000:207")).toBe("192.0.2.7");
     expect(limitKeyOf("0:0:0:0:0:ffff:192.0.2.7")).toBe("192.0.2.7");
+    expect(limitKeyOf("::ffff:203.128.255.200")).toBe("203.128.255.200");
+    // Such an address stands at the very beginning.
+    expect(limitKeyOf("1::ffff:7")).toBe("1:0:0:0::/64");
   });
 
   it("is an IPv6 address's network, however the address is written", () => {
@@ -28,6 +31,11 @@ describe("what an address is counted by", () => {
     expect(limitKeyOf("2001:db8:1:3::1")).toBe("2001:db8:1:3::/64");
     expect(limitKeyOf("2001:db8::1")).toBe("2001:db8:0:0::/64");
     expect(limitKeyOf("::1")).toBe("0:0:0:0::/64");
+    expect(limitKeyOf("::")).toBe("0:0:0:0::/64");
+    expect(limitKeyOf("::1:2:3:4:5")).toBe("0:0:0:1::/64");
+    expect(limitKeyOf("::7:1:2:3:4:5")).toBe("0:0:7:1::/64");
+    expect(limitKeyOf("1::2:3:4:5:6")).toBe("1:0:0:2::/64");
+    expect(limitKeyOf("1:2:3:4:5:6:7:8")).toBe("1:2:3:4::/64");
   });
 
   it("leaves out the interface of a link-local address", () => {
