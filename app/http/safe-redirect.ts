@@ -7,8 +7,8 @@
 export function safePath(next: string | null | undefined, fallback: string): string {
   if (!next || !/^\/(?![/\\])/.test(next) || /[\\\p{Cc}]/u.test(next)) return fallback;
   const base = "http://site.invalid";
-  const url = URL.canParse(next, base) ? new URL(next, base) : undefined;
+  const url = new URL(next, base);
   // `/.//evil.example` is a path of ours until its dots are resolved, and then another site.
-  if (url?.origin !== base || url.pathname.startsWith("//")) return fallback;
+  if (url.origin !== base || url.pathname.startsWith("//")) return fallback;
   return `${url.pathname}${url.search}${url.hash}`;
 }

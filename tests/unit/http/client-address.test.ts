@@ -29,6 +29,10 @@ describe("a client's address", () => {
     "192.0.2.7:80x",
     "192.0.2.7:",
     "x[2001:db8::7]:80",
+    // No address that there is, though one that a careless reader would make of it.
+    "::ffff:192.0.2.7:80",
+    "[2001:db8::7]2",
+    "1[::7]",
     "[2001:db8::7]:80x",
     "<script>",
   ])("is the socket's where they tell none: %j", (told) => {

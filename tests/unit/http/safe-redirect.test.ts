@@ -18,6 +18,13 @@ describe("where a sign-in leads to", () => {
     for (const nothing of [null, undefined, ""]) expect(safePath(nothing, FALLBACK)).toBe(FALLBACK);
   });
 
+  it.each(["links", "x/y", "?page=2", "#mail", "/links\t", "/li\nnks", "/links\\1", "/a\u0085b"])(
+    "is the fallback where that is no path as ours are written: %j",
+    (next) => {
+      expect(safePath(next, FALLBACK)).toBe(FALLBACK);
+    },
+  );
+
   it.each([
     "https://evil.example",
     "//evil.example",
