@@ -48,15 +48,15 @@ export function guardRoutes(
     });
 
   const routes = Object.fromEntries(
-    Object.entries(build.routes).map(([id, route]) => {
-      if (!route) return [id, route];
+    Object.entries(build.routes).flatMap(([id, route]) => {
+      if (!route) return [];
       const { loader, action } = route.module;
       const module = {
         ...route.module,
         ...(loader && { loader: guard(id, loader as Handler) }),
         ...(action && { action: guard(id, action as Handler) }),
       };
-      return [id, { ...route, caseSensitive: true, module }];
+      return [[id, { ...route, caseSensitive: true, module }]];
     }),
   );
   return { ...build, routes } as ServerBuild;

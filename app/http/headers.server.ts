@@ -6,7 +6,7 @@ export const nonceOf = (response: Response): string => response.locals.nonce as 
 
 /**
  * The security headers of every answer, resource routes and files too: they bypass entry.server, so
- * the HTTP server sets them.
+ * the HTTP server sets them. Those that helmet's defaults have right are not repeated here.
  *
  * @param options.https whether PUBLIC_URL is https: then browsers are told to stay with it
  */
@@ -29,12 +29,11 @@ export function securityHeaders(options: { https: boolean }): RequestHandler {
         ...(options.https && { "upgrade-insecure-requests": [] }),
       },
     },
-    strictTransportSecurity: options.https && { maxAge: 31_536_000, includeSubDomains: false },
+    // For a year.
+    strictTransportSecurity: options.https && { includeSubDomains: false },
     // same-origin would put the link's token into the proxy's log, with every file that the page asks for;
     // no-referrer would make browsers send "Origin: null" with forms.
     referrerPolicy: { policy: "strict-origin" },
-    crossOriginOpenerPolicy: { policy: "same-origin" },
-    crossOriginResourcePolicy: { policy: "same-origin" },
     xFrameOptions: { action: "deny" },
   });
   return (request, response, next) => {

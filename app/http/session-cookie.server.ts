@@ -2,14 +2,15 @@ import { createCookie } from "@remix-run/node";
 import type { SessionId } from "../admins/sign-in.server";
 import type { AppLoadContext } from "./load-context.server";
 
-/** `__Host-` makes browsers refuse the cookie from anywhere but this very host, and over http. */
+/**
+ * `__Host-` makes browsers refuse the cookie from anywhere but this very host, and over http. Remix adds
+ * `Path=/` and `SameSite=Lax` to every cookie.
+ */
 function sessionCookie(context: AppLoadContext) {
   const secure = context.services.config.publicUrl.protocol === "https:";
   return createCookie(secure ? "__Host-setpass" : "setpass", {
-    path: "/",
     httpOnly: true,
     secure,
-    sameSite: "lax",
   });
 }
 

@@ -76,7 +76,7 @@ describe("a build whose routes are guarded", () => {
     const build = buildOf({});
     const lost = { ...build, routes: { ...build.routes, lost: undefined } } as ServerBuild;
     const { routes } = guardRoutes(lost, { deadlineSeconds: 1, apiRoutes: [] });
-    expect(Object.entries(routes).at(-1)).toEqual(["lost", undefined]);
+    expect(Object.keys(routes)).toEqual(["root"]);
   });
 
   it("gives whoever waits too long a 503, and says in the log that it was the deadline", async () => {
