@@ -13,7 +13,8 @@ const BITS_LEFT = 7;
  * @returns such as "K7-QF2"
  */
 export function codeOfRequest(id: string): string {
-  const bits = Number.parseInt(id.slice(0, 8), 16) >>> BITS_LEFT;
+  // Up to its first dash.
+  const bits = Number.parseInt(id, 16) >>> BITS_LEFT;
   let code = "";
   for (let place = CHARACTERS - 1; place >= 0; place--)
     code += ALPHABET.charAt((bits >>> (5 * place)) & 31);

@@ -61,7 +61,7 @@ export function mailboxKeys(email: string): { mailbox: string; person: string } 
   const address = canonicalAddress(loose) ?? loose;
   const at = address.lastIndexOf("@");
   const local = address.slice(0, at);
-  const name = local.replace(/^([^+]+)\+.*$/s, "$1");
+  const name = local.replace(/^([^+]+)\+.*/s, "$1");
   return {
     mailbox: foldCase(canonicalAddress(email) ?? email),
     person: `${name.replaceAll(".", "") || name}${address.slice(at)}`,

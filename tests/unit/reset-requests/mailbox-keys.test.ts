@@ -34,6 +34,11 @@ describe("what a mailbox is counted by", () => {
 
   it("takes a plus at the beginning for no tag", () => {
     expect(mailbox("+a@example.org")).not.toBe(mailbox("+b@example.org"));
+    expect(person("+a+b@example.org")).not.toBe(person("+a+c@example.org"));
+  });
+
+  it("takes a name of dots alone for one", () => {
+    expect(person("..@example.org")).not.toBe(person("...@example.org"));
   });
 
   it("takes what may be one person for one, where a single sender is counted", () => {
@@ -45,5 +50,6 @@ describe("what a mailbox is counted by", () => {
       expect(person(spelling)).toBe(person("janedoe@example.org"));
     expect(person("jane@example.org")).not.toBe(person("jane@example.com"));
     expect(person("jane@example.org")).not.toBe(person("joan@example.org"));
+    expect(person("jane@example.org")).not.toBe(person("kane@example.org"));
   });
 });

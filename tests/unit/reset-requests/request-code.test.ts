@@ -36,6 +36,10 @@ describe("a request's code", () => {
       }
     }
     expect(parseRequestCode("K7-QF2")).toEqual(parseRequestCode("k7qf2"));
+    expect(parseRequestCode("00-001")).toEqual({
+      lowestId: "00000080-0000-0000-0000-000000000000",
+      highestId: "000000ff-ffff-ffff-ffff-ffffffffffff",
+    });
   });
 
   it.each(["", "K7QF", "K7-QF22", "K7-QFU", "K7-QF*", "ä7-QF2", "𝟘7-QF2"])("is not %j", (text) => {
