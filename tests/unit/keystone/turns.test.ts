@@ -96,6 +96,37 @@ describe("turns at Keystone", () => {
     expect(visitors.began).toHaveLength(121);
   });
 
+  it("are five of eight people's where everybody waits, two strangers', and one the background's", async () => {
+    const turns = createTurns({ atOnce: 1, longestWaitMs: PATIENT_MS });
+    const visitors = visit(turns);
+    await visitors.ask("x", of("people", "x"));
+    for (const rank of ["background", "strangers", "people"] as const)
+      for (let call = 0; call < 12; call++)
+        await visitors.ask(`${rank.charAt(0)}${call}`, of(rank, `party-${call}`));
+    await visitors.endAll();
+    const ranks = visitors.began.slice(1, 17).map((name) => name.charAt(0));
+    expect(ranks.join("")).toBe("psppsppbpsppsppb");
+  });
+
+  it.each([
+    [1, 1],
+    [3, 3],
+    [4, 3],
+    [8, 6],
+    [11, 9],
+  ])("are %i, of which %i at most are held by those who are not people", async (atOnce, most) => {
+    const turns = createTurns({ atOnce, longestWaitMs: PATIENT_MS });
+    const visitors = visit(turns);
+    for (let call = 0; call < 12; call++) {
+      await visitors.ask(`s${call}`, of("strangers", `s${call}`));
+      await visitors.ask(`b${call}`, of("background", `b${call}`));
+    }
+    expect(visitors.began).toHaveLength(most);
+    for (let call = 0; call < 12; call++) await visitors.ask(`p${call}`, of("people", "p"));
+    expect(turns.load().underWay).toBe(atOnce);
+    turns.open();
+  });
+
   it("are not all held by strangers whose calls hang", async () => {
     const turns = createTurns({ atOnce: 16, longestWaitMs: PATIENT_MS });
     const visitors = visit(turns);
