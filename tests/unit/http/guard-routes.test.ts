@@ -74,7 +74,10 @@ describe("a build whose routes are guarded", () => {
 
   it("passes over a route that is not there", () => {
     const build = buildOf({});
-    const lost = { ...build, routes: { ...build.routes, lost: undefined } } as ServerBuild;
+    const lost = {
+      ...build,
+      routes: { ...build.routes, lost: undefined },
+    } as unknown as ServerBuild;
     const { routes } = guardRoutes(lost, { deadlineSeconds: 1, apiRoutes: [] });
     expect(Object.keys(routes)).toEqual(["root"]);
   });
