@@ -28,6 +28,7 @@ export function changeSql(text: string): SqlChange[] {
   const changes: SqlChange[] = [];
   for (const [pattern, others, what] of SWAPS)
     for (const { index, 0: whole, 1: found = "" } of masked.matchAll(pattern)) {
+      if (isAboutAnInstant(masked, index, whole)) continue;
       const start = index + whole.indexOf(found);
       const replacement = others[found] ?? found;
       changes.push({ kind: `another ${what}`, start, end: start + found.length, replacement });
@@ -41,6 +42,12 @@ export function changeSql(text: string): SqlChange[] {
   drop("drop a word", WORDS);
   return changes;
 }
+
+/** Nobody meets the very instant: before it, and at the latest then, are the same. */
+const isAboutAnInstant = (text: string, index: number, comparison: string) =>
+  /^ [<>]=? $/.test(comparison) &&
+  (/^(now|clock_timestamp)\(\)/.test(text.slice(index + comparison.length)) ||
+    /\b(now|clock_timestamp)\(\)$/.test(text.slice(0, index)));
 
 /** Values that are put in look like `~~~`, and are as long as before. */
 function mask(text: string): string {

@@ -260,8 +260,9 @@ function otherString(node: ts.StringLiteral, checker: ts.TypeChecker): string | 
   const strings = (wanted?.isUnion() ? wanted.types : [])
     .filter((type): type is ts.StringLiteralType => type.isStringLiteral())
     .map(({ value }) => value);
-  // Spellings of an encoding; locks that differ for foreign keys alone.
-  if (strings.length < 2 || ["utf8", "utf-8", "update"].includes(node.text)) return undefined;
+  // Spellings of an encoding, in which nothing is lost; locks that differ for foreign keys alone.
+  if (strings.length < 2 || ["utf8", "utf-8", "base64", "update"].includes(node.text))
+    return undefined;
   return strings[(strings.indexOf(node.text) + 1) % strings.length];
 }
 

@@ -63,6 +63,8 @@ describe("a change that a reader would miss", () => {
     ["words of an error", "throw new Error(`no answer within ${ms / 1000} s`);"],
     ["types", "type Answer = { ok: true; left: 3 } | { ok: false };"],
     ["the very instant, which nobody meets", "const due = lte(mails.at, sql`now()`);"],
+    ["the very instant in SQL", "const due = sql`${mails.at} <= clock_timestamp()`;"],
+    ["the very instant in SQL, the other way round", "const due = sql`now() > ${mails.at}`;"],
   ])("is not made to %s", (_what, text) => {
     expect(changed(text)).toEqual([]);
   });
