@@ -110,7 +110,8 @@ async function requestOfToken(
 ): Promise<{ ok: true; row: FoundRequest } | { ok: false; reason: ConfirmRefusal }> {
   const hash = hashToken(token);
   const row = await findRequestByToken(db, hash);
-  if (!row || row.state === "closed") return { ok: false, reason: "unknown-token" };
+  // One that is closed has no token any more.
+  if (!row) return { ok: false, reason: "unknown-token" };
   const sealed = openRequest(context, row);
   if (!sealed || sealed.before) return { ok: false, reason: "unknown-token" };
   if (sealed.confirmTokenHash !== hash.toString("hex")) {

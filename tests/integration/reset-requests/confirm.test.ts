@@ -219,6 +219,27 @@ describe("a request", () => {
     expect(await rowOf(asked)).toMatchObject({ state: "unconfirmed" });
   });
 
+  it("is not confirmed where its time ends at that very moment", async () => {
+    const asked = await askForLink(started, { email: newEmail() });
+    await started.database.sql`
+      update reset_requests set confirm_before = clock_timestamp() + interval '300 milliseconds'
+      where id = ${asked.id}`;
+    const { services } = started;
+    const slow: typeof services.vault = {
+      ...services.vault,
+      seal(...given) {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+        return services.vault.seal(...given);
+      },
+    };
+    expect(await confirm({ ...services, vault: slow }, asked.token)).toEqual({
+      ok: false,
+      reason: "expired",
+    });
+    expect(await rowOf(asked)).toMatchObject({ state: "unconfirmed", confirmed_at: null });
+    expect((await eventsOf(asked)).map(({ action }) => action)).toEqual(["reset.requested"]);
+  });
+
   it("keeps neither its token nor its PIN where a reader of the database could use them", async () => {
     const asked = await askForLink(started, { email: newEmail(), pin: "7193" });
     const row = JSON.stringify(await rowOf(asked));
@@ -274,6 +295,18 @@ describe("whoever can write to the database, but has not the keys", () => {
       reason: "unknown-token",
     });
     expect(started.logged("reset.changed").length).toBeGreaterThanOrEqual(2);
+  });
+
+  it("cannot have a changed request confirmed, by its token or by its code", async () => {
+    const email = newEmail();
+    const mine = await askForLink(started, { email });
+    const changed = await askForLink(started, { email });
+    await started.database.sql`update reset_requests set name = 'x' where id = ${changed.id}`;
+    const unknown = { ok: false, reason: "unknown-token" };
+    expect(await confirm(started.services, mine.token, changed.code)).toEqual(unknown);
+    expect(await confirm(started.services, changed.token)).toEqual(unknown);
+    expect(await viewConfirmation(started.services, changed.token as never)).toEqual(unknown);
+    expect(await rowOf(changed)).toMatchObject({ state: "unconfirmed" });
   });
 
   it("cannot put another's name or address to a PIN of their own, nor a PIN to another's request", async () => {
