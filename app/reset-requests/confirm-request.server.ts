@@ -7,7 +7,6 @@ import {
   findRequestOfMailbox,
 } from "../../db/reset-requests.store";
 import type { Origin } from "../links/link-context.server";
-import { isSameMailbox } from "../links/same-mailbox";
 import { describeError } from "../telemetry/log.server";
 import { hashToken } from "../vault/vault.server";
 import type { ConfirmToken } from "./confirm-token.server";
@@ -131,8 +130,7 @@ async function requestMeant(
   const { id } = byToken;
   const range = code === "" ? { lowestId: id, highestId: id } : parseRequestCode(code);
   if (!range) return undefined;
-  const row = await findRequestOfMailbox(tx, { email: byToken.email, ...range });
-  return row && isSameMailbox(row.email, byToken.email) ? row : undefined;
+  return findRequestOfMailbox(tx, { email: byToken.email, ...range });
 }
 
 const viewOf = (row: FoundRequest): ConfirmView => ({

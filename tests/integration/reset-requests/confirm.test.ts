@@ -275,6 +275,15 @@ describe("another request of the same mailbox", () => {
       });
     expect(await rowOf(theirs)).toMatchObject({ state: "unconfirmed" });
     expect(await rowOf(mine)).toMatchObject({ state: "unconfirmed" });
+
+    // Nor of one that looks the same, or is to other rules of what letters are.
+    const email = newEmail();
+    const kay = await askForLink(started, { email: `k${email}` });
+    const kelvin = await askForLink(started, { email: `\u212a${email}` });
+    expect(await confirm(started.services, kay.token, kelvin.code)).toEqual({
+      ok: false,
+      reason: "unknown-code",
+    });
   });
 });
 
