@@ -156,7 +156,6 @@ export async function findResetRequests(
   db: Queryable,
   ids: readonly string[],
 ): Promise<ResetRequestRow[]> {
-  if (ids.length === 0) return [];
   return db
     .select()
     .from(resetRequests)
@@ -223,7 +222,7 @@ export async function countRequestsOfMailboxes(
     sql`select given.email, count(*) filter (where r.state = 'open')::int as open,
           max(r.closed_at) filter (where r.answered_user_id is not null) as answered_at
         from (values ${wanted}) as given (email)
-        join ${resetRequests} r on ${foldedCase(sql`r.email`)} = ${foldedCase(sql`given.email`)} and r.state <> 'unconfirmed'
+        join ${resetRequests} r on ${foldedCase(sql`r.email`)} = ${foldedCase(sql`given.email`)}
         group by given.email`,
   );
   const known = new Map(

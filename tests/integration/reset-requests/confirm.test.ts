@@ -126,6 +126,15 @@ describe("a request", () => {
     ]);
   });
 
+  it("is kept and mailed where the trail has no more room for it, which the log then tells", async () => {
+    expect(started.logged("audit.left-out")).toEqual([]);
+    const services = { ...started.services, requestEvents: { admit: async () => false } };
+    const asked = await askForLink({ ...started, services }, { email: newEmail() });
+    expect(await eventsOf(asked)).toHaveLength(0);
+    expect(started.logged("audit.left-out")).toMatchObject([{ reason: "reset.requested" }]);
+    expect(await confirm(started.services, asked.token)).toMatchObject({ ok: true });
+  });
+
   it("is not changed by looking at it", async () => {
     const asked = await askForLink(started, { email: newEmail() });
     const before = await rowOf(asked);
@@ -263,6 +272,18 @@ describe("another request of the same mailbox", () => {
     });
     expect(await pinOf(second)).toBe("2222");
     expect(await rowOf(first)).toMatchObject({ state: "unconfirmed" });
+  });
+
+  it("is not to be had once it is closed", async () => {
+    const email = newEmail();
+    const first = await askForLink(started, { email });
+    const second = await askForLink(started, { email });
+    await confirm(started.services, second.token);
+    await closeRequest(started.services, testAdmin, { id: second.id }, newOrigin());
+    expect(await confirm(started.services, first.token, second.code)).toEqual({
+      ok: false,
+      reason: "unknown-code",
+    });
   });
 
   it("is not to be had with the link of another mailbox", async () => {

@@ -125,4 +125,34 @@ describe("the helpdesk", () => {
     await tellHelpdesk(one.services);
     expect(await digests()).toHaveLength(1);
   });
+
+  it("is mailed at once where there is something to tell, and not woken up for nothing", async () => {
+    let woken = 0;
+    const wake = () => {
+      woken += 1;
+    };
+    const outbox = { ...one.services.outbox, wake };
+    const services = { ...one.services, outbox };
+    expect(await tellHelpdesk(services)).toBe(0);
+    expect(woken).toBe(0);
+    await database.sql`
+      insert into reset_requests (state, name, email) values ('open', 'x', 'x@example.org')`;
+    expect(await tellHelpdesk(services)).toBe(1);
+    expect(woken).toBe(1);
+    // Of one from before they were confirmed, nobody knows a code.
+    const [digest] = await digests();
+    expect(digest).toMatchObject({ count: 1, requests: [{ name: "x", email: "x@example.org" }] });
+    expect(digest?.requests[0]?.code).toBeUndefined();
+  });
+
+  it("is told nothing where there is none, and nothing is lost until there is one", async () => {
+    const asked = await ask();
+    const { services } = one;
+    const mail = { ...services.config.mail, helpdesk: undefined };
+    const without = { ...services, config: { ...services.config, mail } };
+    await confirm(without, asked.token);
+    expect(await tellHelpdesk(without)).toBe(0);
+    expect(await digests()).toEqual([]);
+    expect(await tellHelpdesk(services)).toBe(1);
+  });
 });

@@ -99,6 +99,13 @@ describe("the owner of a mailbox that strangers have used up", () => {
     expect(mine.token).toBeUndefined();
     const got = attacks.filter(({ token }) => token !== undefined);
     expect(got).toHaveLength(6);
+    const outcomes = async (id: string | undefined) =>
+      (
+        await started.database.sql`
+          select outcome from audit_events where reset_request_id = ${id ?? null}`
+      ).map(({ outcome }) => outcome);
+    expect(await outcomes(mine.id)).toEqual(["not-mailed"]);
+    expect(await outcomes(got[0]?.id)).toEqual(["ok"]);
     expect(await confirm(started.services, got[0]?.token, mine.code)).toMatchObject({
       ok: true,
       confirmedNow: true,

@@ -115,6 +115,8 @@ it("nothing is drained that was not followed", async () => {
 describe("a server that is drained", () => {
   it("closes what is idle at once, and nothing before", async () => {
     const { drain, end, isDone, open } = await start();
+    const gone = await open(GET);
+    gone.socket.destroy();
     const idle = await open(GET + GET);
     expect(idle.received().match(/keep-alive/g)).toHaveLength(2);
     await later(30_000);
