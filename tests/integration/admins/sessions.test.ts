@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { findSession, keepAdminRole, signOut } from "../../../app/admins/session.server";
 import { signIn } from "../../../app/admins/sign-in.server";
 import { KeystoneError, type KeystoneErrorKind } from "../../../app/keystone/errors.server";
-import type { KeystoneRequest, KeystoneResponse } from "../../../app/keystone/session.server";
+import type { KeystoneRequest, KeystoneResponse } from "../../../app/keystone/request.server";
 import type { SharedKeystone } from "../../../app/keystone/shared-session.server";
 import { hashToken } from "../../../app/vault/vault.server";
 import {

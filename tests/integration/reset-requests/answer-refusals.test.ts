@@ -6,8 +6,8 @@ import {
   type AnswerPlan,
   answerRequest,
   planAnswer,
-} from "../../../app/requests/answer-requests.server";
-import { getRequest } from "../../../app/requests/handle-requests.server";
+} from "../../../app/reset-requests/answer-requests.server";
+import { getRequest } from "../../../app/reset-requests/handle-requests.server";
 import {
   type SandboxKeystone,
   startSandboxKeystone,

@@ -7,7 +7,7 @@ import {
   getRequest,
   getRequests,
   listRequests,
-} from "../../../app/requests/handle-requests.server";
+} from "../../../app/reset-requests/handle-requests.server";
 import {
   closeResetRequest,
   holdResetRequest,

@@ -3,7 +3,7 @@ import { createTokenAuthorizer } from "../../../app/admins/authorize-token.serve
 import type { RefusedToken } from "../../../app/admins/refused-tokens.server";
 import type { AccessInfo } from "../../../app/keystone/access-info.server";
 import { KeystoneError, type KeystoneErrorKind } from "../../../app/keystone/errors.server";
-import type { KeystoneRequest, KeystoneResponse } from "../../../app/keystone/session.server";
+import type { KeystoneRequest, KeystoneResponse } from "../../../app/keystone/request.server";
 import type { SharedKeystone } from "../../../app/keystone/shared-session.server";
 import type { Caller } from "../../../app/keystone/turns.server";
 

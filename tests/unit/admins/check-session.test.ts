@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Authorization, TokenAuthorizer } from "../../../app/admins/authorize-token.server";
 import { createSessionCheck } from "../../../app/admins/check-session.server";
 import type { AdminSession } from "../../../app/admins/session.server";
-import { createLog } from "../../../app/log.server";
+import { createLog } from "../../../app/telemetry/log.server";
 
 const PATIENCE_MS = 2000;
 const requestId = "req-1";

@@ -2,7 +2,7 @@ import type { ServerBuild } from "@remix-run/node";
 import { DrizzleQueryError } from "drizzle-orm";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { guardRoutes, onlyRoutes } from "../../../app/http/guard-routes.server";
-import { createLog } from "../../../app/log.server";
+import { createLog } from "../../../app/telemetry/log.server";
 
 let logged: Record<string, unknown>[] = [];
 beforeEach(() => {

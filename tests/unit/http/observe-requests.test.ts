@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import type { Request, Response } from "express";
 import { describe, expect, it } from "vitest";
 import { observeRequests } from "../../../app/http/observe-requests.server";
-import { createLog } from "../../../app/log.server";
+import { createLog } from "../../../app/telemetry/log.server";
 
 const GIVEN = "req-01234567-89ab-cdef-0123-456789abcdef";
 

@@ -3,8 +3,8 @@ import { type AddressInfo, connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { answerUnreadable } from "../../../app/http/unreadable-requests.server";
-import { createLog } from "../../../app/log.server";
 import type { Services } from "../../../app/services.server";
+import { createLog } from "../../../app/telemetry/log.server";
 
 let logged: Record<string, unknown>[] = [];
 let measured: unknown[] = [];

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { readAccessInfo, willExpireSoon } from "../../../app/keystone/access-info.server";
 import type { KeystoneError } from "../../../app/keystone/errors.server";
 import { parseKeystoneTime } from "../../../app/keystone/keystone-time.server";
-import type { KeystoneResponse } from "../../../app/keystone/session.server";
+import type { KeystoneResponse } from "../../../app/keystone/request.server";
 
 const call = { authUrl: "https://keystone.example.org/v3", method: "POST", path: "/auth/tokens" };
 const named = (id: string) => ({ id, name: `${id} by name` });

@@ -3,7 +3,7 @@ import {
   confirmUrl,
   createConfirmToken,
   parseConfirmToken,
-} from "../../../app/requests/confirm-token.server";
+} from "../../../app/reset-requests/confirm-token.server";
 
 describe("the token that confirms a request", () => {
   it("is 256 random bits, another each time, and read back as it is", () => {

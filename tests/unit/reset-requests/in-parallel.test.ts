@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { inParallel } from "../../../app/requests/in-parallel";
+import { inParallel } from "../../../app/reset-requests/in-parallel";
 
 describe("several things done a few at a time", () => {
   it("are as many at once as told, each once, with their results in order", async () => {

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { beforeEach, describe, expect, it } from "vitest";
-import { createLog } from "../../../app/log.server";
-import { openRequest, sealRequest } from "../../../app/requests/sealed-request.server";
+import { openRequest, sealRequest } from "../../../app/reset-requests/sealed-request.server";
+import { createLog } from "../../../app/telemetry/log.server";
 import { createVault, type Vault } from "../../../app/vault/vault.server";
 
 const vault = createVault([randomBytes(32)]);
