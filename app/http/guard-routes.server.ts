@@ -1,9 +1,8 @@
-import type { ActionFunctionArgs, LoaderFunctionArgs, ServerBuild } from "@remix-run/node";
+import type { ServerBuild } from "@remix-run/node";
 import { isDatabaseOutage } from "../../db/outage";
 import { describeError } from "../telemetry/log.server";
+import { guardConsole, type Handler, isOfConsole } from "./guard-console.server";
 import { keystoneError, wordsOfFailure } from "./respond.server";
-
-type Handler = (args: LoaderFunctionArgs & ActionFunctionArgs) => unknown;
 
 const RETRY_AFTER_SECONDS = 5;
 /** Where a COMMIT got no answer nobody knows whether it was carried out: promise nothing. */
@@ -11,10 +10,10 @@ const WORDS =
   "The database does not answer just now. Try again in a moment; doing the same twice does no harm.";
 
 /**
- * Wraps every loader and action of the build, so that none can forget it: a database that is down,
- * restarting or overloaded is a 503 with Retry-After, not an error of ours, and no request waits
- * longer than `deadlineSeconds`, whatever it waits for. An API's failure that nobody foresaw is a 500 in
- * its own shape. Paths are matched in their own case alone.
+ * Wraps every loader and action of the build, so that none can forget it: only an administrator reaches
+ * those of the console; a database that is down, restarting or overloaded is a 503 with Retry-After, not
+ * an error of ours; and no request waits longer than `deadlineSeconds`, whatever it waits for. An API's
+ * failure that nobody foresaw is a 500 in its own shape. Paths are matched in their own case alone.
  *
  * @param options.apiRoutes ids of the routes whose errors are Keystone-shaped JSON
  */
@@ -22,9 +21,9 @@ export function guardRoutes(
   build: ServerBuild,
   options: { deadlineSeconds: number; apiRoutes: readonly string[] },
 ): ServerBuild {
-  const guard = (id: string, handler: Handler | undefined): Handler | undefined =>
-    handler &&
-    (async (args) => {
+  const guard = (id: string, given: Handler): Handler => {
+    const handler = isOfConsole(pathOf(build.routes, id)) ? guardConsole(given) : given;
+    return async (args) => {
       try {
         return await withinDeadline(handler, args, options.deadlineSeconds);
       } catch (error) {
@@ -45,7 +44,8 @@ export function guardRoutes(
         if (isApi) return keystoneError(503, WORDS, headers);
         throw new Response(WORDS, { status: 503, statusText: "Service Unavailable", headers });
       }
-    });
+    };
+  };
 
   const routes = Object.fromEntries(
     Object.entries(build.routes).flatMap(([id, route]) => {
@@ -60,6 +60,13 @@ export function guardRoutes(
     }),
   );
   return { ...build, routes } as ServerBuild;
+}
+
+/** @returns a route's whole path: `admin/links/:id` */
+function pathOf(routes: ServerBuild["routes"], id: string): string {
+  const route = routes[id];
+  const above = route?.parentId === undefined ? "" : pathOf(routes, route.parentId);
+  return [above, route?.path].filter(Boolean).join("/");
 }
 
 /** @returns a build with these routes alone, and the root they hang from */

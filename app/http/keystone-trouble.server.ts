@@ -1,6 +1,6 @@
 import type { ActionFunctionArgs, LoaderFunctionArgs } from "@remix-run/node";
 import { isKeystoneError, isKeystoneOutage } from "../keystone/errors.server";
-import { endSession } from "./require-admin.server";
+import { endSession } from "./guard-console.server";
 
 export type KeystoneAnswer<T> =
   | { ok: true; value: T }

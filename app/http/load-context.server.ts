@@ -1,3 +1,4 @@
+import type { AdminSession } from "../admins/session.server";
 import type { Services } from "../services.server";
 
 declare module "@remix-run/node" {
@@ -13,6 +14,8 @@ declare module "@remix-run/node" {
     /** Of this answer's Content-Security-Policy. */
     nonce: string;
     assets: { portalScript: string };
+    /** Behind the console's guard alone: see `adminOf`. */
+    admin?: AdminSession;
   }
 }
 

@@ -1,8 +1,7 @@
 import type { ActionFunctionArgs } from "@remix-run/node";
 import { type PermittedAdmin, permitCaller } from "../admins/permitted-admin.server";
-import type { AdminSession } from "../admins/session.server";
+import { adminOf, endSession } from "./guard-console.server";
 import { originOf } from "./origin.server";
-import { endSession } from "./require-admin.server";
 
 export type ConsolePermit =
   | { ok: true; admin: PermittedAdmin }
@@ -16,10 +15,10 @@ export type ConsolePermit =
  */
 export async function requirePermitFor(
   args: ActionFunctionArgs,
-  session: AdminSession,
   userId: string,
 ): Promise<ConsolePermit> {
   const { services } = args.context;
+  const session = adminOf(args.context);
   const caller = { ...session, token: session.keystoneToken };
   const permit = await permitCaller(services, caller, userId, originOf(args.context));
   if (permit.ok) return permit;

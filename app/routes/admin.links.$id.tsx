@@ -23,10 +23,10 @@ import { StatusBadge, UserBadge } from "../components/status-badge";
 import { SubmitButton } from "../components/submit-button";
 import { ExactTime, When } from "../components/when";
 import { readForm } from "../http/form.server";
+import { adminOf } from "../http/guard-console.server";
 import { withKeystone } from "../http/keystone-trouble.server";
 import { originOf } from "../http/origin.server";
 import { refusalOfRandomPassword } from "../http/random-password.server";
-import { requireAdmin } from "../http/require-admin.server";
 import { requirePermitFor } from "../http/require-permit.server";
 import type { AuditEvent } from "../links/list-links.server";
 import { getLink, type LinkSummary } from "../links/list-links.server";
@@ -50,7 +50,6 @@ async function findLink({ params, context }: LoaderFunctionArgs | ActionFunction
 }
 
 export async function loader(args: LoaderFunctionArgs) {
-  await requireAdmin(args);
   const { link, events } = await findLink(args);
   const problem = link.problem
     ? (describeProblem(link.problem as LinkProblem) ?? link.problem)
@@ -91,10 +90,10 @@ const refused = (reason: "not-pending" | "in-progress", words: Record<typeof rea
   );
 
 export async function action(args: ActionFunctionArgs) {
-  const session = await requireAdmin(args);
+  const session = adminOf(args.context);
   const form = await readForm(args);
   const { link } = await findLink(args);
-  const permit = await requirePermitFor(args, session, link.userId);
+  const permit = await requirePermitFor(args, link.userId);
   if (!permit.ok)
     return data<Answer>(
       { intent: "none", ok: false, message: permit.message },

@@ -16,8 +16,8 @@ import { isRowId } from "../components/row-id";
 import { Tabs } from "../components/tabs";
 import { When } from "../components/when";
 import { readForm } from "../http/form.server";
+import { adminOf } from "../http/guard-console.server";
 import { originOf } from "../http/origin.server";
-import { requireAdmin } from "../http/require-admin.server";
 import {
   closeRequest,
   listRequests,
@@ -68,7 +68,6 @@ function hrefOf({ state, search, page, allSelected }: View): string {
 }
 
 export async function loader(args: LoaderFunctionArgs) {
-  await requireAdmin(args);
   const view = readView(new URL(args.request.url).searchParams);
   const { requests, total } = await listRequests(args.context.services, {
     state: view.state,
@@ -87,7 +86,7 @@ interface Answer {
 }
 
 export async function action(args: ActionFunctionArgs) {
-  const admin = await requireAdmin(args);
+  const admin = adminOf(args.context);
   const form = await readForm(args);
   const id = form.get("id") ?? "";
   const result = isRowId(id)

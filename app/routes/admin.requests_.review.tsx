@@ -15,9 +15,9 @@ import { CLOSING_TAKES_ADMIN } from "../components/request-words";
 import { isRowId } from "../components/row-id";
 import { SubmitButton } from "../components/submit-button";
 import { readForm } from "../http/form.server";
+import { adminOf } from "../http/guard-console.server";
 import { withKeystone } from "../http/keystone-trouble.server";
 import { originOf } from "../http/origin.server";
-import { requireAdmin } from "../http/require-admin.server";
 import {
   type AnswerPlan,
   type AnswerResult,
@@ -51,7 +51,7 @@ export const meta: MetaFunction<typeof loader> = ({ data, matches }) =>
 
 /** Says what would happen. Changes nothing. */
 export async function loader(args: LoaderFunctionArgs) {
-  const admin = await requireAdmin(args);
+  const admin = adminOf(args.context);
   const { services, requestId } = args.context;
   const { searchParams } = new URL(args.request.url);
   const act = readAct(searchParams.get("act"));
@@ -75,7 +75,7 @@ type Answer =
   | { act: "answer"; done: Done[] };
 
 export async function action(args: ActionFunctionArgs) {
-  const admin = await requireAdmin(args);
+  const admin = adminOf(args.context);
   const form = await readForm(args);
   const { services } = args.context;
   const origin = originOf(args.context);

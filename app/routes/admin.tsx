@@ -14,14 +14,14 @@ import { Mark } from "../components/mark";
 import { pageHeaders } from "../components/page-headers";
 import { useBrand } from "../components/render-context";
 import type { RouteHandle } from "../components/route-handle";
-import { requireAdmin } from "../http/require-admin.server";
+import { adminOf } from "../http/guard-console.server";
 import { countOpenRequests } from "../reset-requests/handle-requests.server";
 
 export const handle: RouteHandle = { hydrate: true };
 export const headers = pageHeaders;
 
 export async function loader(args: LoaderFunctionArgs) {
-  const admin = await requireAdmin(args);
+  const admin = adminOf(args.context);
   return {
     admin: { userName: admin.userName, userDomainName: admin.userDomainName },
     openRequests: await countOpenRequests(args.context.services),

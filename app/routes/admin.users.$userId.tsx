@@ -30,10 +30,10 @@ import { isRowId } from "../components/row-id";
 import { StatusBadge, UserBadge } from "../components/status-badge";
 import { When } from "../components/when";
 import { readForm } from "../http/form.server";
+import { adminOf } from "../http/guard-console.server";
 import { withKeystone } from "../http/keystone-trouble.server";
 import { originOf } from "../http/origin.server";
 import { refusalOfRandomPassword } from "../http/random-password.server";
-import { requireAdmin } from "../http/require-admin.server";
 import { requirePermitFor } from "../http/require-permit.server";
 import { type IssuedLinkAnswer, type IssueResult, issueLink } from "../links/issue-link.server";
 import { getLink, getLinkOfUser, type LinkSummary } from "../links/list-links.server";
@@ -89,7 +89,7 @@ function offerFor(
 }
 
 export async function loader(args: LoaderFunctionArgs) {
-  const admin = await requireAdmin(args);
+  const admin = adminOf(args.context);
   const { services, requestId } = args.context;
   const asked = { token: admin.keystoneToken, userId: args.params.userId ?? "", requestId };
   const [{ userId, keystone, link, request, offer }, standing] = await Promise.all([
@@ -139,7 +139,7 @@ type Answer =
   | { ok: false; choices: IssueChoices; errors?: IssueErrors; message?: string };
 
 export async function action(args: ActionFunctionArgs) {
-  const session = await requireAdmin(args);
+  const session = adminOf(args.context);
   const form = await readForm(args);
   const { services } = args.context;
   const origin = originOf(args.context);
@@ -152,7 +152,7 @@ export async function action(args: ActionFunctionArgs) {
   const user = keystone.value;
   if (!user) return refuse(404, { message: "Keystone knows no such user any more." });
   if (errors) return refuse(400, { errors });
-  const permit = await requirePermitFor(args, session, userId);
+  const permit = await requirePermitFor(args, userId);
   if (!permit.ok) return refuse(permit.status, { message: permit.message });
   const { admin } = permit;
 

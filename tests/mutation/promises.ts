@@ -89,7 +89,7 @@ export const PROMISES: readonly Promises[] = [
       "app/http/rate-limit",
       "app/http/read-body",
       "app/http/safe-redirect",
-      "app/http/require-admin",
+      "app/http/guard-console",
       "app/http/require-permit",
       "app/http/keystone-trouble",
       "app/http/client-address",

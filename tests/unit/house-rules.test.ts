@@ -12,7 +12,6 @@ import {
   findReadsOfTheEnvironment,
   findTestsLeftOut,
   findUndocumentedConfiguration,
-  findUnguardedAdminRoutes,
   findVagueNames,
   readCheckout,
   type Sources,
@@ -141,58 +140,6 @@ describe("only the configuration and the entry points read the environment", () 
   ])("refuses %s", (text) => {
     expect(findReadsOfTheEnvironment(sources({ "emails/x.ts": text }))).toHaveLength(1);
     expect(findReadsOfTheEnvironment(sources({ "server.ts": text }))).toEqual([]);
-  });
-});
-
-describe("every loader and action of the console calls requireAdmin first", () => {
-  it("holds", () => {
-    expect(findUnguardedAdminRoutes(checkout)).toEqual([]);
-  });
-
-  it("lets a guarded one through", () => {
-    const good = sources({
-      "app/routes/admin.links.tsx": `
-        export async function loader(args) { const admin = await requireAdmin(args); await list(); }
-        export const action = async (args) => { await requireAdmin(args); };
-        export default function Page() { return null; }`,
-      "app/routes/admin_.sign-in.tsx": "export async function action(args) { await signIn(args); }",
-    });
-    expect(findUnguardedAdminRoutes(good)).toEqual([]);
-  });
-
-  it.each([
-    ["no guard", "export async function loader() { return 1; }"],
-    [
-      "something else awaited first",
-      "export async function loader(a) { await b(); await requireAdmin(a); }",
-    ],
-    [
-      "a guard that is not awaited",
-      "export async function loader(a) { requireAdmin(a); await b(); }",
-    ],
-    [
-      "a guard under a condition",
-      "export async function loader(a) { if (a) await requireAdmin(a); }",
-    ],
-    ["a guard behind &&", "export async function loader(a) { a.x && (await requireAdmin(a)); }"],
-    [
-      "a guard inside another function",
-      "export async function loader(a) { const f = async () => { await requireAdmin(a); }; }",
-    ],
-    [
-      "a guard that is caught",
-      "export async function loader(a) { try { await requireAdmin(a); } catch {} }",
-    ],
-    ["an arrow without a body", "export const loader = (a) => list(a);"],
-    [
-      "a wrapped handler",
-      "export const loader = withThings(async (a) => { await requireAdmin(a); });",
-    ],
-    ["a handler from elsewhere", 'export { loader } from "./elsewhere";'],
-    ["handlers from elsewhere", 'export * from "./elsewhere";'],
-  ])("refuses %s", (_what, text) => {
-    const bad = sources({ "app/routes/admin.links.tsx": text });
-    expect(findUnguardedAdminRoutes(bad)).toHaveLength(1);
   });
 });
 
