@@ -1,13 +1,13 @@
 import { type LoaderFunctionArgs, type MetaFunction, redirect } from "@remix-run/node";
 import { Form, Link, useLoaderData, useSubmit } from "@remix-run/react";
-import { Empty, PageHeading } from "../components/console-page";
-import { MailState } from "../components/mail-state";
 import { pageTitle } from "../components/page-title";
-import { lastPage, Pager, readPage } from "../components/pager";
-import { useRevalidateWhile } from "../components/revalidate-while";
-import { StatusBadge, UserBadge } from "../components/status-badge";
-import { Tabs } from "../components/tabs";
 import { When } from "../components/when";
+import { Empty, PageHeading } from "../console/console-page";
+import { MailState } from "../console/mail-state";
+import { lastPage, Pager, readPage } from "../console/pager";
+import { useRevalidateWhile } from "../console/revalidate-while";
+import { StatusBadge, UserBadge } from "../console/status-badge";
+import { Tabs } from "../console/tabs";
 import type { LinkFilter, LinkQuery } from "../links/list-links.server";
 import { type LinkSummary, listLinks } from "../links/list-links.server";
 

@@ -6,15 +6,15 @@ import {
   redirect,
 } from "@remix-run/node";
 import { Form, Link, useActionData, useLoaderData, useNavigation } from "@remix-run/react";
-import { Empty, PageHeading } from "../components/console-page";
 import { Notice } from "../components/notice";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
-import { lastPage, Pager, readPage } from "../components/pager";
-import { CLOSING_TAKES_ADMIN } from "../components/request-words";
-import { isRowId } from "../components/row-id";
-import { Tabs } from "../components/tabs";
 import { When } from "../components/when";
+import { Empty, PageHeading } from "../console/console-page";
+import { lastPage, Pager, readPage } from "../console/pager";
+import { CLOSING_TAKES_ADMIN } from "../console/request-words";
+import { isRowId } from "../console/row-id";
+import { Tabs } from "../console/tabs";
 import { readForm } from "../http/form.server";
 import { adminOf } from "../http/guard-console.server";
 import { originOf } from "../http/origin.server";

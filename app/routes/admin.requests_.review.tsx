@@ -6,14 +6,14 @@ import {
 } from "@remix-run/node";
 import { Form, Link, useActionData, useLoaderData } from "@remix-run/react";
 import { type ReactNode, useEffect, useRef } from "react";
-import { Empty, PageHeading } from "../components/console-page";
-import { useLastAnswer } from "../components/last-answer";
 import { Notice } from "../components/notice";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
-import { CLOSING_TAKES_ADMIN } from "../components/request-words";
-import { isRowId } from "../components/row-id";
 import { SubmitButton } from "../components/submit-button";
+import { Empty, PageHeading } from "../console/console-page";
+import { useLastAnswer } from "../console/last-answer";
+import { CLOSING_TAKES_ADMIN } from "../console/request-words";
+import { isRowId } from "../console/row-id";
 import { readForm } from "../http/form.server";
 import { adminOf } from "../http/guard-console.server";
 import { withKeystone } from "../http/keystone-trouble.server";

@@ -10,8 +10,13 @@ import { readStanding, type Standing } from "../accounts/privileged-user.server"
 import { setRandomPassword } from "../accounts/set-random-password.server";
 import type { PermittedAdmin } from "../admins/permitted-admin.server";
 import type { AdminSession } from "../admins/session.server";
-import { Fact, Facts, PageHeading } from "../components/console-page";
-import { FreshLink } from "../components/fresh-link";
+import { Fact, Facts } from "../components/facts";
+import { Notice } from "../components/notice";
+import { pageHeaders } from "../components/page-headers";
+import { pageTitle } from "../components/page-title";
+import { When } from "../components/when";
+import { PageHeading } from "../console/console-page";
+import { FreshLink } from "../console/fresh-link";
 import {
   type IssueChoices,
   type IssueErrors,
@@ -19,16 +24,12 @@ import {
   isStillSo,
   readIssueForm,
   usualChoices,
-} from "../components/issue-choices";
-import { IssueForm } from "../components/issue-form";
-import { useLastAnswer } from "../components/last-answer";
-import { Notice } from "../components/notice";
-import { pageHeaders } from "../components/page-headers";
-import { pageTitle } from "../components/page-title";
-import { useRevalidateWhile } from "../components/revalidate-while";
-import { isRowId } from "../components/row-id";
-import { StatusBadge, UserBadge } from "../components/status-badge";
-import { When } from "../components/when";
+} from "../console/issue-choices";
+import { IssueForm } from "../console/issue-form";
+import { useLastAnswer } from "../console/last-answer";
+import { useRevalidateWhile } from "../console/revalidate-while";
+import { isRowId } from "../console/row-id";
+import { StatusBadge, UserBadge } from "../console/status-badge";
 import { readForm } from "../http/form.server";
 import { adminOf } from "../http/guard-console.server";
 import { withKeystone } from "../http/keystone-trouble.server";

@@ -1,12 +1,12 @@
 import { data, type LoaderFunctionArgs, type MetaFunction } from "@remix-run/node";
 import { Form, Link, useLoaderData, useSearchParams } from "@remix-run/react";
 import { type FoundUser, findUsers } from "../accounts/find-users.server";
-import { Empty, PageHeading } from "../components/console-page";
 import { Notice } from "../components/notice";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
-import { isRowId } from "../components/row-id";
-import { StatusBadge, UserBadge } from "../components/status-badge";
+import { Empty, PageHeading } from "../console/console-page";
+import { isRowId } from "../console/row-id";
+import { StatusBadge, UserBadge } from "../console/status-badge";
 import { adminOf } from "../http/guard-console.server";
 import { withKeystone } from "../http/keystone-trouble.server";
 import { getRequest } from "../reset-requests/handle-requests.server";

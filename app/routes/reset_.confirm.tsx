@@ -6,8 +6,8 @@ import type {
 } from "@remix-run/node";
 import { data } from "@remix-run/node";
 import { useLoaderData } from "@remix-run/react";
-import { Fact, Facts } from "../components/console-page";
 import { ErrorSummary } from "../components/error-summary";
+import { Fact, Facts } from "../components/facts";
 import { Field } from "../components/field";
 import { readLine } from "../components/form-text";
 import { refusedByLimit } from "../components/limit-words";

@@ -1,7 +1,7 @@
+import { ExactTime, When } from "../components/when";
 import type { LinkMail } from "../links/list-links.server";
 import { CopyButton } from "./copy-button";
 import { MailState } from "./mail-state";
-import { ExactTime, When } from "./when";
 
 /** A link that was made just now: the one time its address is shown. */
 export function FreshLink(props: {

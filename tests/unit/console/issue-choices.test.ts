@@ -4,7 +4,7 @@ import {
   isStillSo,
   readIssueForm,
   usualChoices,
-} from "../../../app/components/issue-choices";
+} from "../../../app/console/issue-choices";
 
 const fresh: IssueOffer = { pinLength: 4, keepPin: false, keepPassword: false, requestPin: false };
 const renewal: IssueOffer = { ...fresh, keepPin: true, keepPassword: true };

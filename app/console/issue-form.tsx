@@ -1,9 +1,9 @@
 import { Form } from "@remix-run/react";
 import type { ReactNode } from "react";
-import { ErrorSummary } from "./error-summary";
-import { Field } from "./field";
+import { ErrorSummary } from "../components/error-summary";
+import { Field } from "../components/field";
+import { SubmitButton } from "../components/submit-button";
 import { type IssueChoices, type IssueErrors, type IssueOffer, wrongPin } from "./issue-choices";
-import { SubmitButton } from "./submit-button";
 
 /** The form that issues a link, or renews the one there is. */
 export function IssueForm(props: {

@@ -1,5 +1,5 @@
+import { When } from "../components/when";
 import type { LinkMail } from "../links/list-links.server";
-import { When } from "./when";
 
 /** How a link's mail stands, with the mail server's words where it did not get through. */
 export function MailState({ mail }: { mail: LinkMail | null }) {
