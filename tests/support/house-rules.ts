@@ -234,41 +234,6 @@ export function findImportCycles(sources: Sources): string[] {
   return cycles;
 }
 
-const mayReadEnvironment =
-  /^app\/config\/config\.server\.ts$|^server\.ts$|-command(\.server)?\.ts$/;
-
-/** The environment is read in one place and handed on as a checked `Config`. */
-export function findReadsOfTheEnvironment(sources: Sources): string[] {
-  return codeOf(sources).flatMap(([file, text]) => {
-    if (!isProduct(file) || mayReadEnvironment.test(file)) return [];
-    const found: string[] = [];
-    const say = (node: ts.Node) => found.push(`${file}:${lineOf(node)} reads the environment`);
-    walkNodes(parse(file, text), (node) => {
-      if (ts.isPropertyAccessExpression(node) || ts.isElementAccessExpression(node)) {
-        const of = node.expression.getText();
-        const name = ts.isPropertyAccessExpression(node)
-          ? node.name.text
-          : ts.isStringLiteral(node.argumentExpression) && node.argumentExpression.text;
-        if (name === "env" && /^(globalThis\.)?process$|^import\.meta$/.test(of)) say(node);
-      }
-      if (ts.isVariableDeclaration(node) && ts.isObjectBindingPattern(node.name)) {
-        const takesEnv = node.name.elements.some(
-          (element) => (element.propertyName ?? element.name).getText() === "env",
-        );
-        if (takesEnv && node.initializer?.getText() === "process") say(node);
-      }
-      if (ts.isImportDeclaration(node) && /["'](node:)?process["']/.test(node.getText())) {
-        const bindings = node.importClause?.namedBindings;
-        if (bindings && ts.isNamedImports(bindings)) {
-          const names = bindings.elements.map((one) => (one.propertyName ?? one.name).getText());
-          if (names.includes("env")) say(node);
-        }
-      }
-    });
-    return found;
-  });
-}
-
 const vagueName = /(^|[./_-])(utils?|helpers?|misc|common)(?=[./_-]|$)/i;
 
 /** A file is named for what it does. */
@@ -335,28 +300,6 @@ export function findDependencyProblems(sources: Sources): string[] {
   return [...new Set(problems)];
 }
 
-const notRun = new Set(["skip", "only", "todo", "fixme", "skipIf", "runIf", "fails"]);
-const runners = /^(it|test|describe|suite|bench)\b/;
-
-/** A test is there to be run, and all of them are. */
-export function findTestsLeftOut(sources: Sources): string[] {
-  return codeOf(sources).flatMap(([file, text]) => {
-    if (!file.startsWith("tests/")) return [];
-    const found: string[] = [];
-    walkNodes(parse(file, text), (node) => {
-      if (ts.isPropertyAccessExpression(node) && notRun.has(node.name.text)) {
-        if (runners.test(node.expression.getText()))
-          found.push(`${file}:${lineOf(node)} ${node.getText().split("\n")[0]}`);
-      }
-      if (ts.isCallExpression(node) && ts.isIdentifier(node.expression)) {
-        const { text: name } = node.expression;
-        if (/^(x|f)(it|test|describe)$/.test(name)) found.push(`${file}:${lineOf(node)} ${name}`);
-      }
-    });
-    return found;
-  });
-}
-
 /** @returns the variables that app/config/environment.server.ts knows, as it lists them */
 export function configurationNames(configSource: string): string[] {
   const names: string[] = [];
@@ -411,19 +354,6 @@ export function findMachinePaths(sources: Sources): string[] {
       const found = machinePaths.exec(line);
       return found ? [`${file}:${index + 1} names ${found[0]}`] : [];
     });
-  });
-}
-
-/** Remix's route modules and what tools look for; everything else is named at its export. */
-const mayExportDefault =
-  /^app\/(routes\/|root\.tsx$|routes\.ts$|entry\.)|^(vite|vitest|playwright|drizzle)\.config\.ts$|^remix\.config\.js$|^tests\/e2e\/global-setup\.ts$|\.d\.ts$/;
-
-export function findDefaultExports(sources: Sources): string[] {
-  return codeOf(sources).flatMap(([file, text]) => {
-    if (mayExportDefault.test(file)) return [];
-    return /^export default\b|^export \{[^}]*\bas default\b/m.test(text)
-      ? [`${file} has a default export`]
-      : [];
   });
 }
 

@@ -2,15 +2,12 @@ import { describe, expect, it } from "vitest";
 import {
   findActsWithoutPermit,
   findDeadLinks,
-  findDefaultExports,
   findDependencyProblems,
   findImportCycles,
   findImportsAgainstTheLayers,
   findImportsOfTheWorkshop,
   findMachinePaths,
   findPromisesWithoutTheirTest,
-  findReadsOfTheEnvironment,
-  findTestsLeftOut,
   findUndocumentedConfiguration,
   findVagueNames,
   readCheckout,
@@ -124,25 +121,6 @@ describe("there are no import cycles, of types neither", () => {
   });
 });
 
-describe("only the configuration and the entry points read the environment", () => {
-  it("holds", () => {
-    expect(findReadsOfTheEnvironment(checkout)).toEqual([]);
-  });
-
-  it.each([
-    "const x = process.env.X;",
-    'const x = process["env"].X;',
-    "const { env } = process;",
-    "const { env: e } = process;",
-    'import { env } from "node:process";',
-    "const x = import.meta.env.X;",
-    "const x = globalThis.process.env;",
-  ])("refuses %s", (text) => {
-    expect(findReadsOfTheEnvironment(sources({ "emails/x.ts": text }))).toHaveLength(1);
-    expect(findReadsOfTheEnvironment(sources({ "server.ts": text }))).toEqual([]);
-  });
-});
-
 describe("nothing is done to what is kept of a user without a permit", () => {
   it("holds", () => {
     expect(findActsWithoutPermit(checkout)).toEqual([]);
@@ -215,26 +193,6 @@ describe("package.json lists what is used, and nothing else", () => {
   });
 });
 
-describe("no test is skipped, focused or put off", () => {
-  it("holds", () => {
-    expect(findTestsLeftOut(checkout)).toEqual([]);
-  });
-
-  it.each([
-    'it.skip("x", () => {});',
-    'describe.only("x", () => {});',
-    'test.todo("x");',
-    'test.fixme("x", () => {});',
-    'it.concurrent.only("x", () => {});',
-    'describe.skipIf(true)("x", () => {});',
-    'test.describe.only("x", () => {});',
-    'xit("x", () => {});',
-    'fdescribe("x", () => {});',
-  ])("refuses %s", (text) => {
-    expect(findTestsLeftOut(sources({ "tests/unit/x.test.ts": text }))).not.toEqual([]);
-  });
-});
-
 describe(".env.example and the README name every variable of the configuration", () => {
   it("holds", () => {
     expect(findUndocumentedConfiguration(checkout)).toEqual([]);
@@ -265,20 +223,6 @@ describe("nothing knows the machine it was written on", () => {
     expect(findMachinePaths(sources({ "docs/x.md": `a\nsee ${folder}/jane/x` }))).toEqual([
       `docs/x.md:2 names ${folder}/j`,
     ]);
-  });
-});
-
-describe("exports have names, except where a tool wants a default", () => {
-  it("holds", () => {
-    expect(findDefaultExports(checkout)).toEqual([]);
-  });
-
-  it("refuses one elsewhere", () => {
-    const bad = sources({
-      "app/routes/x.tsx": "export default function Page() {}",
-      "app/links/x.server.ts": "const x = 1;\nexport default x;",
-    });
-    expect(findDefaultExports(bad)).toEqual(["app/links/x.server.ts has a default export"]);
   });
 });
 
