@@ -11,6 +11,7 @@ export default defineConfig({
           name: "unit",
           sequence: { groupOrder: 0 },
           include: ["tests/unit/**/*.test.{ts,tsx}"],
+          isolate: false,
           // They take milliseconds. Where the machine is busy with other things, that is no failure.
           testTimeout: 60_000,
         },

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import process from "node:process";
 import { setImmediate as turn } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { LogFields } from "../../../app/telemetry/log.server";
 import { createVault } from "../../../app/vault/vault.server";
 import type { Database } from "../../../db/client";
@@ -25,6 +25,13 @@ import type { SendOutcome } from "../../../emails/transport";
 // What the worker does when, and what it does with each answer: an outage of a minute, and a database that
 // never answers, take no time here. The outbox's rows have their tests on PostgreSQL.
 vi.mock("../../../db/mails.store");
+// Modules stay loaded from one file of tests to the next. Here the worker is loaded anew, upon a store
+// that is not the real one, and nobody else meets that.
+vi.hoisted(() => vi.resetModules());
+afterAll(() => {
+  vi.doUnmock("../../../db/mails.store");
+  vi.resetModules();
+});
 
 const db = {} as Database;
 const vault = createVault([randomBytes(32)]);
