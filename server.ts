@@ -10,7 +10,7 @@ import { createApp } from "./app/http/create-app.server";
 import { createDrain, type Drain } from "./app/http/drain.server";
 import { startMetricsServer } from "./app/http/metrics-server.server";
 import { answerUnreadable } from "./app/http/unreadable-requests.server";
-import { leaseSecondsFor } from "./app/links/redeem/redeem-link.server";
+import { leaseSecondsFor } from "./app/links/redeem/lease.server";
 import { type Services, startServices } from "./app/services.server";
 import { createLog, describeError, type Log } from "./app/telemetry/log.server";
 import { surveySeals } from "./app/vault/survey-seals.server";

@@ -43,13 +43,13 @@ export async function giveAttemptBack(db: Queryable, id: string): Promise<void> 
  * Claims the link for one redemption.
  *
  * @param claim.leaseSeconds after that another may claim it: this process is taken for dead
- * @returns whether this caller has it
+ * @returns the row, or undefined where another has it
  */
 export async function claimLink(
   db: Queryable,
   claim: { id: string; claimId: string; leaseSeconds: number; sealedUnsettled?: Buffer | null },
-): Promise<boolean> {
-  const rows = await db
+): Promise<LinkRow | undefined> {
+  const [row] = await db
     .update(links)
     .set({
       claimId: claim.claimId,
@@ -61,16 +61,15 @@ export async function claimLink(
       }),
     })
     .where(and(eq(links.id, claim.id), unclaimed))
-    .returning({ id: links.id });
-  return rows.length === 1;
+    .returning();
+  return row;
 }
 
 /**
  * Gives a claim back.
  *
- * @param change.attempts what becomes of the attempts: those whose outcome is still unknown (null:
- *   none). Where others were noted meanwhile, by whom no claim holds off, theirs stay. Left out: as
- *   they are
+ * @param change.unsettled what becomes of the passwords whose outcome is still unknown (null: none).
+ *   Where others were noted meanwhile, by whom no claim holds off, theirs stay. Left out: as they are
  * @param change.sealedPassword a password that was found to be the current one
  * @returns the row, or undefined where the claim was no longer this caller's
  */
@@ -78,12 +77,12 @@ export async function releaseClaim(
   db: Queryable,
   { id, claimId }: { id: string; claimId: string },
   {
-    attempts,
+    unsettled,
     ...change
   }: {
-    attempts?: { before: Buffer | null; after: Buffer | null };
+    unsettled?: { before: Buffer | null; after: Buffer | null };
     sealedPassword?: Buffer;
-    problem?: string | null;
+    problem?: LinkRow["problem"];
     settleAskedAt?: Date;
   },
 ): Promise<LinkRow | undefined> {
@@ -91,8 +90,8 @@ export async function releaseClaim(
     .update(links)
     .set({
       ...change,
-      ...(attempts && {
-        sealedUnsettled: sql`case when ${links.sealedUnsettled} is not distinct from ${attempts.before}::bytea then ${attempts.after}::bytea else ${links.sealedUnsettled} end`,
+      ...(unsettled && {
+        sealedUnsettled: sql`case when ${links.sealedUnsettled} is not distinct from ${unsettled.before}::bytea then ${unsettled.after}::bytea else ${links.sealedUnsettled} end`,
       }),
       claimId: null,
       claimedUntil: null,
@@ -177,9 +176,9 @@ export async function noteUnsettled(
 }
 
 /**
- * @param options.olderThanSeconds since the attempt
+ * @param options.olderThanSeconds since the last was noted
  * @param options.askAgainAfterSeconds since Keystone was last asked in vain
- * @returns links with an attempt whose outcome nobody learned, and nobody is asking after
+ * @returns links with a password whose outcome nobody learned, and nobody is asking after
  */
 export async function findUnsettledLinks(
   db: Queryable,

@@ -32,6 +32,16 @@ export const isSealed = (column: AnyPgColumn) =>
 
 export const LINK_STATES = ["pending", "completed", "revoked"] as const;
 export const ISSUE_CHANNELS = ["console", "api"] as const;
+/** Why the last redemption needs an administrator. */
+export const LINK_PROBLEMS = [
+  "initial-password-stale",
+  "account-disabled",
+  "account-locked",
+  "password-locked",
+  "read-only-account",
+  /** Made by a release whose PINs are not bound to their link: see `matchesPin`. */
+  "link-outdated",
+] as const;
 /** What an administrator's act can change of a link that somebody waits for. */
 export const LINK_CHANGES = ["pin-replaced", "password-replaced", "recipient-changed"] as const;
 /** Those that the owner of the account is told of. */
@@ -90,8 +100,7 @@ export const links = pgTable(
     userCheckedAt: instant("user_checked_at"),
     policyRegex: text("policy_regex"),
     policyDescription: text("policy_description"),
-    /** Why the last redemption needs an administrator. */
-    problem: text("problem"),
+    problem: text("problem", { enum: LINK_PROBLEMS }),
     issuedById: text("issued_by_id").notNull(),
     issuedByName: text("issued_by_name"),
     issuedByEmail: text("issued_by_email"),

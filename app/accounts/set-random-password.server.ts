@@ -6,12 +6,8 @@ import { adminEvent, type PermittedAdmin, requirePermit } from "../admins/permit
 import { isKeystoneError } from "../keystone/errors.server";
 import { type SetUserPasswordOutcome, setUserPassword } from "../keystone/passwords.server";
 import type { LinkContext, Origin } from "../links/link-context.server";
-import {
-  KEPT_UNSETTLED,
-  openUnsettled,
-  sealUnsettled,
-  type UnsettledPassword,
-} from "../links/sealed-fields.server";
+import { KEPT_UNSETTLED, type Unsettled } from "../links/redeem/unsettled";
+import { openUnsettled, sealUnsettled } from "../links/sealed-fields.server";
 
 const CLASSES = ["abcdefghijkmnopqrstuvwxyz", "ABCDEFGHJKLMNPQRSTUVWXYZ", "23456789", "!#%+-_=@"];
 const LENGTH = 40;
@@ -85,14 +81,14 @@ async function noteRandomPassword(
   { db, vault }: LinkContext,
   userId: string,
   password: string,
-): Promise<UnsettledPassword[]> {
+): Promise<Unsettled> {
   return db.transaction(async (tx) => {
     const link = await findLinkOfUser(tx, userId, { lock: true });
     if (!link?.sealedPassword && !link?.sealedUnsettled) return [];
-    const attempts = openUnsettled(vault, userId, link.sealedUnsettled);
-    const sealedUnsettled = sealUnsettled(vault, userId, [...attempts, { by: "admin", password }]);
+    const unsettled = openUnsettled(vault, userId, link.sealedUnsettled);
+    const sealedUnsettled = sealUnsettled(vault, userId, [...unsettled, { by: "admin", password }]);
     await noteUnsettled(tx, { id: link.id, sealedUnsettled });
-    return attempts;
+    return unsettled;
   });
 }
 
@@ -100,7 +96,7 @@ async function noteRandomPassword(
 async function forgetRandomPassword(
   { db, vault }: LinkContext,
   userId: string,
-  { password, before }: { password: string; before: readonly UnsettledPassword[] },
+  { password, before }: { password: string; before: Unsettled },
 ): Promise<void> {
   await db.transaction(async (tx) => {
     const link = await findLinkOfUser(tx, userId, { lock: true });

@@ -1,7 +1,7 @@
 import type { Standing } from "../accounts/privileged-user.server";
 import type { FieldErrors } from "../components/error-summary";
 import { looksLikeEmail, NOT_AN_EMAIL, readLine } from "../components/form-text";
-import type { LinkProblem } from "../links/redeem/redeem-link.server";
+import type { LinkProblem } from "../links/redeem/link-problem";
 
 /** Where the new link's PIN comes from: typed, given with the user's request, or the link's own. */
 export type PinChoice = "typed" | "request" | "keep";

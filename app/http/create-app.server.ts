@@ -3,7 +3,7 @@ import { createRequestHandler } from "@remix-run/express";
 import type { ServerBuild } from "@remix-run/node";
 import compression from "compression";
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
-import { leaseSecondsFor } from "../links/redeem/redeem-link.server";
+import { leaseSecondsFor } from "../links/redeem/lease.server";
 import type { Services } from "../services.server";
 import { describeError } from "../telemetry/log.server";
 import { refuseOtherMethods } from "./allowed-methods.server";

@@ -23,7 +23,7 @@ export interface LinkSummary {
   attemptsLeft: number;
   /** The PIN was guessed wrong too often over several links: renewing takes a new one. */
   pinExhausted: boolean;
-  problem: string | null;
+  problem: LinkRow["problem"];
   /** Somebody typed the right PIN, and Keystone may be setting their password at this moment. */
   redeeming: boolean;
   /** An answer of Keystone's was lost: whether a password came into force is being found out. */

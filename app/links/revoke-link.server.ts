@@ -34,7 +34,7 @@ export async function revokeLink(
     if (pending?.state !== "pending") return "not-pending";
     const link = await revokeRow(tx, {
       id: pending.id,
-      sealedUnsettled: attemptsToSettle(context.vault, pending),
+      sealedUnsettled: unsettledToKeep(context.vault, pending),
       endsRedemption: request.endsRedemption === true,
     });
     if (!link) return "in-progress";
@@ -55,10 +55,10 @@ export async function revokeLink(
 }
 
 /** Random passwords that administrators set are nobody's: alone, they are forgotten with the link. */
-function attemptsToSettle(vault: Vault, { userId, sealedUnsettled }: LinkRow): Buffer | null {
+function unsettledToKeep(vault: Vault, { userId, sealedUnsettled }: LinkRow): Buffer | null {
   try {
-    const attempts = openUnsettled(vault, userId, sealedUnsettled);
-    return attempts.some(({ by }) => by === "user") ? sealedUnsettled : null;
+    const unsettled = openUnsettled(vault, userId, sealedUnsettled);
+    return unsettled.some(({ by }) => by === "user") ? sealedUnsettled : null;
   } catch (error) {
     // Sealed with a key that is missing: no reason to leave the link alive.
     if (error instanceof VaultError) return sealedUnsettled;

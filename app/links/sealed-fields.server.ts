@@ -1,22 +1,11 @@
 import { type SealedFor, type Vault, VaultError } from "../vault/vault.server";
-
-/**
- * A password that was sent to Keystone and may be in force: the user's own, or a random one set for
- * an administrator. Kept until Keystone's answer is known, so that a lost answer loses nothing.
- */
-export interface UnsettledPassword {
-  readonly by: "user" | "admin";
-  readonly password: string;
-}
-
-/** Each costs a failed sign-in to ask about; older ones cannot be on their way any more. */
-export const KEPT_UNSETTLED = 3;
+import { KEPT_UNSETTLED, type Unsettled } from "./redeem/unsettled";
 
 const passwordOf = (userId: string): SealedFor => ({
   column: "links.sealed_password",
   row: userId,
 });
-const attemptsOf = (userId: string): SealedFor => ({
+const unsettledOf = (userId: string): SealedFor => ({
   column: "links.sealed_attempts",
   row: userId,
 });
@@ -43,21 +32,13 @@ export function sealsPassword(
 }
 
 /** @returns the sealed list, or null for an empty one */
-export function sealUnsettled(
-  vault: Vault,
-  userId: string,
-  attempts: readonly UnsettledPassword[],
-): Buffer | null {
-  if (attempts.length === 0) return null;
-  return vault.seal(JSON.stringify(attempts.slice(-KEPT_UNSETTLED)), attemptsOf(userId));
+export function sealUnsettled(vault: Vault, userId: string, unsettled: Unsettled): Buffer | null {
+  if (unsettled.length === 0) return null;
+  return vault.seal(JSON.stringify(unsettled.slice(-KEPT_UNSETTLED)), unsettledOf(userId));
 }
 
 /** @returns oldest first; empty where nothing is unsettled. @throws {VaultError} */
-export function openUnsettled(
-  vault: Vault,
-  userId: string,
-  sealed: Buffer | null,
-): UnsettledPassword[] {
+export function openUnsettled(vault: Vault, userId: string, sealed: Buffer | null): Unsettled {
   if (!sealed) return [];
-  return JSON.parse(vault.open(sealed, attemptsOf(userId)).toString("utf8"));
+  return JSON.parse(vault.open(sealed, unsettledOf(userId)).toString("utf8"));
 }

@@ -1,4 +1,5 @@
-import type { LinkProblem, RedeemResult } from "../links/redeem/redeem-link.server";
+import type { LinkProblem } from "../links/redeem/link-problem";
+import type { RedeemResult } from "../links/redeem/redeem-link.server";
 import { describePasswordProblem } from "./password-words";
 
 export type Refusal = Exclude<RedeemResult, { ok: true }>;

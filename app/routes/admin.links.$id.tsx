@@ -31,7 +31,7 @@ import { refusalOfRandomPassword } from "../http/random-password.server";
 import { requirePermitFor } from "../http/require-permit.server";
 import type { AuditEvent } from "../links/list-links.server";
 import { getLink, type LinkSummary } from "../links/list-links.server";
-import { describeProblem, type LinkProblem } from "../links/redeem/redeem-link.server";
+import { describeProblem } from "../links/redeem/redeem-link.server";
 import { resendLink } from "../links/resend-link.server";
 import { revokeLink } from "../links/revoke-link.server";
 
@@ -52,9 +52,7 @@ async function findLink({ params, context }: LoaderFunctionArgs | ActionFunction
 
 export async function loader(args: LoaderFunctionArgs) {
   const { link, events } = await findLink(args);
-  const problem = link.problem
-    ? (describeProblem(link.problem as LinkProblem) ?? link.problem)
-    : null;
+  const problem = link.problem && describeProblem(link.problem);
   return { link, events, problem };
 }
 

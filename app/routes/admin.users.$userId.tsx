@@ -38,7 +38,8 @@ import { refusalOfRandomPassword } from "../http/random-password.server";
 import { requirePermitFor } from "../http/require-permit.server";
 import { type IssuedLinkAnswer, type IssueResult, issueLink } from "../links/issue-link.server";
 import { getLink, getLinkOfUser, type LinkSummary } from "../links/list-links.server";
-import { describeProblem, type LinkProblem } from "../links/redeem/redeem-link.server";
+import type { LinkProblem } from "../links/redeem/link-problem";
+import { describeProblem } from "../links/redeem/redeem-link.server";
 import { isSameMailbox } from "../links/same-mailbox";
 import {
   closeAnswered,
@@ -109,7 +110,7 @@ export async function loader(args: LoaderFunctionArgs) {
     trouble: keystone.ok ? null : keystone.message,
     link: current ?? null,
     problem,
-    problemWords: problem && (describeProblem(problem) ?? problem),
+    problemWords: problem && describeProblem(problem),
     request: request ?? null,
     offer,
   };
@@ -122,8 +123,7 @@ function problemOf(
   user: Parameters<typeof isStillSo>[1] | undefined,
 ): LinkProblem | null {
   if (!link?.problem || link.status === "completed" || link.status === "revoked") return null;
-  const problem = link.problem as LinkProblem;
-  return user && !isStillSo(problem, user) ? null : problem;
+  return user && !isStillSo(link.problem, user) ? null : link.problem;
 }
 
 const statusOf = (reason: "unavailable" | "forbidden") => (reason === "forbidden" ? 403 : 503);

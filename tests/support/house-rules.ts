@@ -146,7 +146,7 @@ export const layers: readonly Layer[] = [
     name: "pure",
     files: /^app\/(links|accounts|admins|reset-requests|http)\/(?!.*\.server\.)/,
     imports: ["pure"],
-    types: ["use case", "db", "base"],
+    types: ["use case", "keystone", "db", "base"],
   },
   {
     name: "http",

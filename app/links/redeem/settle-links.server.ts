@@ -1,15 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { recordEvent } from "../../../db/audit-events.store";
-import { claimLink, findUnsettledLinks, releaseClaim } from "../../../db/link-claims.store";
+import { claimLink, findUnsettledLinks } from "../../../db/link-claims.store";
 import type { LinkRow } from "../../../db/link-row";
-import { findLink } from "../../../db/links.store";
 import { isKeystoneError } from "../../keystone/errors.server";
 import { isPasswordAccepted } from "../../keystone/passwords.server";
 import { describeError } from "../../telemetry/log.server";
 import { VaultError } from "../../vault/vault.server";
 import type { LinkContext } from "../link-context.server";
-import { openUnsettled, sealPassword } from "../sealed-fields.server";
-import { finishLink, leaseSecondsFor, type RedeemContext } from "./redeem-link.server";
+import { openUnsettled } from "../sealed-fields.server";
+import { finishLink, type RedeemContext } from "./complete-link.server";
+import { type Claim, giveBack, newLease } from "./lease.server";
+import { type Left, settleUnsettled } from "./set-password-once";
+import type { UnsettledPassword } from "./unsettled";
 
 /** By then Keystone has carried a change out or never will. */
 const SETTLE_AFTER_SECONDS = 180;
@@ -41,25 +43,27 @@ export async function settleLinks(
   });
   let completed = 0;
   for (const { id } of unsettled) {
-    const claimId = randomUUID();
-    const leaseSeconds = leaseSecondsFor(config.keystone.timeoutSeconds);
+    let claim: Claim | undefined;
     try {
       // Its turn first: the lease is for the calls alone.
       const isCompleted = await context.keystone.inOneTurn(
         IN_TURN,
         FIRST_CALL,
         async (keystone) => {
-          if (!(await claimLink(db, { id, claimId, leaseSeconds }))) return false;
-          return settleLink({ ...context, keystone }, { id, claimId });
+          const lease = newLease(config);
+          const row = await claimLink(db, { id, ...lease });
+          if (!row) return false;
+          claim = { ...row, claimId: lease.claimId };
+          return settleLink({ ...context, keystone }, row, claim);
         },
       );
       if (isCompleted) completed++;
     } catch (error) {
       // In the log already. Next minute is soon enough.
       if (isKeystoneError(error) && error.kind === "busy") break;
-      if (!(error instanceof VaultError)) throw error;
+      if (!claim || !(error instanceof VaultError)) throw error;
       // Sealed with a key that is missing: no reason to leave the others waiting, nor the administrator.
-      await releaseClaim(db, { id, claimId }, {});
+      await giveBack(db, context.vault, claim);
       context.log.error("link.settle-failed", { linkId: id, error: describeError(error) });
     }
   }
@@ -67,63 +71,56 @@ export async function settleLinks(
 }
 
 /** @returns whether the link was completed */
-async function settleLink(
-  context: RedeemContext,
-  claim: { id: string; claimId: string },
-): Promise<boolean> {
+async function settleLink(context: RedeemContext, row: LinkRow, claim: Claim): Promise<boolean> {
   const { db, vault, keystone } = context;
-  const row = await findLink(db, claim.id);
-  if (row?.claimId !== claim.claimId) return false;
+  const { userId } = claim;
   const origin = { requestId: `req-${randomUUID()}` };
-  const { userId, sealedUnsettled } = row;
-  const attempts = openUnsettled(vault, userId, sealedUnsettled).reverse();
-  for (const attempt of attempts) {
-    const answer = await isPasswordAccepted(keystone, {
-      userId,
-      password: attempt.password,
-      requestId: origin.requestId,
-    });
-    if (answer === "unknown") {
-      await releaseClaim(db, claim, {});
+  const unsettled = openUnsettled(vault, userId, claim.sealedUnsettled);
+  const result = await settleUnsettled(
+    { ask: (password) => isPasswordAccepted(keystone, { userId, password, ...origin }) },
+    { unsettled, refusedBefore: row.settleAskedAt !== null },
+  );
+  switch (result.is) {
+    case "set":
+      return (await finishLink(context, claim, origin)) !== undefined;
+    case "unavailable":
+      await giveBack(db, vault, claim);
+      return false;
+    case "ask-again":
+      await giveBack(db, vault, claim, { settleAskedAt: new Date() });
+      return false;
+    case "settled": {
+      // A link that is done works with no password.
+      const { initialPassword } = result.left;
+      const left = { unsettled: [], ...(row.sealedPassword && { initialPassword }) };
+      await forgetUnsettled(context, claim, { left, byUser: unsettled.some(isUsers) }, origin);
       return false;
     }
-    if (answer === "refused") continue;
-    if (attempt.by === "user")
-      return (await finishLink(context, { ...claim, userId }, origin)) !== undefined;
-    await forgetAttempts(context, row, origin, {
-      // The random password of an administrator's is in force: a link that lives works with this one.
-      ...(row.sealedPassword && { sealedPassword: sealPassword(vault, userId, attempt.password) }),
-    });
-    return false;
   }
-  if (row.settleAskedAt) await forgetAttempts(context, row, origin);
-  else await releaseClaim(db, claim, attempts.length > 0 ? { settleAskedAt: new Date() } : {});
-  return false;
 }
 
-/** None of the user's passwords came into force. The trail says so, for it has said that one might. */
-async function forgetAttempts(
+const isUsers = ({ by }: UnsettledPassword) => by === "user";
+
+/** The trail says that none of the user's passwords came into force, for it has said that one might. */
+async function forgetUnsettled(
   { db, vault, log }: RedeemContext,
-  row: LinkRow,
+  claim: Claim,
+  { left, byUser }: { left: Left; byUser: boolean },
   { requestId }: { requestId: string },
-  found: { sealedPassword?: Buffer } = {},
 ): Promise<void> {
-  const { id, userId, claimId, sealedUnsettled } = row;
-  if (!claimId) return;
-  const byUser = openUnsettled(vault, userId, sealedUnsettled).some(({ by }) => by === "user");
-  const change = { ...found, attempts: { before: sealedUnsettled, after: null } };
+  const { id: linkId, userId } = claim;
   await db.transaction(async (tx) => {
-    const released = await releaseClaim(tx, { id, claimId }, change);
+    const released = await giveBack(tx, vault, claim, { left });
     // Where others were noted meanwhile, nothing is settled yet.
     if (!released || released.sealedUnsettled || !byUser) return;
     await recordEvent(tx, {
       action: "link.redeem-refused",
       actorKind: "system",
       userId,
-      linkId: id,
+      linkId,
       outcome: "not-in-force",
       requestId,
     });
-    log.info("link.redeem-refused", { linkId: id, userId, reason: "not-in-force", requestId });
+    log.info("link.redeem-refused", { linkId, userId, reason: "not-in-force", requestId });
   });
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { leaseSecondsFor } from "../../../app/links/redeem/redeem-link.server";
+import { leaseSecondsFor } from "../../../app/links/redeem/lease.server";
 import {
   openPassword,
   openUnsettled,
@@ -32,14 +32,14 @@ describe("a sealed password", () => {
 });
 
 describe("passwords whose answer was lost", () => {
-  const attempts = ["one", "two", "three", "four"].map((password) => ({
+  const unsettled = ["one", "two", "three", "four"].map((password) => ({
     by: "user" as const,
     password,
   }));
 
   it("are kept in their order, the newest three of them", () => {
     const kept = (count: number) => {
-      const sealed = sealUnsettled(vault, "jane", attempts.slice(0, count));
+      const sealed = sealUnsettled(vault, "jane", unsettled.slice(0, count));
       return openUnsettled(vault, "jane", sealed).map(({ password }) => password);
     };
     expect(kept(1)).toEqual(["one"]);
