@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { ServerBuild } from "@remix-run/node";
 import { type Config, loadConfig } from "./app/config/config.server";
-import { createApp } from "./app/http/create-app.server";
+import { createApp } from "./app/create-app.server";
 import { createDrain, type Drain } from "./app/http/drain.server";
 import { startMetricsServer } from "./app/http/metrics-server.server";
 import { answerUnreadable } from "./app/http/unreadable-requests.server";

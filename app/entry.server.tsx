@@ -10,7 +10,6 @@ import { isRouteErrorResponse, RemixServer } from "@remix-run/react";
 import { isbot } from "isbot";
 import { renderToPipeableStream } from "react-dom/server";
 import { RenderContext } from "./components/render-context";
-import { routeOf } from "./http/canonical-path.server";
 import { describeError } from "./telemetry/log.server";
 
 /** No page of ours waits for anything once its loaders are done; this only bounds a broken one. */
@@ -90,7 +89,7 @@ function logFailure(error: unknown, request: Request, context: AppLoadContext): 
   context.services.log.error("page.failed", {
     requestId: context.requestId,
     method: request.method,
-    path: routeOf(new URL(request.url).pathname),
+    path: context.route,
     error: describeError(error),
   });
 }

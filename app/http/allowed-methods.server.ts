@@ -3,9 +3,8 @@ import type { RequestHandler } from "express";
 const READ = ["GET", "HEAD"];
 const PAGE = ["GET", "HEAD", "POST"];
 
-/** @returns the methods a path may be asked with; which pages take a POST, their routes say */
+/** @returns the methods a path for people or probes may be asked with; which pages take a POST, their routes say */
 export function allowedMethods(path: string): readonly string[] {
-  if (/^\/token(\/|$)/.test(path)) return ["PUT"];
   if (/^\/(healthz|readyz|assets\/.*|__manifest)$/.test(path)) return READ;
   return PAGE;
 }

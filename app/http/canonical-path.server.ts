@@ -1,18 +1,5 @@
 import type { RequestHandler, Response } from "express";
-
-/**
- * A request's pattern, from a fixed list. Logs and metrics get this and never the address itself: that
- * can hold a link token, and anybody could fill a metric with names of their own.
- */
-export function routeOf(path: string): string {
-  if (path === "/" || path === "/_root.data") return "/";
-  if (path.startsWith("/token/")) return "/token/:userId";
-  if (path.startsWith("/assets/")) return "/assets/*";
-  const admin = /^\/admin(\/(?:sign-in|sign-out|users|links|requests))?(?:\/|\.data$|$)/.exec(path);
-  if (admin) return `/admin${admin[1] ?? ""}`;
-  const plain = /^\/(?:(reset(?:\/confirm)?)(?:\.data)?|(healthz|readyz))$/.exec(path);
-  return plain ? `/${plain[1] ?? plain[2]}` : "other";
-}
+import type { RouteNames } from "./route-names.server";
 
 /** What logs and metrics call a request whose path is not in its one form. */
 export const MALFORMED = "malformed";
@@ -34,14 +21,14 @@ export type PathResult =
  * @param target the first line's: a path with its query, or a whole address (RFC 9112 section 3.2.2),
  *   which is read as its path
  */
-export function readTarget(target: string): PathResult {
+export function readTarget(target: string, nameOf: RouteNames): PathResult {
   const whole = /^https?:\/\/[^/?#]*/i.exec(target)?.[0];
   if (whole !== undefined && !URL.canParse(target)) return { ok: false, reason: "unreadable" };
   const [, path = "", search = ""] = /^([^?]*)(.*)$/s.exec(target.slice(whole?.length ?? 0)) ?? [];
-  return readPath(path === "" && whole !== undefined ? "/" : path, search);
+  return readPath(path === "" && whole !== undefined ? "/" : path, search, nameOf);
 }
 
-function readPath(path: string, search: string): PathResult {
+function readPath(path: string, search: string, nameOf: RouteNames): PathResult {
   const unreadable: PathResult = { ok: false, reason: "unreadable" };
   const notCanonical: PathResult = { ok: false, reason: "not-canonical" };
   const decoded = decode(path);
@@ -54,7 +41,7 @@ function readPath(path: string, search: string): PathResult {
   if (path !== "/" && segments.includes("")) return notCanonical;
   if (path.includes("%") && !MAY_HOLD_CODES.test(path)) return notCanonical;
   // Another case of a path there is. Ids keep theirs: a route's name does not depend on them.
-  if (routeOf(path) !== routeOf(path.toLowerCase())) return notCanonical;
+  if (nameOf(path) !== nameOf(path.toLowerCase())) return notCanonical;
   return { ok: true, path, search };
 }
 
@@ -70,15 +57,17 @@ function decode(path: string): string | undefined {
 export const routeLabelOf = (response: Response): string => response.locals.route as string;
 
 /** First of all: gives all that follow the one form of the path, and its name for the log. */
-export const takeCanonicalPath: RequestHandler = (request, response, next) => {
-  const read = readTarget(request.url);
-  if (read.ok) {
-    request.url = `${read.path}${read.search}`;
-    request.originalUrl = request.url;
-  } else response.locals.pathProblem = read.reason;
-  response.locals.route = read.ok ? routeOf(read.path) : MALFORMED;
-  next();
-};
+export function takeCanonicalPath(nameOf: RouteNames): RequestHandler {
+  return (request, response, next) => {
+    const read = readTarget(request.url, nameOf);
+    if (read.ok) {
+      request.url = `${read.path}${read.search}`;
+      request.originalUrl = request.url;
+    } else response.locals.pathProblem = read.reason;
+    response.locals.route = read.ok ? nameOf(read.path) : MALFORMED;
+    next();
+  };
+}
 
 const REFUSALS = {
   unreadable: { status: 400, title: "Bad Request", message: "This address is malformed." },

@@ -1,12 +1,17 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RequestHandler, Response } from "express";
 import helmet from "helmet";
+
+/** Stands for the answer's own nonce in what helmet has said once for all. */
+const NONCE = "{nonce}";
 
 /** Where the nonce of the answer's Content-Security-Policy is kept. */
 export const nonceOf = (response: Response): string => response.locals.nonce as string;
 
 /**
  * The security headers of every answer, resource routes and files too: they bypass entry.server, so
- * the HTTP server sets them. Those that helmet's defaults have right are not repeated here.
+ * the HTTP server sets them. Those that helmet's defaults have right are not repeated here; they are the
+ * same for all but for the nonce, so helmet is asked once.
  *
  * @param options.https whether PUBLIC_URL is https: then browsers are told to stay with it
  */
@@ -16,7 +21,7 @@ export function securityHeaders(options: { https: boolean }): RequestHandler {
       useDefaults: false,
       directives: {
         "default-src": ["'none'"],
-        "script-src": ["'self'", (_, response) => `'nonce-${nonceOf(response as Response)}'`],
+        "script-src": ["'self'", `'nonce-${NONCE}'`],
         "worker-src": ["'self'"],
         "style-src": ["'self'"],
         "img-src": ["'self'", "data:"],
@@ -36,14 +41,26 @@ export function securityHeaders(options: { https: boolean }): RequestHandler {
     referrerPolicy: { policy: "strict-origin" },
     xFrameOptions: { action: "deny" },
   });
-  return (request, response, next) => {
-    // What helmet leaves out: nothing of ours uses a device, or is for search engines.
-    response.setHeader(
+  // What helmet leaves out: nothing of ours uses a device, or is for search engines.
+  const headers = new Map([
+    [
       "Permissions-Policy",
       "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
-    );
-    response.setHeader("X-Robots-Tag", "noindex, nofollow");
-    protect(request, response, next);
+    ],
+    ["X-Robots-Tag", "noindex, nofollow"],
+  ]);
+  const recorder = {
+    setHeader: (name: string, value: string) => headers.set(name, value),
+    removeHeader: () => {},
+  };
+  protect({} as IncomingMessage, recorder as unknown as ServerResponse, (error) => {
+    if (error) throw error;
+  });
+  const fixed = [...headers];
+  return (_request, response, next) => {
+    for (const [name, value] of fixed)
+      response.setHeader(name, value.replace(NONCE, nonceOf(response)));
+    next();
   };
 }
 

@@ -9,7 +9,9 @@ declare module "@remix-run/node" {
     requestId: string;
     /** Behind TRUST_PROXY alone taken from a header. */
     clientAddress: string;
-    /** The request's Origin header, which Remix is not shown. */
+    /** What logs call the request: `/admin/links/:id`. */
+    route: string;
+    /** The request's Origin header, which Remix is not shown. A machine sends none. */
     origin: string | null;
     /** Of this answer's Content-Security-Policy. */
     nonce: string;

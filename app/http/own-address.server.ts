@@ -5,7 +5,6 @@ import type { RequestHandler } from "express";
  * PUBLIC_URL, whatever they say.
  *
  * - A POST to `/` is the index route's: without `index` Remix would take it for the root's.
- * - A user id may end in `.data`, which Remix would take off, and serve another user's.
  * - `?_data=` is how the Remix of old asked for data. This one would answer, and log each as a failure.
  * - Origin is kept for `requireSameOrigin`: what Remix finds wrong with it, it answers with a 500.
  */
@@ -19,7 +18,6 @@ export function ownAddress(publicUrl: URL): RequestHandler {
       });
       return;
     }
-    url.pathname = url.pathname.replace(/^(\/token\/.*)\.data$/i, "$1%2Edata");
     if (request.method === "POST" && url.pathname === "/" && !url.searchParams.has("index"))
       request.originalUrl = url.search === "" ? "/?index" : `/?index&${url.search.slice(1)}`;
     else request.originalUrl = `${url.pathname}${url.search}`;

@@ -5,6 +5,13 @@ export type BodyResult =
   | { ok: true; text: string }
   | { ok: false; reason: "too-large" | "not-utf8" | "cut-short" };
 
+/** Of a request, what an answer to a machine is made from. A web Request is one. */
+export interface IncomingRequest {
+  readonly method: string;
+  readonly headers: Pick<Headers, "get">;
+  readonly body: AsyncIterable<Uint8Array> | ReadableStream<Uint8Array> | null;
+}
+
 /**
  * Reads a body, whatever its Content-Length claims, and stops at the limit. A client that goes away in
  * the middle, or is hung up on for being slow, is an outcome like others: its error is Node's
@@ -12,24 +19,26 @@ export type BodyResult =
  *
  * @returns the body as text; empty where there is none
  */
-export async function readBody(request: Request): Promise<BodyResult> {
-  if (Number(request.headers.get("Content-Length")) > MAX_BODY_BYTES)
+export async function readBody({
+  headers,
+  body,
+}: Omit<IncomingRequest, "method">): Promise<BodyResult> {
+  if (Number(headers.get("Content-Length")) > MAX_BODY_BYTES)
     return { ok: false, reason: "too-large" };
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  const reader = request.body?.getReader();
-  while (reader) {
-    const read = await reader.read().catch(() => undefined);
-    if (!read) return { ok: false, reason: "cut-short" };
-    const { done, value } = read;
-    if (done) break;
-    bytes += value.byteLength;
-    if (bytes > MAX_BODY_BYTES) {
-      // Not cancelled: that would cut the connection before the answer. `lingeringClose` reads the rest.
-      reader.releaseLock();
-      return { ok: false, reason: "too-large" };
+  try {
+    // Not cancelled at the limit: that would cut the connection before the answer. `lingeringClose` reads
+    // the rest.
+    for await (const chunk of body instanceof ReadableStream
+      ? body.values({ preventCancel: true })
+      : (body ?? [])) {
+      bytes += chunk.byteLength;
+      if (bytes > MAX_BODY_BYTES) return { ok: false, reason: "too-large" };
+      chunks.push(chunk);
     }
-    chunks.push(value);
+  } catch {
+    return { ok: false, reason: "cut-short" };
   }
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));

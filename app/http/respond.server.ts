@@ -1,4 +1,5 @@
 import { STATUS_CODES } from "node:http";
+import type { IncomingRequest } from "./read-body.server";
 
 /**
  * An error as Keystone shapes it, which keystoneauth shows to its user.
@@ -48,7 +49,7 @@ export function textAnswer(
 }
 
 /** @returns whether the caller asks for JSON by name; a wildcard keeps the plain text of old */
-export function wantsJson(request: Request): boolean {
+export function wantsJson(request: Pick<IncomingRequest, "headers">): boolean {
   return (request.headers.get("Accept") ?? "").split(",").some((range) => {
     const [type, ...parameters] = range.split(";").map((part) => part.trim().toLowerCase());
     return type === "application/json" && !parameters.some((one) => /^q=0(\.0*)?$/.test(one));

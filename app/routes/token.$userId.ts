@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { AuthorizedCaller } from "../admins/authorize-token.server";
 import { type Permit, permitCaller } from "../admins/permitted-admin.server";
 import { originOf } from "../http/origin.server";
-import { readBody } from "../http/read-body.server";
+import { type IncomingRequest, readBody } from "../http/read-body.server";
 import { jsonAnswer, keystoneError, textAnswer, wantsJson } from "../http/respond.server";
 import { type IssuedLinkAnswer, type IssueResult, issueLink } from "../links/issue-link.server";
 import { isPin } from "../links/pin.server";
@@ -18,7 +18,11 @@ const body = z.object({
 });
 
 /** `PUT /token/:userId`, for scripts: docs/contract.md. */
-export async function action({ request, params, context }: ActionFunctionArgs): Promise<Response> {
+export async function action({
+  request,
+  params,
+  context,
+}: Omit<ActionFunctionArgs, "request"> & { request: IncomingRequest }): Promise<Response> {
   if (request.method !== "PUT") return methodNotAllowed();
   const admitted = await authorize(request, context);
   if (admitted instanceof Response) return admitted;
@@ -57,7 +61,7 @@ const asJson = ({ token, url, userId, expiresAt }: IssuedLinkAnswer) =>
   jsonAnswer({ token, url, user_id: userId, expires_at: expiresAt.toISOString() });
 
 async function authorize(
-  request: Request,
+  request: IncomingRequest,
   context: AppLoadContext,
 ): Promise<AuthorizedCaller | Response> {
   const { config, tokenAuthorizer } = context.services;
@@ -127,7 +131,7 @@ function notPermitted(permit: Exclude<Permit, { ok: true }>, context: AppLoadCon
 }
 
 async function readRequest(
-  request: Request,
+  request: IncomingRequest,
   context: AppLoadContext,
 ): Promise<{ pin?: string; password?: string } | Response> {
   const read = await readBody(request);

@@ -85,6 +85,8 @@ export const PROMISES: readonly Promises[] = [
   },
   {
     modules: [
+      "app/api/",
+      "app/http/answer-in-time",
       "app/http/same-origin",
       "app/http/rate-limit",
       "app/http/read-body",
@@ -101,7 +103,7 @@ export const PROMISES: readonly Promises[] = [
       "app/http/respond",
       "app/http/observe-requests",
     ],
-    near: ["tests/unit/http/"],
+    near: ["tests/unit/http/", "tests/unit/api/"],
     far: ["tests/integration/put-token/contract", "tests/integration/admins/sign-in"],
     built: [...consoleOfTheBuild, "tests/faults/abuse", "tests/faults/bad-input"],
   },
@@ -109,7 +111,8 @@ export const PROMISES: readonly Promises[] = [
     modules: [
       "app/http/canonical-path",
       "app/http/unreadable-requests",
-      "app/http/create-app",
+      "app/create-app",
+      "app/http/route-names",
       "app/http/metrics-server",
     ],
     near: ["tests/unit/http/"],

@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import type { ServerBuild } from "@remix-run/node";
-import { createApp } from "../../app/http/create-app.server";
+import { createApp } from "../../app/create-app.server";
 import * as tokenRoute from "../../app/routes/token.$userId";
 import { startTestServices, type TestServices } from "./services";
 

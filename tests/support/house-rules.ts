@@ -122,7 +122,14 @@ export const layers: readonly Layer[] = [
     // Processes of their own: the server and the commands.
     name: "entry",
     files: /^(server\.ts|(app|db|emails)\/[\w/-]+-command(\.server)?\.ts)$/,
-    imports: ["wiring", "http", "use case", "keystone", "db", "emails", "base", "pure"],
+    imports: ["assembly", "wiring", "http", "use case", "keystone", "db", "emails", "base", "pure"],
+  },
+  {
+    // What a request passes through, one after the other.
+    name: "assembly",
+    files: /^app\/create-app\.server\.ts$/,
+    imports: ["api", "http", "use case", "base"],
+    types: ["wiring"],
   },
   {
     name: "wiring",
@@ -135,6 +142,7 @@ export const layers: readonly Layer[] = [
     imports: ["http", "page", "use case", "base", "pure", "asset"],
     types: ["wiring"],
   },
+  { name: "api", files: /^app\/api\//, imports: ["api", "http", "base"] },
   {
     // What runs in the browser too; `.server` files never do.
     name: "page",

@@ -1,66 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readTarget, routeOf } from "../../../app/http/canonical-path.server";
-
-describe("the name of a route in logs and metrics", () => {
-  it.each([
-    ["/", "/"],
-    ["/_root.data", "/"],
-    ["/token/4d2c1e", "/token/:userId"],
-    ["/token/", "/token/:userId"],
-    ["/assets/app-1a2b.js", "/assets/*"],
-    ["/admin", "/admin"],
-    ["/admin.data", "/admin"],
-    ["/admin/", "/admin"],
-    ["/admin.DATA", "other"],
-    ["/admin/sign-in", "/admin/sign-in"],
-    ["/admin/links/0f8b", "/admin/links"],
-    ["/admin/links.data", "/admin/links"],
-    ["/admin/users/new", "/admin/users"],
-    ["/admin/linksandmore", "/admin"],
-    ["/admin/whatever", "/admin"],
-    ["/administrator", "other"],
-    ["/reset", "/reset"],
-    ["/reset.data", "/reset"],
-    ["/reset/confirm", "/reset/confirm"],
-    ["/reset/confirm.data", "/reset/confirm"],
-    ["/reset/confirm/more", "other"],
-    ["/reset/more", "other"],
-    ["/healthz", "/healthz"],
-    ["/readyz", "/readyz"],
-    ["/metrics", "other"],
-    ["/wp-login.php", "other"],
-    ["//", "other"],
-  ])("of %s is %s", (path, name) => {
-    expect(routeOf(path)).toBe(name);
-  });
-
-  it("comes from a short list, so that nobody fills a metric with names of their own", () => {
-    const known = new Set([
-      ...["/", "/token/:userId", "/assets/*", "/admin", "/admin/sign-in", "/admin/sign-out"],
-      ...["/admin/users", "/admin/links", "/admin/requests", "/reset", "/reset/confirm"],
-      ...["/healthz", "/readyz", "other"],
-    ]);
-    const part = fc.constantFrom(
-      ...["/", "/admin", "/links", "/users", "/token", "/reset", "/assets", "/metrics", ".data"],
-      ...["4d2c1e", "%2f", "..", "é", "\u0000"],
-    );
-    const paths = fc.oneof(
-      fc.array(part, { maxLength: 6 }).map((parts) => `/${parts.join("")}`),
-      fc.string().map((text) => `/${text}`),
-    );
-    fc.assert(
-      fc.property(paths, (path) => {
-        expect(known).toContain(routeOf(path));
-      }),
-      { numRuns: 2000 },
-    );
-  });
-});
+import { readTarget } from "../../../app/http/canonical-path.server";
+import { nameOf } from "./route-table";
 
 describe("the target of a request", () => {
   const pathOf = (target: string) => {
-    const read = readTarget(target);
+    const read = readTarget(target, nameOf);
     return read.ok ? `${read.path}${read.search}` : read.reason;
   };
 
@@ -118,12 +63,12 @@ describe("the target of a request", () => {
     fc.assert(
       fc.property(fc.array(part, { maxLength: 6 }), (parts) => {
         const target = `/${parts.join("")}`;
-        const read = readTarget(target);
+        const read = readTarget(target, nameOf);
         if (!read.ok) return;
         const { pathname } = new URL(`http://x${target}`);
         expect(pathname).toBe(target);
-        expect(routeOf(decodeURIComponent(target))).toBe(routeOf(target));
-        expect(routeOf(target.toLowerCase())).toBe(routeOf(target));
+        expect(nameOf(decodeURIComponent(target))).toBe(nameOf(target));
+        expect(nameOf(target.toLowerCase())).toBe(nameOf(target));
       }),
       { numRuns: 3000 },
     );

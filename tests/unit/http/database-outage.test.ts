@@ -79,10 +79,7 @@ describe("a guarded route", () => {
     },
   );
 
-  function guarded(
-    handler: () => unknown,
-    options: { deadlineSeconds?: number; api?: boolean } = {},
-  ) {
+  function guarded(handler: () => unknown, options: { deadlineSeconds?: number } = {}) {
     const build = {
       routes: {
         page: { id: "page", path: "page", module: { default: () => null, loader: handler } },
@@ -90,7 +87,6 @@ describe("a guarded route", () => {
     } as unknown as ServerBuild;
     const guarding = guardRoutes(build, {
       deadlineSeconds: options.deadlineSeconds ?? 5,
-      apiRoutes: options.api ? ["page"] : [],
     });
     const loader = guarding.routes.page?.module.loader as (args: unknown) => Promise<unknown>;
     return loader({ context: { services: { log }, requestId: "req-1" } });
@@ -114,12 +110,6 @@ describe("a guarded route", () => {
     expect((page as Response).status).toBe(503);
     expect((page as Response).headers.get("Retry-After")).toBe("5");
     expect(await (page as Response).text()).toContain("Try again in a moment");
-
-    const api = (await guarded(() => Promise.reject(failed("57P01")), { api: true })) as Response;
-    expect(api.status).toBe(503);
-    expect(await api.json()).toEqual({
-      error: { code: 503, title: "Service Unavailable", message: expect.any(String) },
-    });
   });
 
   it("answers 503 instead of waiting for ever", async () => {

@@ -1,7 +1,7 @@
 import type { ServerBuild } from "@remix-run/node";
 import { DrizzleQueryError } from "drizzle-orm";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { guardRoutes, onlyRoutes } from "../../../app/http/guard-routes.server";
+import { guardRoutes } from "../../../app/http/guard-routes.server";
 import { createLog } from "../../../app/telemetry/log.server";
 
 let logged: Record<string, unknown>[] = [];
@@ -35,8 +35,8 @@ const buildOf = (routes: Record<string, Functions>) =>
     },
   }) as unknown as ServerBuild;
 
-const guarded = (routes: Record<string, Functions>, apiRoutes: string[] = []) =>
-  guardRoutes(buildOf(routes), { deadlineSeconds: 0.2, apiRoutes });
+const guarded = (routes: Record<string, Functions>) =>
+  guardRoutes(buildOf(routes), { deadlineSeconds: 0.2 });
 
 /** What the route's function answers or throws. */
 async function run(build: ServerBuild, id: string, which: "loader" | "action"): Promise<unknown> {
@@ -78,7 +78,7 @@ describe("a build whose routes are guarded", () => {
       ...build,
       routes: { ...build.routes, lost: undefined },
     } as unknown as ServerBuild;
-    const { routes } = guardRoutes(lost, { deadlineSeconds: 1, apiRoutes: [] });
+    const { routes } = guardRoutes(lost, { deadlineSeconds: 1 });
     expect(Object.keys(routes)).toEqual(["root"]);
   });
 
@@ -86,10 +86,7 @@ describe("a build whose routes are guarded", () => {
     vi.useFakeTimers();
     try {
       const hanging = { loader: () => new Promise(() => {}) };
-      const build = guardRoutes(buildOf({ "routes/a": hanging }), {
-        deadlineSeconds: 40,
-        apiRoutes: [],
-      });
+      const build = guardRoutes(buildOf({ "routes/a": hanging }), { deadlineSeconds: 40 });
       let answer: unknown;
       void run(build, "routes/a", "loader").then((given) => {
         answer = given;
@@ -130,42 +127,15 @@ describe("a failure that nobody foresaw", () => {
   const mistake = new TypeError("x is not a function");
   const refusal = new Response("no", { status: 403 });
 
-  it("of an API is a 500 in its own shape, with the number to tell the helpdesk, and in the log", async () => {
-    const build = guarded({ api: { action: failing(mistake) } }, ["api"]);
-    const answer = (await run(build, "api", "action")) as Response;
-    expect(answer.status).toBe(500);
-    expect(await answer.json()).toEqual({
-      error: {
-        code: 500,
-        title: "Internal Server Error",
-        message: expect.stringContaining("req-1"),
-      },
-    });
-    expect(logged).toMatchObject([
-      { event: "request.failed", requestId: "req-1", error: { message: mistake.message } },
-    ]);
-  });
-
   it("of a page is Remix's to show and to log", async () => {
-    const build = guarded({ page: { loader: failing(mistake) } }, ["api"]);
+    const build = guarded({ page: { loader: failing(mistake) } });
     expect(await run(build, "page", "loader")).toBe(mistake);
     expect(logged).toEqual([]);
   });
 
   it("is none where an answer is thrown: it is given as it is", async () => {
-    const build = guarded(
-      { api: { action: failing(refusal) }, page: { loader: failing(refusal) } },
-      ["api"],
-    );
-    expect(await run(build, "api", "action")).toBe(refusal);
+    const build = guarded({ page: { loader: failing(refusal) } });
     expect(await run(build, "page", "loader")).toBe(refusal);
     expect(logged).toEqual([]);
   });
-});
-
-it("a build of some routes alone has those, and the root they hang from", () => {
-  const build = buildOf({ "routes/a": {}, "routes/b": {} });
-  const kept = onlyRoutes(build, ["routes/b"]);
-  expect(Object.keys(kept.routes)).toEqual(["root", "routes/b"]);
-  expect(kept.basename).toBe("/");
 });

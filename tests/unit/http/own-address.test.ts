@@ -42,21 +42,8 @@ describe("what Remix is told of a request", () => {
     ["/admin/links?page=2", "/admin/links?page=2"],
     ["/admin/links.data?_routes=x", "/admin/links.data?_routes=x"],
     ["/admin/users/token/x.data", "/admin/users/token/x.data"],
-    ["/token/jane", "/token/jane"],
   ])("is its address as it is: %s", (given, url) => {
     expect(told(given)).toMatchObject({ url, passedOn: true });
-  });
-
-  it.each([
-    ["/token/jane.data", "/token/jane%2Edata"],
-    ["/token/jane.DATA?x=y", "/token/jane%2Edata?x=y"],
-    ["/token/a.data.data", "/token/a.data%2Edata"],
-  ])("is a user's whole id, also where it ends as Remix's own addresses do: %s", (given, url) => {
-    expect(told(given, { method: "PUT" }).url).toBe(url);
-  });
-
-  it("is a dot alone as one: not every id that holds `.data` ends so", () => {
-    expect(told("/token/jane.data.x").url).toBe("/token/jane.data.x");
   });
 
   it.each([

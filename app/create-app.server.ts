@@ -1,22 +1,28 @@
 import path from "node:path";
 import { createRequestHandler } from "@remix-run/express";
-import type { ServerBuild } from "@remix-run/node";
+import type { AppLoadContext, ServerBuild } from "@remix-run/node";
 import compression from "compression";
-import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
-import { leaseSecondsFor } from "../links/redeem/lease.server";
-import type { Services } from "../services.server";
-import { describeError } from "../telemetry/log.server";
-import { refuseOtherMethods } from "./allowed-methods.server";
-import { refuseOtherPaths, takeCanonicalPath } from "./canonical-path.server";
-import { guardRoutes, onlyRoutes } from "./guard-routes.server";
-import { nonceOf, pageHeaders, securityHeaders } from "./headers.server";
-import { healthz, readyz } from "./health.server";
-import { lingeringClose } from "./lingering-close.server";
-import { observeRequests } from "./observe-requests.server";
-import { ownAddress } from "./own-address.server";
-import { wordsOfFailure } from "./respond.server";
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type RequestHandler,
+  type Response,
+} from "express";
+import { resourceRoutes } from "./api/resource-routes.server";
+import { refuseOtherMethods } from "./http/allowed-methods.server";
+import { refuseOtherPaths, routeLabelOf, takeCanonicalPath } from "./http/canonical-path.server";
+import { guardRoutes } from "./http/guard-routes.server";
+import { nonceOf, pageHeaders, securityHeaders } from "./http/headers.server";
+import { healthz, readyz } from "./http/health.server";
+import { lingeringClose } from "./http/lingering-close.server";
+import { observeRequests } from "./http/observe-requests.server";
+import { ownAddress } from "./http/own-address.server";
+import { wordsOfFailure } from "./http/respond.server";
+import { readRouteNames } from "./http/route-names.server";
+import { leaseSecondsFor } from "./links/redeem/lease.server";
+import type { Services } from "./services.server";
+import { describeError } from "./telemetry/log.server";
 
-const API_ROUTES = ["routes/token.$userId"];
 const RETRY_AFTER_SECONDS = "10";
 
 /**
@@ -37,6 +43,16 @@ export function createApp(
   },
 ): Express {
   const { config } = services;
+  const deadlineSeconds = leaseSecondsFor(config.keystone.timeoutSeconds);
+  const contextOf = (response: Response): AppLoadContext => ({
+    services,
+    requestId: response.locals.requestId,
+    clientAddress: response.locals.clientAddress,
+    route: routeLabelOf(response),
+    origin: response.locals.origin ?? null,
+    nonce: nonceOf(response),
+    assets: { portalScript: options.portalScript },
+  });
   const app = express();
   app.disable("x-powered-by");
   app.disable("etag");
@@ -46,11 +62,12 @@ export function createApp(
   app.enable("case sensitive routing");
   app.enable("strict routing");
 
-  app.use(takeCanonicalPath);
+  app.use(takeCanonicalPath(readRouteNames(options.build)));
   app.use(observeRequests(services));
   app.use(lingeringClose);
   app.use(securityHeaders({ https: config.publicUrl.protocol === "https:" }));
   app.use(refuseOtherPaths);
+  app.use(resourceRoutes(options.build, { deadlineSeconds, contextOf }));
   app.use(compression({ threshold: 1024 }));
   app.use(
     "/assets",
@@ -69,26 +86,13 @@ export function createApp(
   app.use(express.static(options.clientFolder, { index: false, redirect: false, maxAge: "1h" }));
   app.use(ownAddress(config.publicUrl));
   app.use(retryAfter);
-  const build = guardRoutes(options.build, {
-    deadlineSeconds: leaseSecondsFor(config.keystone.timeoutSeconds),
-    apiRoutes: API_ROUTES,
-  });
-  const answerWith = (served: ServerBuild) =>
+  app.use(
     createRequestHandler({
-      build: served,
+      build: guardRoutes(options.build, { deadlineSeconds }),
       mode: "production",
-      getLoadContext: (_request, response) => ({
-        services,
-        requestId: response.locals.requestId as string,
-        clientAddress: response.locals.clientAddress as string,
-        origin: response.locals.origin as string | null,
-        nonce: nonceOf(response),
-        assets: { portalScript: options.portalScript },
-      }),
-    });
-  // Remix ranks all routes it has for every request, twice: of a PUT that would be a fifth of the time.
-  app.put("/token/:userId", answerWith(onlyRoutes(build, API_ROUTES)));
-  app.use(answerWith(build));
+      getLoadContext: (_request, response) => contextOf(response),
+    }),
+  );
   app.use(lastResort(services));
   return app;
 }
