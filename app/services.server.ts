@@ -2,7 +2,6 @@ import { createAnonymousEvents } from "../db/anonymous-events.store";
 import { openDatabase } from "../db/client";
 import { countMailsByState } from "../db/mails.store";
 import { createRateLimit, type HashKey, type RateLimit } from "../db/rate-limits.store";
-import { startOutboxWorker } from "../emails/outbox-worker";
 import { createMailTransport } from "../emails/transport";
 import { createUserLookup, type UserLookup } from "./accounts/look-up-user.server";
 import { createTokenAuthorizer } from "./admins/authorize-token.server";
@@ -11,7 +10,10 @@ import { createRefusedTokens } from "./admins/refused-tokens.server";
 import type { AdminContext } from "./admins/sign-in.server";
 import type { Config } from "./config/config.server";
 import { findInsecureSettings } from "./config/insecure-settings.server";
-import { startMaintenance } from "./jobs/maintenance.server";
+import { lookUpQueue } from "./jobs/look-up-users.server";
+import { roundsOf } from "./jobs/rounds.server";
+import { mailQueue } from "./jobs/send-mails.server";
+import { createWorker } from "./jobs/worker.server";
 import { createKeystoneSession } from "./keystone/session.server";
 import { shareKeystone } from "./keystone/shared-session.server";
 import { createPolicyCheck } from "./links/redeem/check-policy.server";
@@ -45,7 +47,7 @@ export interface Services extends RequestContext, AdminContext {
 }
 
 /**
- * Wires the services and starts the workers.
+ * Wires the services and starts the worker.
  *
  * @param config from `loadConfig`
  * @param log where events go; standard output when left out
@@ -62,7 +64,9 @@ export function startServices(
   const metrics = createMetrics({
     mailsByState: () => countMailsByState(db),
     keystoneLoad: () => keystone.load(),
+    jobsUnderWay: () => worker.underWay(),
   });
+  const worker = createWorker({ log, observe: metrics.observeJob });
   const onCall = observeKeystone({ log, metrics });
   const session = createKeystoneSession({
     authUrl: config.keystone.authUrl,
@@ -78,13 +82,15 @@ export function startServices(
     replyTo: config.mail.replyTo,
     publicUrl: config.publicUrl,
   });
-  const outbox = startOutboxWorker({ db, vault, transport, brand: config.brand, log });
+  const outbox = { wake: () => worker.wake("mails") };
   const hashKey: HashKey = (key) => vault.fingerprint("limit", key);
   const anonymousEvents = createAnonymousEvents(db, hashKey);
   const policyCheck = createPolicyCheck({ log });
   const base = { config, db, vault, keystone, policyCheck, log, outbox, anonymousEvents };
-  const userLookup = createUserLookup(base);
-  const maintenance = startMaintenance(base);
+  const userLookup = createUserLookup(base, () => worker.wake("look-ups"));
+  worker.start(mailQueue({ db, vault, transport, brand: config.brand, log }));
+  worker.start(lookUpQueue(userLookup));
+  for (const round of roundsOf(base)) worker.start(round);
   const perMinute = config.rateLimitPerMinute;
   const refusedTokens = createRefusedTokens({
     db,
@@ -112,7 +118,7 @@ export function startServices(
       signIn: limit("sign-in", 50, 900),
     },
     async stop() {
-      await Promise.all([outbox.stop(), maintenance.stop(), userLookup.stop()]);
+      await worker.stop();
       transport.close();
       await policyCheck.stop();
       await keystone.close();

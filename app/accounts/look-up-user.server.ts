@@ -70,29 +70,31 @@ const MAX_WAITING = 1000;
 /** Three hundred users of one domain are one question about the domain, not three hundred. */
 const DOMAIN_FRESH_MS = 60_000;
 
-/** Looks users up behind the answer of PUT: in memory, best effort, never more than one at a time. */
-export interface UserLookup {
-  /**
-   * @param request.checkedAt when Keystone was last asked about this user; fresh enough: not again
-   * @param request.token kept in memory until the look-up is done, nowhere else
-   */
-  enqueue(request: {
-    userId: string;
-    token: string;
-    checkedAt: Date | null;
-    requestId: string;
-  }): void;
-  /** Waits for what is under way and forgets the rest. */
-  stop(): Promise<void>;
+export interface LookUpRequest {
+  readonly userId: string;
+  /** Kept in memory until the look-up is done, nowhere else. */
+  readonly token: string;
+  readonly requestId: string;
 }
 
+/** Users to look up behind the answer of PUT: in memory, best effort. The worker takes them from here. */
+export interface UserLookup {
+  /** @param request.checkedAt when Keystone was last asked about this user; fresh enough: not again */
+  enqueue(request: LookUpRequest & { checkedAt: Date | null }): void;
+  /** @returns those who wait longest, and nobody waits for them any more */
+  take(limit: number): LookUpRequest[];
+  /** Asks, and writes it down. A failure is in the log: the next PUT asks again. */
+  lookUp(request: LookUpRequest): Promise<"done" | "failed">;
+}
+
+/** @param wake calls the worker */
 export function createUserLookup(
   context: Pick<LinkContext, "db" | "keystone" | "log" | "vault" | "outbox">,
+  wake: () => void,
 ): UserLookup {
   const keystone = context.keystone.as({ rank: "background", party: "look-ups" });
-  const waiting = new Map<string, { token: string; requestId: string }>();
+  const waiting = new Map<string, LookUpRequest>();
   const domains = new LRUCache<string, DomainFacts>({ max: 100, ttl: DOMAIN_FRESH_MS });
-  let running: Promise<void> | undefined;
 
   const readDomain: typeof readDomainFacts = async (keystone, lookUp) => {
     const known = domains.get(lookUp.domainId);
@@ -102,11 +104,22 @@ export function createUserLookup(
     return facts;
   };
 
-  async function drain(): Promise<void> {
-    for (const [userId, { token, requestId }] of waiting) {
-      waiting.delete(userId);
+  return {
+    enqueue({ checkedAt, ...request }) {
+      if (checkedAt && Date.now() - checkedAt.getTime() < FRESH_MS) return;
+      if (waiting.size >= MAX_WAITING) return;
+      waiting.set(request.userId, request);
+      wake();
+    },
+    take(limit) {
+      const taken = [...waiting.values()].slice(0, limit);
+      for (const { userId } of taken) waiting.delete(userId);
+      return taken;
+    },
+    async lookUp(request) {
+      const { userId, requestId } = request;
       try {
-        const user = await readLinkUser(keystone, { token, userId, requestId }, readDomain);
+        const user = await readLinkUser(keystone, request, readDomain);
         const link = await saveLinkUser(context.db, userId, user);
         if (link?.ownerUntold) {
           await context.db.transaction((tx) =>
@@ -114,23 +127,11 @@ export function createUserLookup(
           );
           context.outbox.wake();
         }
+        return "done";
       } catch (error) {
         context.log.warn("user.look-up-failed", { userId, requestId, error: describeError(error) });
+        return "failed";
       }
-    }
-    running = undefined;
-  }
-
-  return {
-    enqueue({ userId, token, checkedAt, requestId }) {
-      if (checkedAt && Date.now() - checkedAt.getTime() < FRESH_MS) return;
-      if (waiting.size >= MAX_WAITING) return;
-      waiting.set(userId, { token, requestId });
-      running ??= drain();
-    },
-    async stop() {
-      waiting.clear();
-      await running;
     },
   };
 }

@@ -14,6 +14,8 @@ export interface LogFields {
   mailId?: string;
   requestedResetId?: string;
   template?: string;
+  /** Of what runs later: `mails`, `settling`. */
+  kind?: string;
   reason?: string;
   method?: string;
   /** The route's pattern or a path without its query. */

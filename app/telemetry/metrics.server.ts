@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { ObservedRun } from "../jobs/worker.server";
 import { patternOfPath } from "../keystone/path-pattern.server";
 import type { KeystoneCall } from "../keystone/session.server";
 import type { RedeemResult } from "../links/redeem/redeem-link.server";
@@ -18,6 +19,7 @@ export interface Metrics {
   }): void;
   observeKeystone(call: KeystoneCall): void;
   countRedemption(outcome: RedemptionOutcome): void;
+  observeJob(run: ObservedRun): void;
 }
 
 type RedemptionOutcome = "ok" | Exclude<RedeemResult, { ok: true }>["reason"];
@@ -26,6 +28,7 @@ type RedemptionOutcome = "ok" | Exclude<RedeemResult, { ok: true }>["reason"];
 export function createMetrics(read: {
   mailsByState(): Promise<Record<string, number>>;
   keystoneLoad(): { underWay: number; waiting: number };
+  jobsUnderWay(): Record<string, number>;
 }): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -60,6 +63,22 @@ export function createMetrics(read: {
       this.set({ state: "waiting" }, waiting);
     },
   });
+  const jobs = new Histogram({
+    name: "setpass_job_duration_seconds",
+    help: "Time that work took which nobody waits for, by kind and by how it ended.",
+    labelNames: ["kind", "outcome"],
+    buckets: [0.01, 0.1, 1, 10, 60, 600],
+    registers: [registry],
+  });
+  new Gauge({
+    name: "setpass_jobs_under_way",
+    help: "Work under way that nobody waits for, by kind.",
+    labelNames: ["kind"],
+    registers: [registry],
+    collect() {
+      for (const [kind, count] of Object.entries(read.jobsUnderWay())) this.set({ kind }, count);
+    },
+  });
   new Gauge({
     name: "setpass_mails",
     help: "Mails in the outbox, by state.",
@@ -85,5 +104,6 @@ export function createMetrics(read: {
         durationMs / 1000,
       ),
     countRedemption: (outcome) => redemptions.inc({ outcome }),
+    observeJob: ({ durationSeconds, ...labels }) => jobs.observe(labels, durationSeconds),
   };
 }

@@ -6,7 +6,6 @@ import { promisify } from "node:util";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { loadConfig } from "../../app/config/config.server";
-import { maintain } from "../../app/jobs/maintenance.server";
 import { settleLinks } from "../../app/links/redeem/settle-links.server";
 import { closeAnswered } from "../../app/reset-requests/handle-requests.server";
 import { type Services, startServices } from "../../app/services.server";
@@ -22,6 +21,7 @@ import { type ServerProcess, startServerProcess } from "../support/server-proces
 import { startSmtpServer, type TestSmtpServer } from "../support/smtp";
 import { newSecretKey, serverEnvironment, waitUntilReady } from "../support/stack";
 import { type Answer, createVisitor, newRequestId, type Visitor } from "../support/visitor";
+import { runRounds } from "../support/worker";
 
 /**
  * The audit trail, with the real server under the lesser role of `npm run grants`: every act leaves
@@ -593,7 +593,7 @@ const acts: readonly Act[] = [
         update links set expires_at = now() - interval '2 days' where user_id = ${userId}`;
       return {
         async act() {
-          await maintain(services);
+          await runRounds(services);
           return undefined;
         },
         rows: [
@@ -809,7 +809,7 @@ describe("the audit trail", () => {
 describe("the role of the server", () => {
   it("has all the rights the server needs: nothing was refused to it", async () => {
     // Also what is done only now and then: settling, purging, deleting, rotating keys, metrics.
-    await maintain(services);
+    await runRounds(services);
     const keys = { SECRET_KEYS: `${newSecretKey()},${env.SECRET_KEYS}` };
     const { stdout } = await run(["rotate-keys.js"], { ...env, ...keys });
     expect(stdout).toMatch(/Done: \d+ sealed again/);

@@ -178,7 +178,7 @@ async function endWell(
   return [...statusProblems(answer, 200), ...(await completedProblems(world, handover, next))];
 }
 
-/** Three minutes later the maintenance worker comes by. */
+/** Three minutes later the round of settling comes by. */
 async function settle(world: World, userId: string): Promise<void> {
   await age(world, userId);
   const unsettled = async () => {

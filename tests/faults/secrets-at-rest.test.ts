@@ -595,7 +595,7 @@ describe("secrets", () => {
     otherOutput.push(last.words);
     expect(last).toMatchObject({ code: 0, words: expect.stringMatching(/Done: \d+ sealed again/) });
 
-    // Nothing needs the former key any more. The first round of maintenance erases what is over.
+    // Nothing needs the former key any more. The first round of erasing does away with what is over.
     const due = ends.purged?.accounts.map(({ userId }) => userId) ?? [];
     await sql`
       update links set expires_at = now() - interval '1 minute' where user_id in ${sql(due)}`;

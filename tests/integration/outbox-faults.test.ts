@@ -3,20 +3,17 @@ import { randomBytes, randomUUID } from "node:crypto";
 import process from "node:process";
 import { eq } from "drizzle-orm";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { MailQueueOptions } from "../../app/jobs/send-mails.server";
 import { createLog } from "../../app/telemetry/log.server";
 import { createVault } from "../../app/vault/vault.server";
 import { openDatabase } from "../../db/client";
 import { mails } from "../../db/schema";
 import { enqueueMail } from "../../emails/outbox";
-import {
-  type OutboxWorker,
-  type OutboxWorkerOptions,
-  startOutboxWorker,
-} from "../../emails/outbox-worker";
 import { createMailTransport, type MailTransport } from "../../emails/transport";
 import { createTestDatabase, type TestDatabase } from "../support/database";
 import { startPostgresProxy } from "../support/postgres-proxy";
 import { startSmtpServer, type TestSmtpServer } from "../support/smtp";
+import { type StartedQueue, startMailWorker } from "../support/worker";
 
 /** Checks until it holds; the machine may be busy with other tests. */
 const eventually = <Value>(read: () => Value) => expect.poll(read, { timeout: 20_000 });
@@ -29,7 +26,7 @@ const vault = createVault([key]);
 let database: TestDatabase;
 let smtp: TestSmtpServer;
 let transports: MailTransport[];
-let workers: OutboxWorker[];
+let workers: StartedQueue[];
 let events: { event: string; at: number; [field: string]: unknown }[];
 
 const log = createLog(
@@ -59,7 +56,7 @@ afterEach(async () => {
   await database.db.delete(mails);
 });
 
-function work(options: Partial<OutboxWorkerOptions> & { smtpUrl?: string } = {}): OutboxWorker {
+function work(options: Partial<MailQueueOptions> & { smtpUrl?: string } = {}): StartedQueue {
   const { smtpUrl = smtp.url, ...rest } = options;
   const transport = createMailTransport({
     smtpUrl,
@@ -68,7 +65,7 @@ function work(options: Partial<OutboxWorkerOptions> & { smtpUrl?: string } = {})
     publicUrl: PUBLIC_URL,
   });
   transports.push(transport);
-  const worker = startOutboxWorker({
+  const worker = startMailWorker({
     db: database.db,
     vault,
     transport,
@@ -370,10 +367,12 @@ function startWorkerProcess(): ChildProcess {
   const script = `
     import { createVault } from "./app/vault/vault.server.ts";
     import { openDatabase } from "./db/client.ts";
-    import { startOutboxWorker } from "./emails/outbox-worker.ts";
+    import { mailQueue } from "./app/jobs/send-mails.server.ts";
+    import { createWorker } from "./app/jobs/worker.server.ts";
     import { createMailTransport } from "./emails/transport.ts";
     const silent = () => {};
-    startOutboxWorker({
+    const log = { info: silent, warn: silent, error: silent, debug: silent };
+    createWorker({ log }).start(mailQueue({
       db: openDatabase({ url: process.env.TEST_DATABASE_URL, poolSize: 2 }).db,
       vault: createVault([Buffer.from(process.env.TEST_KEY, "base64")]),
       transport: createMailTransport({
@@ -383,9 +382,9 @@ function startWorkerProcess(): ChildProcess {
         publicUrl: new URL("${PUBLIC_URL.href}"),
       }),
       brand: { appName: "Example Cloud" },
-      log: { info: silent, warn: silent, error: silent, debug: silent },
+      log,
       leaseSeconds: 3,
-    });
+    }));
   `;
   return spawn(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", script], {
     stdio: ["ignore", "ignore", "inherit"],
@@ -425,13 +424,13 @@ describe("a database that goes away", () => {
       const worker = work({ db: client.db });
       await eventually(() => proxy.connections()).toBeGreaterThan(0);
       await proxy.goAway();
-      await eventually(() => named("outbox.database-lost").length).toBe(1);
+      await eventually(() => named("jobs.database-lost").length).toBe(1);
       const { id } = await enqueueLinkMail();
       await new Promise((resolve) => setTimeout(resolve, 2_000));
       await proxy.comeBack();
       await eventually(() => stateOf(id)).toBe("sent");
-      expect(named("outbox.database-lost")).toHaveLength(1);
-      expect(named("outbox.database-back")).toHaveLength(1);
+      expect(named("jobs.database-lost")).toHaveLength(1);
+      expect(named("jobs.database-back")).toHaveLength(1);
       await worker.stop();
     } finally {
       await client.close({ timeoutSeconds: 1 });

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { eq, sql } from "drizzle-orm";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { MailQueueOptions } from "../../app/jobs/send-mails.server";
 import { createLog } from "../../app/telemetry/log.server";
 import { createVault } from "../../app/vault/vault.server";
 import {
@@ -17,14 +18,10 @@ import {
 } from "../../db/mails.store";
 import { links, mails } from "../../db/schema";
 import { enqueueMail, type MailToSend } from "../../emails/outbox";
-import {
-  type OutboxWorker,
-  type OutboxWorkerOptions,
-  startOutboxWorker,
-} from "../../emails/outbox-worker";
 import { createMailTransport, type MailTransport } from "../../emails/transport";
 import { createTestDatabase, type TestDatabase } from "../support/database";
 import { startSmtpServer, type TestSmtpServer } from "../support/smtp";
+import { type StartedQueue, startMailWorker } from "../support/worker";
 
 /** Checks until it holds; the machine may be busy with other tests. */
 const eventually = <Value>(read: () => Value) => expect.poll(read, { timeout: 20_000 });
@@ -36,7 +33,7 @@ const vault = createVault([randomBytes(32)]);
 let database: TestDatabase;
 let smtp: TestSmtpServer;
 let transports: MailTransport[];
-let workers: OutboxWorker[];
+let workers: StartedQueue[];
 let logged: string;
 
 const log = createLog(
@@ -82,8 +79,8 @@ function transportTo(smtpUrl: string): MailTransport {
   return transport;
 }
 
-function work(options: Partial<OutboxWorkerOptions> = {}): OutboxWorker {
-  const worker = startOutboxWorker({
+function work(options: Partial<MailQueueOptions> = {}): StartedQueue {
+  const worker = startMailWorker({
     db: database.db,
     vault,
     transport: options.transport ?? transportTo(smtp.url),
@@ -433,7 +430,7 @@ describe("stopping", () => {
     for (let index = 0; index < 6; index += 1)
       await enqueueMail(database.db, vault, linkMail().mail);
     const began = smtp.dataCount();
-    const worker = work({ batchSize: 2 });
+    const worker = work({ concurrency: 2 });
     await eventually(() => smtp.dataCount()).toBe(began + 2);
     await worker.stop();
     expect(await countMailsByState(database.db)).toEqual({

@@ -1,7 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { findSession } from "../../app/admins/session.server";
-import { maintain } from "../../app/jobs/maintenance.server";
 import { issueLink } from "../../app/links/issue-link.server";
 import { listLinks } from "../../app/links/list-links.server";
 import { settleLinks } from "../../app/links/redeem/settle-links.server";
@@ -18,6 +17,7 @@ import {
   testAdmin,
 } from "../support/services";
 import { startSmtpServer, type TestSmtpServer } from "../support/smtp";
+import { runRounds } from "../support/worker";
 
 /** A seal like any other, under a key that nobody has. */
 const ofNobodysKey = () => Buffer.concat([Buffer.from([1]), randomBytes(60)]);
@@ -137,7 +137,7 @@ describe("nor does it keep the others from being dealt with", () => {
     if (keystone) expect(good?.settle_asked_at).toBeInstanceOf(Date);
     const failed = test.logged("link.settle-failed");
     expect(failed.length).toBeGreaterThan(0);
-    await maintain(services);
+    await runRounds(services);
     const [old] = await sql`select sealed_password from links where user_id = 'old'`;
     expect(old?.sealed_password).toBeNull();
     const query = { search: "", status: "all", sort: "newest", limit: 50, offset: 0 } as const;

@@ -30,7 +30,8 @@ export const PROMISES: readonly Promises[] = [
     modules: [
       "app/links/",
       "app/accounts/",
-      "app/jobs/",
+      "app/jobs/rounds",
+      "app/jobs/look-up-users",
       "db/link",
       "db/issue-link",
       "db/audit-events",
@@ -50,12 +51,20 @@ export const PROMISES: readonly Promises[] = [
   {
     modules: ["app/reset-requests/", "db/reset-requests"],
     near: ["tests/unit/reset-requests/", "tests/integration/reset-requests/"],
-    far: ["tests/integration/links/maintenance"],
+    far: ["tests/integration/links/rounds"],
     built: ["tests/integration/admins/weaker-roles", "tests/faults/abuse", "tests/faults/crash"],
   },
   {
-    modules: ["emails/outbox", "emails/transport", "emails/server-words", "emails/retry-delay"],
-    near: ["tests/unit/emails/", "tests/integration/outbox"],
+    modules: [
+      "app/jobs/worker",
+      "app/jobs/leased-rows",
+      "app/jobs/retry-delay",
+      "app/jobs/send-mails",
+      "emails/outbox",
+      "emails/transport",
+      "emails/server-words",
+    ],
+    near: ["tests/unit/jobs/", "tests/unit/emails/", "tests/integration/outbox"],
   },
   {
     modules: ["db/mails"],
@@ -79,7 +88,7 @@ export const PROMISES: readonly Promises[] = [
       "tests/integration/admins/sign-in",
       "tests/integration/put-token/authorization",
       "tests/integration/put-token/token-flood",
-      "tests/integration/links/maintenance",
+      "tests/integration/links/rounds",
     ],
     built: [...consoleOfTheBuild, "tests/faults/abuse"],
   },

@@ -29,11 +29,12 @@ const FIRST_CALL = { method: "POST", path: "/auth/tokens" } as const;
  * revoked or purged since; where it accepts none, twice, they are forgotten and the link stays as it is.
  * No more than twice, because each refusal counts towards Keystone's lockout.
  *
+ * @param options.signal leaves the rest to the next round once aborted
  * @returns how many links were looked at, and how many of them completed
  */
 export async function settleLinks(
   context: LinkContext,
-  options: { olderThanSeconds?: number; limit?: number } = {},
+  options: { olderThanSeconds?: number; limit?: number; signal?: AbortSignal } = {},
 ): Promise<{ asked: number; completed: number }> {
   const { db, config } = context;
   const unsettled = await findUnsettledLinks(db, {
@@ -43,6 +44,7 @@ export async function settleLinks(
   });
   let completed = 0;
   for (const { id } of unsettled) {
+    if (options.signal?.aborted) break;
     let claim: Claim | undefined;
     try {
       // Its turn first: the lease is for the calls alone.

@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
 import { endLink } from "../../../app/accounts/end-link.server";
 import { setRandomPassword } from "../../../app/accounts/set-random-password.server";
-import { maintain } from "../../../app/jobs/maintenance.server";
 import { type IssueRequest, issueLink } from "../../../app/links/issue-link.server";
 import { getLink } from "../../../app/links/list-links.server";
 import { settleLinks } from "../../../app/links/redeem/settle-links.server";
@@ -24,6 +23,7 @@ import {
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import { signsIn } from "../../support/keystone-token";
 import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+import { runRounds } from "../../support/worker";
 
 const provided = inject("keystone");
 const SET = { method: "POST", path: /^\/v3\/users\/[^/]+\/password$/ };
@@ -515,7 +515,7 @@ describeWhere(
         const { sql } = started.database;
         const password = await loseAnswer(link, "carried out");
         await sql`update links set expires_at = now() - interval '1 year' where id = ${link.id}`;
-        await maintain(started.services);
+        await runRounds(started.services);
         expect(await stage.row(link)).toMatchObject({
           token_hash: null,
           sealed_pin_key: null,
@@ -534,7 +534,7 @@ describeWhere(
         await setRandom(link);
         await started.database.sql`
           update links set expires_at = now() - interval '1 year' where id = ${link.id}`;
-        await maintain(started.services);
+        await runRounds(started.services);
         await settleNow();
         expect(await stage.row(link)).toMatchObject({
           state: "pending",

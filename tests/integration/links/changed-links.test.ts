@@ -1,6 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
-import { maintain } from "../../../app/jobs/maintenance.server";
 import { type IssueRequest, issueLink } from "../../../app/links/issue-link.server";
 import type { LinkToken } from "../../../app/links/link-token.server";
 import { resendLink } from "../../../app/links/resend-link.server";
@@ -13,6 +12,7 @@ import { linkStage, newPassword } from "../../support/issued-links";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import { newOrigin, testAdmin } from "../../support/services";
 import { createVisitor } from "../../support/visitor";
+import { runRounds } from "../../support/worker";
 
 /** What an administrator changes of a link that somebody waits for: who learns of it, and where. */
 const provided = inject("keystone");
@@ -351,7 +351,7 @@ describeWhere(
           .poll(() => told(id), { timeout: 20_000 })
           .toEqual([toldOf(email, "pin-replaced")]);
         await put(id, {}, adminToken);
-        await maintain(app.services);
+        await runRounds(app.services);
         expect(await told(id)).toHaveLength(1);
       });
 
@@ -361,7 +361,7 @@ describeWhere(
         await issued(userId, { ...first, user: knownAs(own) });
         await app.database.sql`
           update links set owner_untold = '{pin-replaced}' where user_id = ${userId}`;
-        await Promise.all(Array.from({ length: 4 }, () => maintain(app.services)));
+        await Promise.all(Array.from({ length: 4 }, () => runRounds(app.services)));
         expect(await told(userId)).toEqual([toldOf(own, "pin-replaced")]);
       });
 
@@ -440,7 +440,7 @@ describeWhere(
             domainName: "Default",
             at: completed_at.toISOString(),
           });
-          await maintain(app.services);
+          await runRounds(app.services);
           expect(await told(link.userId)).toHaveLength(1);
         });
 
@@ -472,7 +472,7 @@ describeWhere(
               completed_at = now(), token_hash = null, sealed_pin_key = null, pin_mac = null,
               sealed_password = null
             where user_id = ${userId}`;
-          await maintain(app.services);
+          await runRounds(app.services);
           expect(await told(userId)).toEqual([]);
           expect(await owed(userId)).toBeNull();
         });

@@ -2,12 +2,14 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, inject, it } from "vitest";
 import { createUserLookup } from "../../../app/accounts/look-up-user.server";
+import { lookUpQueue } from "../../../app/jobs/look-up-users.server";
 import { describeWhere } from "../../support/describe-where";
 import { type FaultProxy, faults, startFaultProxy } from "../../support/fault-proxy";
 import { type LinkStage, linkStage } from "../../support/issued-links";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import { testPasswordRegex, testPasswordRegexDescription } from "../../support/real-keystone";
 import { startTestServices, type TestServices } from "../../support/services";
+import { startQueue } from "../../support/worker";
 
 const provided = inject("keystone");
 const USER = { method: "GET", path: /^\/v3\/users\// };
@@ -36,8 +38,15 @@ describeWhere(
     });
     afterEach(() => proxy.heal());
 
+    function startLookups() {
+      const { services } = started;
+      const lookup = createUserLookup(services, () => worker.wake());
+      const worker = startQueue(lookUpQueue(lookup), services.log);
+      return { enqueue: lookup.enqueue, stop: worker.stop };
+    }
+
     const ask = (
-      lookup: TestServices["services"]["userLookup"],
+      lookup: ReturnType<typeof startLookups>,
       userId: string,
       checkedAt: Date | null = null,
     ) => lookup.enqueue({ userId, token, checkedAt, requestId: `req-${randomUUID()}` });
@@ -52,7 +61,7 @@ describeWhere(
     const asked = (userId: string) => proxy.count({ ...USER, path: `/v3/users/${userId}` });
 
     it("asks about one after the other, and about their domain once", async () => {
-      const lookup = createUserLookup(started.services);
+      const lookup = startLookups();
       const links: { userId: string }[] = [];
       for (let index = 0; index < 5; index++) links.push(await stage.issue());
       const domains = proxy.count(DOMAIN);
@@ -73,7 +82,7 @@ describeWhere(
     });
 
     it("asks once for a user who is waiting already, and not again while the answer is fresh", async () => {
-      const lookup = createUserLookup(started.services);
+      const lookup = startLookups();
       const first = await stage.issue();
       const twice = await stage.issue();
       const fresh = await stage.issue();
@@ -90,7 +99,7 @@ describeWhere(
     });
 
     it("asks again after ten minutes, and not before", async () => {
-      const lookup = createUserLookup(started.services);
+      const lookup = startLookups();
       const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000);
       const [recent, older, last] = [await stage.issue(), await stage.issue(), await stage.issue()];
       ask(lookup, recent.userId, minutesAgo(9.5));
@@ -102,7 +111,7 @@ describeWhere(
     });
 
     it("writes down what Keystone says of a user, and that there is no such user", async () => {
-      const lookup = createUserLookup(started.services);
+      const lookup = startLookups();
       const email = `${randomBytes(5).toString("hex")}@example.org`;
       const user = await stage.newUser();
       await admin.updateUser(user.id, { email });
@@ -121,7 +130,7 @@ describeWhere(
     });
 
     it("goes on after a failure, and does not take an outage for an unknown user", async () => {
-      const lookup = createUserLookup(started.services);
+      const lookup = startLookups();
       const failing = await stage.issue();
       const next = await stage.issue();
       proxy.inject({ ...USER, path: `/v3/users/${failing.userId}` }, faults["502-before"]);
@@ -136,7 +145,7 @@ describeWhere(
     });
 
     it("keeps the address an administrator typed, and fills in Keystone's where there is none", async () => {
-      const lookup = createUserLookup(started.services);
+      const lookup = startLookups();
       const email = `${randomBytes(5).toString("hex")}@example.org`;
       const typed = await stage.issue({ mailTo: "typed@example.org" });
       const empty = await stage.issue();
@@ -151,7 +160,7 @@ describeWhere(
     });
 
     it("finishes the one under way when it is stopped, and forgets the others", async () => {
-      const lookup = createUserLookup(started.services);
+      const lookup = startLookups();
       const one = await stage.issue();
       const other = await stage.issue();
       const rule = proxy.inject(USER, faults.paused, { times: 1 });

@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { maintain } from "../../../app/jobs/maintenance.server";
 import { viewConfirmation } from "../../../app/reset-requests/confirm-request.server";
 import { createConfirmToken } from "../../../app/reset-requests/confirm-token.server";
 import {
@@ -12,6 +11,7 @@ import {
 import { hashToken } from "../../../app/vault/vault.server";
 import { askForLink, confirm } from "../../support/reset-requests";
 import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+import { runRounds } from "../../support/worker";
 
 let started: TestServices;
 beforeAll(async () => {
@@ -176,7 +176,7 @@ describe("a request", () => {
       ok: false,
       reason: "expired",
     });
-    await maintain(started.services);
+    await runRounds(started.services);
     expect(await rowOf(asked)).toBeUndefined();
     expect(await rowOf(kept)).toBeDefined();
     expect(await confirm(started.services, asked.token)).toEqual({

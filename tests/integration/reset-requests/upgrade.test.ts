@@ -98,7 +98,7 @@ it("what the helpdesk was not told yet, the next mail tells", async () => {
       values (${mail}, 'reset-request', 'helpdesk@example.org',
         ${vault.seal("{}", { column: "mails.sealed_props", row: mail })}, now() + interval '1 day')`;
   });
-  // The first round of maintenance may have been faster.
+  // The first round of telling may have been faster.
   await tellHelpdesk(other.services);
   const rows = await other.database.sql`
     select template, state, sealed_props is null as erased from mails order by template`;

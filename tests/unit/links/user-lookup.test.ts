@@ -1,5 +1,8 @@
 import { expect, it } from "vitest";
 import { createUserLookup } from "../../../app/accounts/look-up-user.server";
+import { lookUpQueue } from "../../../app/jobs/look-up-users.server";
+import type { Log } from "../../../app/telemetry/log.server";
+import { startQueue } from "../../support/worker";
 
 /** A Keystone that says nothing until it is let fail. */
 function startLookup() {
@@ -21,16 +24,19 @@ function startLookup() {
       return session;
     },
   };
-  const context = { keystone, log: { warn() {} } } as unknown;
-  const lookup = createUserLookup(context as Parameters<typeof createUserLookup>[0]);
+  const log = { warn() {} } as unknown as Log;
+  const context = { keystone, log } as unknown as Parameters<typeof createUserLookup>[0];
+  const lookup = createUserLookup(context, () => worker.wake());
+  const worker = startQueue(lookUpQueue(lookup), log);
   const ask = (userId: string) =>
     lookup.enqueue({ userId, token: "t", checkedAt: null, requestId: `req-${userId}` });
-  return { ask, calls, callers, fail: () => fail(), stop: () => lookup.stop() };
+  return { ask, calls, callers, fail: () => fail(), stop: () => worker.stop() };
 }
 
 it("a thousand users wait to be looked up, and no more; each is asked about by its request's name", async () => {
   const { ask, calls, callers, fail } = startLookup();
   ask("first");
+  await expect.poll(() => calls.length).toBe(1);
   for (let index = 0; index < 1001; index++) ask(`waiting-${index}`);
   expect(calls.map(({ requestId }) => requestId)).toEqual(["req-first"]);
   fail();
@@ -47,6 +53,7 @@ it("a thousand users wait to be looked up, and no more; each is asked about by i
 it("who waits when it is stopped is asked about no more, and the one under way is waited for", async () => {
   const { ask, calls, fail, stop } = startLookup();
   for (const userId of ["first", "second"]) ask(userId);
+  await expect.poll(() => calls.length).toBe(1);
   let stopped = false;
   const stopping = stop().then(() => {
     stopped = true;

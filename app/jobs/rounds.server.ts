@@ -10,9 +10,9 @@ import type { LinkContext } from "../links/link-context.server";
 import { settleLinks } from "../links/redeem/settle-links.server";
 import { tellUntoldOwners } from "../links/tell-owner.server";
 import { tellHelpdesk } from "../reset-requests/tell-helpdesk.server";
-import { describeError } from "../telemetry/log.server";
+import type { Round } from "./worker.server";
 
-const EVERY_MS = 60_000;
+const EVERY_SECONDS = 60;
 const PURGE_BATCH = 500;
 const TELL_BATCH = 100;
 const REQUEST_LIFETIME_DAYS = 30;
@@ -20,15 +20,47 @@ const MAIL_LIFETIME_DAYS = 90;
 const KNOWN_ADMIN_DAYS = 400;
 const DAY_MS = 86_400_000;
 
-type MaintenanceContext = LinkContext & Pick<AdminContext, "config">;
+type RoundContext = LinkContext & Pick<AdminContext, "config">;
 
 /**
- * Erases what is over, and does what was put off. Every step is a guarded statement, so replicas may run it at the same time.
+ * What follows from the rows of links, requests and mails themselves: no crash can lose it, since the next
+ * round finds it again. Every step is a guarded statement or claims its row.
+ */
+export const roundsOf = (context: RoundContext): Round[] => [
+  {
+    kind: "erasing",
+    everySeconds: EVERY_SECONDS,
+    async run() {
+      await erase(context);
+      return "done";
+    },
+  },
+  {
+    kind: "telling",
+    everySeconds: EVERY_SECONDS,
+    async run() {
+      await tellUntoldOwners(context, { limit: TELL_BATCH });
+      await tellHelpdesk(context);
+      return "done";
+    },
+  },
+  {
+    kind: "settling",
+    everySeconds: EVERY_SECONDS,
+    async run({ signal }) {
+      const { asked } = await settleLinks(context, { signal });
+      if (asked > 0) context.log.info("links.settled", { count: asked });
+      return "done";
+    },
+  },
+];
+
+/**
+ * Erases and deletes what is over.
  *
  * @returns how many links' secrets were erased
  */
-export async function maintain(context: MaintenanceContext): Promise<{ purged: number }> {
-  const { db, config, log } = context;
+export async function erase({ db, config, log }: RoundContext): Promise<{ purged: number }> {
   const before = new Date(Date.now() - config.links.purgeAfterSeconds * 1000);
   const purged = await db.transaction(async (tx) => {
     const rows = await purgeExpiredSecrets(tx, { before, limit: PURGE_BATCH });
@@ -52,37 +84,5 @@ export async function maintain(context: MaintenanceContext): Promise<{ purged: n
   await deleteUnconfirmedRequests(db);
   await deleteOldRequests(db, new Date(Date.now() - REQUEST_LIFETIME_DAYS * DAY_MS));
   await deleteOldMails(db, { olderThanDays: MAIL_LIFETIME_DAYS });
-  await tellUntoldOwners(context, { limit: TELL_BATCH });
-  await tellHelpdesk(context);
-  const settled = await settleLinks(context);
-  if (settled.asked > 0) log.info("links.settled", { count: settled.asked });
   return { purged };
-}
-
-/** Runs `maintain` now and every minute, until stopped. A failure is logged and tried again. */
-export function startMaintenance(context: MaintenanceContext): { stop(): Promise<void> } {
-  let stopped = false;
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> = Promise.resolve();
-
-  const run = async () => {
-    try {
-      await maintain(context);
-    } catch (error) {
-      context.log.error("maintenance.failed", { error: describeError(error) });
-    }
-    // Spread, so that replicas started together do not stay in step.
-    if (!stopped) timer = setTimeout(start, EVERY_MS * (0.75 + Math.random() / 2));
-  };
-  const start = () => {
-    running = run();
-  };
-  start();
-  return {
-    async stop() {
-      stopped = true;
-      clearTimeout(timer);
-      await running;
-    },
-  };
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { maintain } from "../../../app/jobs/maintenance.server";
+import { erase } from "../../../app/jobs/rounds.server";
 import { issueLink } from "../../../app/links/issue-link.server";
 import { redeemLink } from "../../../app/links/redeem/redeem-link.server";
 import { settleLinks } from "../../../app/links/redeem/settle-links.server";
@@ -11,6 +11,7 @@ import { enqueueMail } from "../../../emails/outbox";
 import { createTestDatabase, type TestDatabase } from "../../support/database";
 import { askForLink, confirm } from "../../support/reset-requests";
 import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+import { runRounds } from "../../support/worker";
 
 /** No Keystone is asked in this file. */
 const keystoneUrl = "http://127.0.0.1:9";
@@ -51,7 +52,7 @@ describe("what is over", () => {
     const old = await issue("61 minutes");
     const recent = await issue("59 minutes");
     const alive = await issue();
-    expect(await maintain(started.services)).toEqual({ purged: 1 });
+    expect(await erase(started.services)).toEqual({ purged: 1 });
     expect(await row(old)).toMatchObject({
       state: "pending",
       token_hash: null,
@@ -68,14 +69,14 @@ describe("what is over", () => {
     expect([...events]).toEqual([{ actor_kind: "system", outcome: "ok", user_id: old.userId }]);
     expect(await redeem(old)).toMatchObject({ reason: "unknown-link" });
     expect(await redeem(recent)).toMatchObject({ reason: "expired" });
-    expect(await maintain(started.services)).toEqual({ purged: 0 });
+    expect(await erase(started.services)).toEqual({ purged: 0 });
     // Said where there was something to say.
     expect(started.logged("links.purged").map(({ count }) => count)).toEqual([1]);
   });
 
   it("is erased with the mail that still waits to carry it", async () => {
     const old = await issue("61 minutes");
-    await maintain(started.services);
+    await erase(started.services);
     const mails = (await started.mails()).filter((mail) => mail.linkId === old.id);
     expect(mails).toEqual([expect.objectContaining({ template: "link", props: undefined })]);
   });
@@ -85,7 +86,7 @@ describe("what is over", () => {
     await enqueueMail(database.db, started.services.vault, {
       ...{ template: "password-set", recipient: "told@example.org", linkId: old.id, props: {} },
     });
-    await maintain(started.services);
+    await erase(started.services);
     const mails = (await started.mails()).filter(({ recipient }) => recipient.startsWith("told@"));
     expect(mails).toEqual([expect.objectContaining({ state: "queued" })]);
   });
@@ -146,7 +147,7 @@ describe("what is over", () => {
     });
     expect(oldest.map(({ id }) => id)).toEqual(links.slice(0, 20));
     expect(started.logged("links.settled")).toEqual([]);
-    await maintain(context);
+    await runRounds(context);
     expect(started.logged("links.settled").map(({ count }) => count)).toEqual([20]);
     await sql`update links set sealed_attempts = null where id = any(${links})`;
   });
@@ -180,7 +181,7 @@ describe("what is over", () => {
       started.services,
       (await askForLink(started, { email: "ask@example.org" })).token,
     );
-    await maintain(started.services);
+    await runRounds(started.services);
     const digests = (await started.mails()).filter(({ template }) => template === "reset-digest");
     expect(digests).toEqual([expect.objectContaining({ recipient: "helpdesk@example.org" })]);
     await database.sql`delete from reset_requests`;
@@ -192,10 +193,10 @@ describe("what is over", () => {
     await sql`
       update links set claim_id = gen_random_uuid(), claimed_until = now() + interval '1 minute'
       where id = ${link.id}`;
-    await maintain(started.services);
+    await erase(started.services);
     expect(await row(link)).toMatchObject({ sealed_password: expect.any(Buffer) });
     await sql`update links set claimed_until = now() - interval '1 second' where id = ${link.id}`;
-    await maintain(started.services);
+    await erase(started.services);
     expect(await row(link)).toMatchObject({ sealed_password: null, claim_id: null });
   });
 
@@ -205,7 +206,7 @@ describe("what is over", () => {
       const links = [];
       for (let index = 0; index < 20; index++) links.push(await issue("2 hours"));
       const results = await Promise.all(
-        [started, other, started, other].map(({ services }) => maintain(services)),
+        [started, other, started, other].map(({ services }) => erase(services)),
       );
       // The replica that was just started may have been first.
       expect(results.reduce((sum, { purged }) => sum + purged, 0)).toBeLessThanOrEqual(20);
@@ -255,7 +256,7 @@ describe("what is over", () => {
         (${link.id}, 'link', 'waiting', 'queued', now() - interval '91 days',
           now() + interval '1 hour')`;
 
-    await maintain(started.services);
+    await erase(started.services);
 
     const left = async (statement: string) =>
       (await sql.unsafe(statement)).map((one) => Object.values(one)[0]);

@@ -1,23 +1,23 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { startMaintenance } from "../../../app/jobs/maintenance.server";
+import { createWorker } from "../../../app/jobs/worker.server";
 
-/** Rounds of which each begins with a transaction, which fails as soon as it is told to. */
+/** Rounds that fail as soon as they are told to. */
 function startRounds() {
   const failing: (() => void)[] = [];
   const errors: string[] = [];
-  const transaction = () =>
-    new Promise((_, reject) => failing.push(() => reject(new Error("no database"))));
-  const context = {
-    db: { transaction },
-    config: { links: { purgeAfterSeconds: 3600 } },
-    log: { error: (event: string) => errors.push(event) },
-  } as unknown as Parameters<typeof startMaintenance>[0];
-  const { stop } = startMaintenance(context);
+  const error = (event: string) => void errors.push(event);
+  const silent = () => {};
+  const worker = createWorker({ log: { error, info: silent, warn: silent, debug: silent } });
+  worker.start({
+    kind: "erasing",
+    everySeconds: 60,
+    run: () => new Promise((_, reject) => failing.push(() => reject(new Error("odd")))),
+  });
   const fail = async () => {
     failing.at(-1)?.();
     await vi.advanceTimersByTimeAsync(0);
   };
-  return { begun: () => failing.length, errors, fail, stop };
+  return { begun: () => failing.length, errors, fail, stop: () => worker.stop() };
 }
 
 beforeEach(() => {
@@ -28,7 +28,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe("the rounds of maintenance", () => {
+describe("rounds", () => {
   it.each([
     ["soonest", 0, 45_000],
     ["usually", 0.5, 60_000],
@@ -49,7 +49,7 @@ describe("the rounds of maintenance", () => {
         await vi.advanceTimersByTimeAsync(1);
         expect(rounds.begun()).toBe(round + 1);
       }
-      expect(new Set(rounds.errors)).toEqual(new Set(["maintenance.failed"]));
+      expect(new Set(rounds.errors)).toEqual(new Set(["jobs.run-failed"]));
     },
   );
 

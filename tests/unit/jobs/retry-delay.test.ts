@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DEFAULT_MAX_ATTEMPTS, retryDelaySeconds } from "../../../emails/retry-delay";
+import { DEFAULT_MAX_ATTEMPTS, retryDelaySeconds } from "../../../app/jobs/retry-delay.server";
 
 const middle = (attempt: number) => retryDelaySeconds(attempt, () => 0.5);
 

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import process from "node:process";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { MailQueueOptions } from "../../../app/jobs/send-mails.server";
 import type { LogFields } from "../../../app/telemetry/log.server";
 import { createVault } from "../../../app/vault/vault.server";
 import type { Database } from "../../../db/client";
@@ -15,12 +16,8 @@ import {
   releaseClaim,
 } from "../../../db/mails.store";
 import type { MailContent } from "../../../emails/mail-content";
-import {
-  type OutboxWorker,
-  type OutboxWorkerOptions,
-  startOutboxWorker,
-} from "../../../emails/outbox-worker";
 import type { SendOutcome } from "../../../emails/transport";
+import { type StartedQueue, startMailWorker } from "../../support/worker";
 
 // What the worker does when, and what it does with each answer: an outage of a minute, and a database that
 // never answers, take no time here. The outbox's rows have their tests on PostgreSQL.
@@ -45,7 +42,7 @@ let due: ClaimedMail[];
 let answers: (() => Promise<SendOutcome>)[];
 let sends: { mailId: string; timeoutSeconds: number }[];
 let logged: [level: string, event: string, fields: LogFields][];
-let workers: OutboxWorker[];
+let workers: StartedQueue[];
 
 const record =
   (level: string) =>
@@ -93,8 +90,8 @@ afterEach(async () => {
   vi.resetAllMocks();
 });
 
-function work(options: Partial<OutboxWorkerOptions> = {}): OutboxWorker {
-  const worker = startOutboxWorker({
+function work(options: Partial<MailQueueOptions> = {}): StartedQueue {
+  const worker = startMailWorker({
     db,
     vault,
     brand,
@@ -229,7 +226,7 @@ describe("a worker looks into the outbox", () => {
     answers = [() => first.promise, () => never.promise];
     const queued = [mail(), mail(), mail(), mail()];
     due = [...queued];
-    work({ batchSize: 2 });
+    work({ concurrency: 2 });
     await until(() => sends.length === 2);
     await pass(20_000);
     expect(sends).toHaveLength(2);
@@ -264,12 +261,12 @@ describe("a database that fails", () => {
     expect(logged).toEqual([
       [
         "error",
-        "outbox.database-lost",
-        { error: expect.objectContaining({ message: "connection refused" }) },
+        "jobs.database-lost",
+        { kind: "mails", error: expect.objectContaining({ message: "connection refused" }) },
       ],
-      ["info", "outbox.database-back", {}],
-      ["error", "outbox.database-lost", expect.anything()],
-      ["info", "outbox.database-back", {}],
+      ["info", "jobs.database-back", { kind: "mails" }],
+      ["error", "jobs.database-lost", expect.anything()],
+      ["info", "jobs.database-back", { kind: "mails" }],
     ]);
   });
 
@@ -298,7 +295,7 @@ describe("a database that fails", () => {
     expect(times).toEqual([0, 500, 1_500]);
     await pass(1);
     expect(times).toEqual([0, 500, 1_500, 3_500]);
-    expect(events()).toEqual(["mail.sent", "outbox.database-lost", "outbox.database-back"]);
+    expect(events()).toEqual(["mail.sent", "jobs.database-lost", "jobs.database-back"]);
     await pass(1_500);
     expect(calls(claimDueMails)).toBe(2);
   });
@@ -399,7 +396,7 @@ describe("a worker that is told to stop", () => {
 });
 
 describe("what becomes of a mail", () => {
-  async function deliver(claimed: ClaimedMail, options: Partial<OutboxWorkerOptions> = {}) {
+  async function deliver(claimed: ClaimedMail, options: Partial<MailQueueOptions> = {}) {
     due = [claimed];
     work({ retryDelaySeconds: (attempt) => attempt * 100, ...options });
     await until(() => events().some((event) => event.startsWith("mail.")));
@@ -528,7 +525,7 @@ describe("what becomes of a mail", () => {
     answers = [() => Promise.reject(new Error("surprise")), taken];
     const strange = mail();
     due = [strange, mail()];
-    work({ batchSize: 1 });
+    work({ concurrency: 1 });
     await until(() => calls(markSent) === 1);
     expect(logged[0]).toMatchObject([
       "error",

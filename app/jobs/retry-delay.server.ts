@@ -7,7 +7,7 @@ export const DEFAULT_MAX_ATTEMPTS = 30;
 
 /**
  * How long to wait after a try that failed: one minute, then twice as long each time, an hour at the
- * most; give or take a fifth, so that mails which failed together do not all come back together.
+ * most; give or take a fifth, so that what failed together does not all come back together.
  *
  * @param attempt the number of the try that failed, from 1
  * @param random from 0 to 1

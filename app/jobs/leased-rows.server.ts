@@ -1,0 +1,133 @@
+import { describeError, type Log, type LogFields } from "../telemetry/log.server";
+import { DEFAULT_MAX_ATTEMPTS, retryDelaySeconds } from "./retry-delay.server";
+import type { Queue, RunOutcome } from "./worker.server";
+
+/** A row that this process holds until its lease ends. */
+export interface LeasedRow {
+  readonly id: string;
+  /** The number of this try, from 1. It tells this claim from a later one of the same row. */
+  readonly attempt: number;
+}
+
+/** The rows of a table that are work. What a claim that no longer holds would write, they do not write. */
+export interface LeasedRows<Row extends LeasedRow> {
+  claim(options: { limit: number; leaseSeconds: number }): Promise<Row[]>;
+  /** The try does not count, and the row is due at once. */
+  release(row: Row): Promise<unknown>;
+  finish(row: Row): Promise<unknown>;
+  retry(row: Row, later: { delaySeconds: number; lastError: string }): Promise<unknown>;
+  fail(row: Row, lastError: string): Promise<unknown>;
+  cancel(row: Row, reason: string): Promise<unknown>;
+}
+
+/**
+ * What became of a row. `retry`: not done, and it may be another time; `failed`: it never will be;
+ * `cancelled`: nobody needs it now. Sentences are for people and hold no secret; fields are for the log.
+ */
+export type RowOutcome =
+  | { readonly is: "done" }
+  | {
+      readonly is: "retry" | "failed" | "cancelled";
+      readonly sentence: string;
+      readonly fields: LogFields;
+    };
+
+export interface LeasedRowsTiming {
+  /** How often to look for rows that nobody called `wake` for. */
+  readonly pollSeconds?: number;
+  /** How long a claimed row is this process's. */
+  readonly leaseSeconds?: number;
+  /** The most rows under way at once. */
+  readonly concurrency?: number;
+  /** After so many tries a row has failed. */
+  readonly maxAttempts?: number;
+  /** @param attempt the number of the try that failed, from 1 */
+  readonly retryDelaySeconds?: (attempt: number) => number;
+}
+
+/**
+ * Work that waits in rows. Any number of processes share them: a claimed row is passed over by all
+ * others until its lease ends. It is done at least once; twice only where a process was killed, or lost
+ * the database and then its life, between doing it and writing that down.
+ *
+ * @param options.noun what a row is, in the names of events: `mail` makes `mail.failed`
+ * @param options.handle does it, within three quarters of the lease; what it throws, it throws again
+ *   when the lease has ended
+ */
+export function queueOfRows<Row extends LeasedRow>(
+  options: {
+    kind: string;
+    noun: string;
+    rows: LeasedRows<Row>;
+    handle: (row: Row, limits: { timeoutSeconds: number }) => Promise<RowOutcome>;
+    /** @returns what names the row in the log */
+    describe: (row: Row) => LogFields;
+    log: Log;
+  } & LeasedRowsTiming,
+): Queue {
+  const { kind, noun, rows, handle, describe, log } = options;
+  const leaseSeconds = options.leaseSeconds ?? 120;
+  const maxAttempts = options.maxAttempts ?? DEFAULT_MAX_ATTEMPTS;
+  const delayAfter = options.retryDelaySeconds ?? retryDelaySeconds;
+  /** Done, but the database could not be told yet: not to be done again from here. */
+  const doneUnrecorded = new Set<string>();
+
+  const tryOnce = async (row: Row): Promise<RowOutcome> => {
+    if (row.attempt > maxAttempts)
+      return {
+        is: "failed",
+        sentence: `Given up after ${maxAttempts} tries: none of them was finished.`,
+        fields: { reason: "given-up" },
+      };
+    const outcome = await handle(row, { timeoutSeconds: leaseSeconds * 0.75 });
+    return outcome.is === "retry" && row.attempt >= maxAttempts
+      ? { ...outcome, is: "failed" }
+      : outcome;
+  };
+
+  const write = (row: Row, outcome: RowOutcome): Promise<unknown> => {
+    switch (outcome.is) {
+      case "done":
+        return rows.finish(row);
+      case "retry":
+        return rows.retry(row, {
+          delaySeconds: delayAfter(row.attempt),
+          lastError: outcome.sentence,
+        });
+      case "failed":
+        return rows.fail(row, outcome.sentence);
+      case "cancelled":
+        return rows.cancel(row, outcome.sentence);
+    }
+  };
+
+  const tell = (row: Row, outcome: RowOutcome) => {
+    if (outcome.is === "done") return;
+    const level = ({ retry: "warn", failed: "error", cancelled: "info" } as const)[outcome.is];
+    log[level](`${noun}.${outcome.is}`, { ...describe(row), ...outcome.fields });
+  };
+
+  return {
+    kind,
+    concurrency: options.concurrency ?? 5,
+    everySeconds: options.pollSeconds ?? 5,
+    take: async (limit) =>
+      (await rows.claim({ limit, leaseSeconds })).map((row) => ({
+        giveBack: () => rows.release(row),
+        async run({ record }): Promise<RunOutcome> {
+          if (doneUnrecorded.has(row.id)) return "released";
+          const outcome = await tryOnce(row).catch((error: unknown) => {
+            log.error(`${noun}.not-handled`, { ...describe(row), error: describeError(error) });
+            return undefined;
+          });
+          // Nothing is written down then: the lease ends, and it is tried again.
+          if (!outcome) return "released";
+          if (outcome.is === "done") doneUnrecorded.add(row.id);
+          await record(() => write(row, outcome));
+          doneUnrecorded.delete(row.id);
+          tell(row, outcome);
+          return outcome.is;
+        },
+      })),
+  };
+}

@@ -1,0 +1,129 @@
+import type { Database } from "../../db/client";
+import {
+  type ClaimedMail,
+  claimDueMails,
+  markCancelled,
+  markFailed,
+  markForRetry,
+  markSent,
+  releaseClaim,
+} from "../../db/mails.store";
+import type { MailContent } from "../../emails/mail-content";
+import { ChangedMailError, openMail } from "../../emails/outbox";
+import { type RenderedMail, renderMail } from "../../emails/render-mail";
+import { keepableWords } from "../../emails/server-words";
+import type { MailTransport } from "../../emails/transport";
+import type { Brand } from "../config/config.server";
+import { describeError, type Log, type LogFields } from "../telemetry/log.server";
+import { type Vault, VaultError } from "../vault/vault.server";
+import {
+  type LeasedRows,
+  type LeasedRowsTiming,
+  queueOfRows,
+  type RowOutcome,
+} from "./leased-rows.server";
+import type { Queue } from "./worker.server";
+
+export interface MailQueueOptions extends LeasedRowsTiming {
+  readonly db: Database;
+  readonly vault: Vault;
+  readonly transport: MailTransport;
+  readonly brand: Brand;
+  readonly log: Log;
+}
+
+/**
+ * The outbox. A mail is sent at least once. It is sent twice only where the server took it and the
+ * worker could not learn or write that down (its answer lost, the process killed); both have the same
+ * Message-ID.
+ */
+export const mailQueue = (options: MailQueueOptions): Queue =>
+  queueOfRows({
+    ...options,
+    kind: "mails",
+    noun: "mail",
+    rows: rowsOf(options.db),
+    handle: (mail, limits) => deliver(options, mail, limits),
+    describe: named,
+  });
+
+const rowsOf = (db: Database): LeasedRows<ClaimedMail> => ({
+  claim: (options) => claimDueMails(db, options),
+  release: (mail) => releaseClaim(db, mail),
+  // Whoever holds the claim by now: it is true.
+  finish: ({ id }) => markSent(db, id),
+  retry: (mail, later) => markForRetry(db, mail, later),
+  fail: (mail, lastError) => markFailed(db, mail, lastError),
+  cancel: (mail, reason) => markCancelled(db, mail, reason),
+});
+
+async function deliver(
+  { vault, transport, brand, log }: MailQueueOptions,
+  mail: ClaimedMail,
+  limits: { timeoutSeconds: number },
+): Promise<RowOutcome> {
+  const opened = open(vault, mail);
+  if (!opened.ok)
+    return { is: "failed", sentence: opened.sentence, fields: { reason: "unreadable" } };
+  const { content } = opened;
+  const link = mailedLink(content);
+  if (link && Date.parse(link.expiresAt) <= Date.now())
+    return {
+      is: "cancelled",
+      sentence: "The link expired before the mail could be delivered.",
+      fields: { reason: "link-expired" },
+    };
+
+  let rendered: RenderedMail;
+  try {
+    rendered = await renderMail(content.template, content.props, brand);
+  } catch (error) {
+    log.error("mail.not-rendered", { ...named(mail), error: describeError(error) });
+    const sentence = "The mail could not be written.";
+    return { is: "retry", sentence, fields: { reason: "not-rendered" } };
+  }
+
+  const startedAt = performance.now();
+  const outcome = await transport.send(
+    { ...rendered, mailId: mail.id, recipient: mail.recipient },
+    limits,
+  );
+  if (outcome.ok) {
+    const durationMs = Math.round(performance.now() - startedAt);
+    log.info("mail.sent", { ...named(mail), durationMs });
+    return { is: "done" };
+  }
+  const { smtpCode, errorCode } = outcome;
+  return {
+    is: outcome.final ? "failed" : "retry",
+    sentence: keepableWords(outcome.words, link?.url),
+    fields: { reason: smtpCode === undefined ? "no-answer" : "refused", smtpCode, errorCode },
+  };
+}
+
+/** @returns the link a mail brings, which works for a time and is a secret */
+const mailedLink = (content: MailContent) =>
+  content.template === "link" || content.template === "reset-confirm" ? content.props : undefined;
+
+const named = (mail: ClaimedMail): LogFields => ({
+  mailId: mail.id,
+  template: mail.template,
+  attempt: mail.attempt,
+  linkId: mail.linkId ?? undefined,
+});
+
+function open(
+  vault: Vault,
+  mail: ClaimedMail,
+): { ok: true; content: MailContent } | { ok: false; sentence: string } {
+  try {
+    return { ok: true, content: openMail(vault, mail) };
+  } catch (error) {
+    if (error instanceof VaultError || error instanceof ChangedMailError)
+      return {
+        ok: false,
+        sentence: `The mail could not be opened, and was not sent: ${error.message}.`,
+      };
+    throw error;
+  }
+}
