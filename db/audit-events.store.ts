@@ -1,26 +1,41 @@
-import { desc, eq, sql } from "drizzle-orm";
+import { desc, eq, type SQL, sql } from "drizzle-orm";
 import type { Queryable } from "./client";
 import { auditEvents } from "./schema";
 
 export type AuditEvent = typeof auditEvents.$inferSelect;
 export type NewAuditEvent = Omit<typeof auditEvents.$inferInsert, "id" | "at">;
 
+/** By hand: Drizzle names every column, and number and time are the database's to give. */
+const columns = sql`(action, actor_kind, actor_id, actor_name, user_id, link_id, reset_request_id, outcome,
+  client_address, request_id)`;
+
+const or = <Value>(value: Value | undefined) => value ?? null;
+
 /**
  * Writes what happened, in the transaction of the act. Never a secret: the columns have no room.
- *
- * By hand, because Drizzle names every column: the server's role has no right to the number and the
- * time, which are the database's to give.
+ * For `app/audit` alone: see `record` there.
  */
 export async function recordEvent(db: Queryable, event: NewAuditEvent): Promise<void> {
-  const or = <Value>(value: Value | undefined) => value ?? null;
   await db.execute(sql`
-    insert into audit_events
-      (action, actor_kind, actor_id, actor_name, user_id, link_id, reset_request_id, outcome,
-      client_address, request_id)
+    insert into audit_events ${columns}
     values (${event.action}, ${event.actorKind}, ${or(event.actorId)}, ${or(event.actorName)},
       ${or(event.userId)}, ${or(event.linkId)}, ${or(event.resetRequestId)}, ${event.outcome},
       ${or(event.clientAddress)}, ${or(event.requestId)})`);
 }
+
+/**
+ * The rows of an act on a link, for the statement that does it: one for the act, then one for each of what
+ * it changed (`link.pin-replaced` and so on).
+ *
+ * @param written a query of that statement, with the link's `id`, `user_id` and `last_changes`
+ */
+export const linkEventsInsert = (event: NewAuditEvent, written: SQL): SQL => sql`
+  insert into audit_events ${columns}
+  select coalesce('link.' || change, ${event.action}), ${event.actorKind}, ${or(event.actorId)},
+    ${or(event.actorName)}, user_id, id, null::uuid, ${event.outcome}, ${or(event.clientAddress)},
+    ${or(event.requestId)}
+  from ${written}, unnest(array_prepend(null::text, last_changes)) with ordinality as act (change, place)
+  order by place`;
 
 /** @returns what happened to a user's links, newest first */
 export async function listEventsOfUser(

@@ -1,4 +1,5 @@
 import { and, eq, gt, isNotNull, lt, type SQL, sql } from "drizzle-orm";
+import { linkEventsInsert, type NewAuditEvent } from "./audit-events.store";
 import type { Queryable } from "./client";
 import { type LinkRow, unclaimed } from "./link-row";
 import { foldedCase, links } from "./schema";
@@ -23,8 +24,8 @@ export interface IssuedLink {
   voidsUnsettled: boolean;
   /** The row's, where the password that is given is the one sealed in it; else null. */
   sameSealedPassword: Buffer | null;
-  clientAddress: string | null;
-  requestId: string;
+  /** What the trail has of it. */
+  event: NewAuditEvent;
 }
 
 export interface IssuedPin {
@@ -89,8 +90,7 @@ const recipientChanges = (mailTo: string | null) =>
 async function writeWithEvent(
   db: Queryable,
   write: SQL,
-  link: IssuedLink,
-  action: "link.issued" | "link.renewed",
+  { event }: IssuedLink,
 ): Promise<WrittenLink | undefined> {
   const rows = await db.execute<{
     id: string;
@@ -107,12 +107,7 @@ async function writeWithEvent(
         link.user_domain_name, link.user_checked_at, link.last_changes,
         link.owner_untold is not null as owner_untold
     ), event as (
-      insert into audit_events
-        (action, actor_kind, actor_id, actor_name, user_id, link_id, outcome, client_address, request_id)
-      select coalesce('link.' || change, ${action}), 'admin', ${link.issuedById}, ${link.issuedByName},
-        user_id, id, 'ok', ${link.clientAddress}, ${link.requestId}
-      from written, unnest(array_prepend(null::text, last_changes)) with ordinality as act (change, place)
-      order by place
+      ${linkEventsInsert(event, sql`written`)}
     ), cancelled as (
       update mails set state = 'cancelled', sealed_props = null, leased_until = null
       where link_id = (select id from written) and template = 'link' and state = 'queued'
@@ -182,7 +177,7 @@ export async function upsertLink(
       pin_guesses = case when link.pin_mac = excluded.pin_mac then link.pin_guesses else 0 end
     where (link.pin_mac is distinct from excluded.pin_mac
       or link.pin_guesses < ${limits.maxPinGuesses})${unlessClaimed(link)}`;
-  return writeWithEvent(db, write, link, "link.issued");
+  return writeWithEvent(db, write, link);
 }
 
 /**
@@ -226,7 +221,7 @@ export async function renewLink(
       issued_at = now()${newPin}${newPassword}${unsettledVoided(link)}${changes}
     where link.user_id = ${link.userId} and link.pin_mac is not null
       and not (${samePin} and link.pin_guesses >= ${limits.maxPinGuesses})${sameToken}${unlessClaimed(link)}`;
-  return writeWithEvent(db, write, link, "link.renewed");
+  return writeWithEvent(db, write, link);
 }
 
 /**

@@ -1,5 +1,5 @@
-import type { PermittedAdmin } from "../admins/permitted-admin.server";
-import type { LinkContext, Origin } from "../links/link-context.server";
+import type { PermittedInitiator } from "../audit/initiator.server";
+import type { LinkContext } from "../links/link-context.server";
 import { revokeLink } from "../links/revoke-link.server";
 import { type SetRandomPasswordResult, setRandomPassword } from "./set-random-password.server";
 
@@ -13,12 +13,11 @@ import { type SetRandomPasswordResult, setRandomPassword } from "./set-random-pa
  */
 export async function endLink(
   context: LinkContext,
-  admin: PermittedAdmin,
   request: { linkId: string; userId: string; adminToken: string },
-  origin: Origin,
+  initiator: PermittedInitiator,
 ): Promise<{ ok: true } | Exclude<SetRandomPasswordResult, { ok: true }>> {
-  const set = await setRandomPassword(context, admin, request, origin);
+  const set = await setRandomPassword(context, request, initiator);
   if (!set.ok) return set;
-  await revokeLink(context, admin, { linkId: request.linkId, endsRedemption: true }, origin);
+  await revokeLink(context, { linkId: request.linkId, endsRedemption: true }, initiator);
   return { ok: true };
 }

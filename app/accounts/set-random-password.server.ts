@@ -1,11 +1,11 @@
 import { randomInt } from "node:crypto";
-import { recordEvent } from "../../db/audit-events.store";
 import { noteUnsettled } from "../../db/link-claims.store";
 import { findLinkOfUser } from "../../db/links.store";
-import { adminEvent, type PermittedAdmin, requirePermit } from "../admins/permitted-admin.server";
+import { type PermittedInitiator, requirePermit } from "../audit/initiator.server";
+import { record } from "../audit/record.server";
 import { isKeystoneError } from "../keystone/errors.server";
 import { type SetUserPasswordOutcome, setUserPassword } from "../keystone/passwords.server";
-import type { LinkContext, Origin } from "../links/link-context.server";
+import type { LinkContext } from "../links/link-context.server";
 import { KEPT_UNSETTLED, type Unsettled } from "../links/redeem/unsettled";
 import { openUnsettled, sealUnsettled } from "../links/sealed-fields.server";
 
@@ -41,32 +41,28 @@ export type SetRandomPasswordResult =
  */
 export async function setRandomPassword(
   context: LinkContext,
-  admin: PermittedAdmin,
   { userId, adminToken }: { userId: string; adminToken: string },
-  origin: Origin,
+  initiator: PermittedInitiator,
 ): Promise<SetRandomPasswordResult> {
-  requirePermit(admin, userId);
+  requirePermit(initiator, userId);
   const password = createRandomPassword();
   const before = await noteRandomPassword(context, userId, password);
-  const record = (outcome: string) =>
-    recordEvent(
-      context.db,
-      adminEvent(admin, origin, { action: "user.initial-password-set", userId, outcome }),
-    );
+  const note = (outcome: string) =>
+    record(context.db, initiator, { action: "user.initial-password-set", userId, outcome });
   let outcome: SetUserPasswordOutcome;
   try {
     outcome = await setUserPassword(context.keystone, {
       token: adminToken,
       userId,
       password,
-      requestId: origin.requestId,
+      requestId: initiator.requestId,
     });
   } catch (error) {
-    if (isKeystoneError(error) && error.mayHaveHappened) await record("unknown");
+    if (isKeystoneError(error) && error.mayHaveHappened) await note("unknown");
     throw error;
   }
   if (!outcome.ok) await forgetRandomPassword(context, userId, { password, before });
-  await record(outcome.ok ? "ok" : outcome.reason);
+  await note(outcome.ok ? "ok" : outcome.reason);
   return outcome.ok ? { ok: true, password } : outcome;
 }
 

@@ -8,20 +8,11 @@ import type { KeystoneSession } from "../keystone/session.server";
 import type { SharedKeystone } from "../keystone/shared-session.server";
 import { validateToken } from "../keystone/tokens.server";
 import { hashToken } from "../vault/vault.server";
+import type { Caller } from "./permit-caller.server";
 import type { RefusedTokens } from "./refused-tokens.server";
 
-/** A caller who may issue links. */
-export interface AuthorizedCaller {
-  readonly userId: string;
-  readonly userName: string;
-  /** A Keystone token scoped to the admin project. In memory alone. */
-  readonly token: string;
-  /** Keystone's policy lets whoever has the role change every user. */
-  readonly holdsAdminRole: boolean;
-}
-
 export type Authorization =
-  | { ok: true; caller: AuthorizedCaller }
+  | { ok: true; caller: Caller }
   /** Keystone does not know the token: garbage, expired or revoked. */
   | { ok: false; reason: "unknown-token" }
   /** A good token that cannot be scoped to the admin project, or lacks the role. */
@@ -69,16 +60,17 @@ export function createTokenAuthorizer({
   refusedTokens: RefusedTokens;
 }): TokenAuthorizer {
   const { authCacheSeconds } = config.admin;
-  const remembered = new LRUCache<string, AuthorizedCaller>({ max: MAX_CACHED });
+  const remembered = new LRUCache<string, Caller>({ max: MAX_CACHED });
   /** Asked about again, these are no stranger's: a flood from the same address is not to hold them up. */
   const vouched = new LRUCache<string, true>({ max: MAX_VOUCHED });
   const asking = new Map<string, Promise<Authorization>>();
 
-  function admit(key: string, access: AccessInfo): AuthorizedCaller {
-    const caller = {
+  function admit(key: string, access: AccessInfo): Caller {
+    const caller: Caller = {
+      kind: "admin",
       userId: access.user.id,
       userName: access.user.name,
-      token: access.token,
+      keystoneToken: access.token,
       holdsAdminRole: holdsAdminRole(access),
     };
     const lifetimeMs = access.expiresAt ? access.expiresAt.getTime() - Date.now() : Infinity;

@@ -1,8 +1,8 @@
 import type { AnonymousEvents } from "../../db/anonymous-events.store";
-import { recordEvent } from "../../db/audit-events.store";
 import type { Database } from "../../db/client";
 import { limitKeyOf } from "../../db/limit-key";
 import { createRateLimit, type HashKey, type RateLimitResult } from "../../db/rate-limits.store";
+import { record } from "../audit/record.server";
 import type { Log } from "../telemetry/log.server";
 
 /** A script's token that was refused. */
@@ -66,15 +66,11 @@ export function createRefusedTokens({
         log.warn("audit.left-out", { reason: "token.refused", clientAddress, requestId });
         return;
       }
-      await recordEvent(db, {
-        action: "token.refused",
-        actorKind: "admin",
-        actorId: owner?.id,
-        actorName: owner?.name,
-        outcome: reason,
-        clientAddress,
-        requestId,
-      });
+      const actor = owner
+        ? ({ kind: "admin", userId: owner.id, userName: owner.name } as const)
+        : ({ kind: "claimant" } as const);
+      const initiator = { actor, clientAddress, requestId };
+      await record(db, initiator, { action: "token.refused", outcome: reason });
     },
   };
 }

@@ -4,19 +4,18 @@ import {
   noteAdminRole,
   touchSession,
 } from "../../db/admin-sessions.store";
-import { recordEvent } from "../../db/audit-events.store";
+import type { Visitor } from "../audit/initiator.server";
+import { record } from "../audit/record.server";
 import { revokeToken } from "../keystone/tokens.server";
-import type { Admin, Origin } from "../links/link-context.server";
 import { describeError } from "../telemetry/log.server";
 import { hashToken, VaultError } from "../vault/vault.server";
+import type { Caller } from "./permit-caller.server";
 import { type AdminContext, sealedTokenOf } from "./sign-in.server";
 
 /** An administrator who is signed in. */
-export interface AdminSession extends Admin {
+export interface AdminSession extends Caller {
   readonly userDomainName: string;
-  /** The Keystone token, scoped to the admin project. */
-  readonly keystoneToken: string;
-  /** Whether the token has the role `admin`, by Keystone's last answer. */
+  /** By Keystone's last answer. */
   readonly holdsAdminRole: boolean;
   readonly expiresAt: Date;
 }
@@ -52,6 +51,7 @@ export async function findSession(
   const unseenMs = Date.now() - row.lastSeenAt.getTime();
   if (unseenMs > touchAfterMs(idleSeconds)) await touchSession(db, idHash);
   return {
+    kind: "admin",
     userId: row.userId,
     userName: row.userName,
     userDomainName: row.userDomainName,
@@ -89,33 +89,28 @@ export async function keepAdminRole(
 export async function signOut(
   { db, vault, keystone, log }: AdminContext,
   sessionId: string,
-  origin: Origin,
+  visitor: Visitor,
   { outcome = "ok" }: { outcome?: "ok" | "token-ended" } = {},
 ): Promise<void> {
   const idHash = hashToken(sessionId);
   const row = await db.transaction(async (tx) => {
     const deleted = await deleteSession(tx, idHash);
-    if (deleted)
-      await recordEvent(tx, {
-        action: "admin.signed-out",
-        actorKind: "admin",
-        actorId: deleted.userId,
-        actorName: deleted.userName,
-        outcome,
-        clientAddress: origin.clientAddress,
-        requestId: origin.requestId,
-      });
+    if (deleted) {
+      const { userId, userName } = deleted;
+      const initiator = { ...visitor, actor: { kind: "admin", userId, userName } as const };
+      await record(tx, initiator, { action: "admin.signed-out", outcome });
+    }
     return deleted;
   });
   if (!row) return;
   try {
     const token = vault.open(row.sealedToken, sealedTokenOf(idHash)).toString("utf8");
-    await revokeToken(keystone, { token, requestId: origin.requestId });
+    await revokeToken(keystone, { token, requestId: visitor.requestId });
   } catch (error) {
     // The row is gone, so the token is out of reach from here; it ends by itself in Keystone.
     log.warn("admin.token-not-revoked", {
       actorId: row.userId,
-      requestId: origin.requestId,
+      requestId: visitor.requestId,
       error: describeError(error),
     });
   }

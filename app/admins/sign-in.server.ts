@@ -1,16 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { insertSession } from "../../db/admin-sessions.store";
 import type { AnonymousEvents } from "../../db/anonymous-events.store";
-import { recordEvent } from "../../db/audit-events.store";
 import type { Database } from "../../db/client";
 import { findKnownAdmins, rememberAdmin } from "../../db/known-admins.store";
+import { type Admin, type Claimant, partyOf, type Visitor } from "../audit/initiator.server";
+import { record } from "../audit/record.server";
 import type { Config } from "../config/config.server";
 import type { AccessInfo } from "../keystone/access-info.server";
 import { authenticate, passwordAuth } from "../keystone/auth.server";
 import { isKeystoneError } from "../keystone/errors.server";
 import type { SharedKeystone } from "../keystone/shared-session.server";
 import { getUser } from "../keystone/users.server";
-import { type Origin, partyOf } from "../links/link-context.server";
 import type { Log } from "../telemetry/log.server";
 import { hashToken, type SealedFor, type Vault } from "../vault/vault.server";
 import { type AccountName, accountKeyOf } from "./account-key.server";
@@ -59,13 +59,13 @@ export const sealedTokenOf = (idHash: Buffer): SealedFor => ({
 export async function signIn(
   context: AdminContext,
   credentials: Credentials,
-  origin: Origin,
+  visitor: Visitor,
 ): Promise<SignInResult> {
   const { config, keystone } = context;
   let access: AccessInfo;
   try {
     access = await authenticate(
-      keystone.as({ rank: "strangers", party: partyOf(origin) }),
+      keystone.as({ rank: "strangers", party: partyOf(visitor) }),
       passwordAuth({
         userName: credentials.userName,
         userDomainName: credentials.domainName,
@@ -77,7 +77,7 @@ export async function signIn(
           projectName: config.admin.projectName,
           projectDomainId: config.admin.projectDomainId,
         },
-        requestId: origin.requestId,
+        requestId: visitor.requestId,
       },
     );
   } catch (error) {
@@ -89,7 +89,7 @@ export async function signIn(
       case "forbidden":
       case "not-found":
       case "bad-request":
-        return refuse(context, origin, { reason: "refused", named: credentials });
+        return refuse(context, visitor, { reason: "refused", named: credentials });
       default:
         return {
           ok: false,
@@ -99,8 +99,8 @@ export async function signIn(
     }
   }
   if (!mayAdminister(access, config.admin))
-    return refuse(context, origin, { reason: "role-missing", access });
-  return startSession(context, access, origin);
+    return refuse(context, visitor, { reason: "role-missing", access });
+  return startSession(context, access, visitor);
 }
 
 /**
@@ -111,29 +111,24 @@ export async function signIn(
  */
 async function refuse(
   context: AdminContext,
-  origin: Origin,
+  visitor: Visitor,
   refusal:
     | { reason: "refused"; named: AccountName }
     | { reason: "role-missing"; access: AccessInfo },
 ): Promise<SignInResult> {
   const refused = { ok: false, reason: "refused" } as const;
-  const event = {
-    action: "admin.sign-in-refused" as const,
-    actorKind: "admin" as const,
-    outcome: refusal.reason,
-    clientAddress: origin.clientAddress,
-    requestId: origin.requestId,
-  };
+  const act = { action: "admin.sign-in-refused", outcome: refusal.reason } as const;
   if (refusal.reason === "role-missing") {
-    const { id: actorId, name: actorName } = refusal.access.user;
-    await recordEvent(context.db, { ...event, actorId, actorName });
+    await record(context.db, { ...visitor, actor: adminOf(refusal.access) }, act);
     return refused;
   }
-  if (!(await context.anonymousEvents.admit(origin.clientAddress))) {
-    context.log.warn("audit.left-out", { reason: event.action, ...origin });
+  const { clientAddress, requestId } = visitor;
+  if (!(await context.anonymousEvents.admit(clientAddress))) {
+    context.log.warn("audit.left-out", { reason: act.action, clientAddress, requestId });
     return refused;
   }
-  await recordEvent(context.db, { ...event, ...(await claimedAccount(context, refusal.named)) });
+  const { actor, userId } = await claimedAccount(context, refusal.named);
+  await record(context.db, { ...visitor, actor }, { ...act, userId });
   return refused;
 }
 
@@ -141,21 +136,28 @@ async function refuse(
 async function claimedAccount(
   { db, vault }: Pick<AdminContext, "db" | "vault">,
   named: AccountName,
-): Promise<{ userId?: string; actorName: string }> {
+): Promise<{ actor: Claimant; userId?: string }> {
   const account = accountKeyOf(named);
   const known = await findKnownAdmins(db, account);
   const claimed =
     known.find((one) => one.name === named.userName && one.domainName === named.domainName) ??
     (known.length === 1 ? known[0] : undefined);
-  if (claimed) return { userId: claimed.userId, actorName: claimed.name };
+  if (claimed)
+    return { actor: { kind: "claimant", userName: claimed.name }, userId: claimed.userId };
   const fingerprint = vault.fingerprint("account", account).slice(0, FINGERPRINT_LENGTH);
-  return { actorName: `unknown account #${fingerprint}` };
+  return { actor: { kind: "claimant", userName: `unknown account #${fingerprint}` } };
 }
+
+const adminOf = ({ user }: AccessInfo): Admin => ({
+  kind: "admin",
+  userId: user.id,
+  userName: user.name,
+});
 
 async function startSession(
   { config, db, vault, keystone, tokenAuthorizer, log }: AdminContext,
   access: AccessInfo,
-  origin: Origin,
+  visitor: Visitor,
 ): Promise<SignInResult> {
   const sessionId = randomBytes(32).toString("base64url") as SessionId;
   const idHash = hashToken(sessionId);
@@ -165,7 +167,7 @@ async function startSession(
   const self = await getUser(keystone, {
     token: access.token,
     userId: access.user.id,
-    requestId: origin.requestId,
+    requestId: visitor.requestId,
   }).catch(() => undefined);
   const { id: userId, name, domain } = access.user;
   const account = accountKeyOf({ userName: name, domainName: domain.name });
@@ -181,18 +183,11 @@ async function startSession(
       sealedToken: vault.seal(access.token, sealedTokenOf(idHash)),
       expiresAt,
     });
-    await recordEvent(tx, {
-      action: "admin.signed-in",
-      actorKind: "admin",
-      actorId: access.user.id,
-      actorName: access.user.name,
-      outcome: "ok",
-      clientAddress: origin.clientAddress,
-      requestId: origin.requestId,
-    });
+    const initiator = { ...visitor, actor: adminOf(access) };
+    await record(tx, initiator, { action: "admin.signed-in", outcome: "ok" });
   });
   // The pages that come next need not ask again.
   tokenAuthorizer.remember(access);
-  log.info("admin.signed-in", { actorId: access.user.id, requestId: origin.requestId });
+  log.info("admin.signed-in", { actorId: access.user.id, requestId: visitor.requestId });
   return { ok: true, sessionId, expiresAt };
 }

@@ -1,7 +1,7 @@
 import { type ActionFunctionArgs, type LoaderFunctionArgs, redirect } from "@remix-run/node";
 import { type AdminSession, findSession, keepAdminRole, signOut } from "../admins/session.server";
+import { visitorOf } from "./initiator.server";
 import type { AppLoadContext } from "./load-context.server";
-import { originOf } from "./origin.server";
 import { requireSameOrigin } from "./same-origin.server";
 import { clearedSessionCookieHeader, readSessionId } from "./session-cookie.server";
 
@@ -66,7 +66,7 @@ export async function endSession(args: Args): Promise<Response> {
   const { request, context } = args;
   const sessionId = await readSessionId(request, context);
   if (sessionId)
-    await signOut(context.services, sessionId, originOf(context), { outcome: "token-ended" });
+    await signOut(context.services, sessionId, visitorOf(context), { outcome: "token-ended" });
   return redirectToSignIn(args, { reason: "ended" });
 }
 

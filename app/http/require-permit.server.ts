@@ -1,10 +1,11 @@
 import type { ActionFunctionArgs } from "@remix-run/node";
-import { type PermittedAdmin, permitCaller } from "../admins/permitted-admin.server";
+import { permitCaller } from "../admins/permit-caller.server";
+import type { PermittedInitiator } from "../audit/initiator.server";
 import { adminOf, endSession } from "./guard-console.server";
-import { originOf } from "./origin.server";
+import { initiatorOf } from "./initiator.server";
 
 export type ConsolePermit =
-  | { ok: true; admin: PermittedAdmin }
+  | { ok: true; initiator: PermittedInitiator }
   | { ok: false; status: 403 | 404 | 503; message: string };
 
 /**
@@ -18,9 +19,8 @@ export async function requirePermitFor(
   userId: string,
 ): Promise<ConsolePermit> {
   const { services } = args.context;
-  const session = adminOf(args.context);
-  const caller = { ...session, token: session.keystoneToken };
-  const permit = await permitCaller(services, caller, userId, originOf(args.context));
+  const caller = initiatorOf(args.context, adminOf(args.context));
+  const permit = await permitCaller(services, userId, caller);
   if (permit.ok) return permit;
   switch (permit.reason) {
     case "forbidden":

@@ -1,11 +1,12 @@
 import { deleteEndedSessions } from "../../db/admin-sessions.store";
-import { recordEvent } from "../../db/audit-events.store";
 import { forgetAdmins } from "../../db/known-admins.store";
 import { purgeExpiredSecrets } from "../../db/links.store";
 import { cancelQueuedMails, deleteOldMails } from "../../db/mails.store";
 import { deleteEndedLimits } from "../../db/rate-limits.store";
 import { deleteOldRequests, deleteUnconfirmedRequests } from "../../db/reset-requests.store";
 import type { AdminContext } from "../admins/sign-in.server";
+import type { SystemInitiator } from "../audit/initiator.server";
+import { record } from "../audit/record.server";
 import type { LinkContext } from "../links/link-context.server";
 import { settleLinks } from "../links/redeem/settle-links.server";
 import { tellUntoldOwners } from "../links/tell-owner.server";
@@ -19,6 +20,7 @@ const REQUEST_LIFETIME_DAYS = 30;
 const MAIL_LIFETIME_DAYS = 90;
 const KNOWN_ADMIN_DAYS = 400;
 const DAY_MS = 86_400_000;
+const BY_ITSELF: SystemInitiator = { actor: { kind: "system" } };
 
 type RoundContext = LinkContext & Pick<AdminContext, "config">;
 
@@ -67,9 +69,8 @@ export async function erase({ db, config, log }: RoundContext): Promise<{ purged
     for (const { id, userId } of rows) {
       // The mail holds the link's token as well, and nobody can use it any more.
       await cancelQueuedMails(tx, { linkId: id, template: "link" });
-      await recordEvent(tx, {
+      await record(tx, BY_ITSELF, {
         action: "link.secrets-purged",
-        actorKind: "system",
         userId,
         linkId: id,
         outcome: "ok",

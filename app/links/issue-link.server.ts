@@ -13,9 +13,10 @@ import type { LinkRow } from "../../db/link-row";
 import { findLinkOfUser, type LinkUser, saveLinkUser } from "../../db/links.store";
 import { cancelQueuedMails } from "../../db/mails.store";
 import { enqueueMail } from "../../emails/outbox";
-import { type PermittedAdmin, requirePermit } from "../admins/permitted-admin.server";
+import { type PermittedInitiator, requirePermit } from "../audit/initiator.server";
+import { eventOf } from "../audit/record.server";
 import { hashToken } from "../vault/vault.server";
-import type { LinkContext, Origin } from "./link-context.server";
+import type { LinkContext } from "./link-context.server";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
 import { openKeptPinKey, sealPin, sealPinKey } from "./pin.server";
 import { openUnsettled, sealPassword, sealsPassword } from "./sealed-fields.server";
@@ -55,9 +56,8 @@ export type IssueResult =
   | { ok: false; reason: "in-progress" };
 
 interface IssueAct {
-  readonly admin: PermittedAdmin;
   readonly request: IssueRequest;
-  readonly origin: Origin;
+  readonly initiator: PermittedInitiator;
   readonly token: LinkToken;
 }
 
@@ -67,12 +67,11 @@ interface IssueAct {
  */
 export async function issueLink(
   context: LinkContext,
-  admin: PermittedAdmin,
   request: IssueRequest,
-  origin: Origin,
+  initiator: PermittedInitiator,
 ): Promise<IssueResult> {
-  requirePermit(admin, request.userId);
-  const act: IssueAct = { admin, request, origin, token: createLinkToken() };
+  requirePermit(initiator, request.userId);
+  const act: IssueAct = { request, initiator, token: createLinkToken() };
   const { mailTo } = request;
   let result: IssueResult | undefined;
   // The link and its audit rows are one statement: where nobody else acts on it, no lock is needed.
@@ -93,8 +92,8 @@ export async function issueLink(
     context.log.info("link.issued", {
       linkId: result.link.id,
       userId: request.userId,
-      actorId: admin.userId,
-      requestId: origin.requestId,
+      actorId: initiator.actor.userId,
+      requestId: initiator.requestId,
     });
   return result;
 }
@@ -143,17 +142,19 @@ async function writeLink(
   known: { row: KeptSecrets | undefined; voidsUnsettled: boolean },
 ): Promise<Extract<IssueResult, { ok: true }> | undefined> {
   const { config, vault } = context;
-  const { admin, request, origin, token } = act;
+  const { request, initiator, token } = act;
+  const { actor } = initiator;
   const { userId, initialPassword } = request;
-  const tokenHash = hashToken(token);
+  const pin = pinToWrite(context, act, known.row);
+  if (!pin) return undefined;
   const keptPassword = known.row?.sealedPassword;
-  const issued: IssuedLink = {
+  const issued: Omit<IssuedLink, "event"> = {
     userId,
-    tokenHash,
+    tokenHash: hashToken(token),
     expiresAt: new Date(Date.now() + config.links.lifetimeSeconds * 1000),
-    issuedById: admin.userId,
-    issuedByName: admin.userName,
-    issuedByEmail: admin.userEmail ?? null,
+    issuedById: actor.userId,
+    issuedByName: actor.userName,
+    issuedByEmail: actor.userEmail ?? null,
     issuedVia: request.via,
     mailTo: request.mailTo ?? null,
     endsRedemption: request.initialPasswordIsSet === true,
@@ -164,18 +165,24 @@ async function writeLink(
       sealsPassword(vault, userId, { sealed: keptPassword, password: initialPassword })
         ? keptPassword
         : null,
-    clientAddress: origin.clientAddress ?? null,
-    requestId: origin.requestId,
   };
-  const pin = pinToWrite(context, act, known.row);
-  if (!pin) return undefined;
   const sealedPassword =
     initialPassword === undefined ? undefined : sealPassword(vault, userId, initialPassword);
 
+  const event = (action: "link.issued" | "link.renewed") =>
+    eventOf(initiator, { action, userId, outcome: "ok" });
   const written =
     "pinMac" in pin && sealedPassword
-      ? await upsertLink(db, { ...issued, ...pin, sealedPassword }, config.links)
-      : await renewLink(db, { ...issued, pin, sealedPassword }, config.links);
+      ? await upsertLink(
+          db,
+          { ...issued, ...pin, sealedPassword, event: event("link.issued") },
+          config.links,
+        )
+      : await renewLink(
+          db,
+          { ...issued, pin, sealedPassword, event: event("link.renewed") },
+          config.links,
+        );
   if (!written) return undefined;
   if (request.user) await saveLinkUser(db, userId, request.user);
   return {

@@ -1,6 +1,5 @@
 import type { AnonymousEvents } from "../../db/anonymous-events.store";
 import type { Database } from "../../db/client";
-import { limitKeyOf } from "../../db/limit-key";
 import type { Config } from "../config/config.server";
 import type { SharedKeystone } from "../keystone/shared-session.server";
 import type { Log } from "../telemetry/log.server";
@@ -20,20 +19,5 @@ export interface LinkContext {
   readonly outbox: { wake(): void };
 }
 
-/** Where an act comes from, for the audit trail. */
-export interface Origin {
-  readonly clientAddress?: string;
-  /** `req-<uuid>`, the one Keystone is told as well. */
-  readonly requestId: string;
-}
-
-/** @returns in whose line a call to Keystone waits that comes from there: see `Caller` */
-export const partyOf = ({ clientAddress = "unknown" }: Pick<Origin, "clientAddress">): string =>
-  limitKeyOf(clientAddress);
-
-/** The administrator, or the script, that acts. To act on a user takes more: see `PermittedAdmin`. */
-export interface Admin {
-  readonly userId: string;
-  readonly userName: string;
-  readonly userEmail?: string;
-}
+// Until redeeming takes them from there itself.
+export { partyOf, type Visitor as Origin } from "../audit/initiator.server";

@@ -1,10 +1,10 @@
-import { recordEvent } from "../../db/audit-events.store";
 import { replaceToken } from "../../db/issue-link.store";
 import { findLink } from "../../db/links.store";
-import { adminEvent, type PermittedAdmin } from "../admins/permitted-admin.server";
+import type { PermittedInitiator } from "../audit/initiator.server";
+import { record } from "../audit/record.server";
 import { hashToken } from "../vault/vault.server";
 import { mailLink } from "./issue-link.server";
-import type { LinkContext, Origin } from "./link-context.server";
+import type { LinkContext } from "./link-context.server";
 import { isClaimed } from "./link-status";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
 import { openKeptPinKey, sealPinKey } from "./pin.server";
@@ -25,9 +25,8 @@ export type ResendResult =
  */
 export async function resendLink(
   context: LinkContext,
-  admin: PermittedAdmin,
   request: { linkId: string; mailTo: string },
-  origin: Origin,
+  initiator: PermittedInitiator,
 ): Promise<ResendResult> {
   const { vault, config } = context;
   const { linkId, mailTo } = request;
@@ -42,7 +41,7 @@ export async function resendLink(
       tokenHash: former.tokenHash,
     });
     if (!pinKey) {
-      context.log.error("link.seal-broken", { linkId, userId, requestId: origin.requestId });
+      context.log.error("link.seal-broken", { linkId, userId, requestId: initiator.requestId });
       return "not-pending";
     }
     const sealedPinKey = sealPinKey(vault, pinKey, { userId, tokenHash });
@@ -53,9 +52,9 @@ export async function resendLink(
     );
     if (!link) return isClaimed(former, new Date()) ? "in-progress" : "not-pending";
     const about = { userId: link.userId, linkId: link.id, outcome: "ok" };
-    await recordEvent(tx, adminEvent(admin, origin, { action: "link.resent", ...about }));
+    await record(tx, initiator, { action: "link.resent", ...about });
     for (const change of link.lastChanges)
-      await recordEvent(tx, adminEvent(admin, origin, { action: `link.${change}`, ...about }));
+      await record(tx, initiator, { action: `link.${change}`, ...about });
     await mailLink(context, tx, { ...link, token, mailTo });
     await tellOwner(context, tx, link.id, { address: "as-kept" });
     return link;
@@ -65,8 +64,8 @@ export async function resendLink(
   context.log.info("link.resent", {
     linkId: result.id,
     userId: result.userId,
-    actorId: admin.userId,
-    requestId: origin.requestId,
+    actorId: initiator.actor.userId,
+    requestId: initiator.requestId,
   });
   return {
     ok: true,

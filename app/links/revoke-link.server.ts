@@ -1,10 +1,10 @@
-import { recordEvent } from "../../db/audit-events.store";
 import type { LinkRow } from "../../db/link-row";
 import { findLink, revokeLink as revokeRow } from "../../db/links.store";
 import { cancelQueuedMails } from "../../db/mails.store";
-import { adminEvent, type PermittedAdmin } from "../admins/permitted-admin.server";
+import type { PermittedInitiator } from "../audit/initiator.server";
+import { record } from "../audit/record.server";
 import { type Vault, VaultError } from "../vault/vault.server";
-import type { LinkContext, Origin } from "./link-context.server";
+import type { LinkContext } from "./link-context.server";
 import { openUnsettled } from "./sealed-fields.server";
 
 export type RevokeResult =
@@ -25,9 +25,8 @@ export type RevokeResult =
  */
 export async function revokeLink(
   context: LinkContext,
-  admin: PermittedAdmin,
   request: { linkId: string; endsRedemption?: boolean },
-  origin: Origin,
+  initiator: PermittedInitiator,
 ): Promise<RevokeResult> {
   const result = await context.db.transaction(async (tx) => {
     const pending = await findLink(tx, request.linkId, { lock: true });
@@ -41,15 +40,15 @@ export async function revokeLink(
     // Not the others: the user is still to hear of a password that was set by an earlier link.
     await cancelQueuedMails(tx, { linkId: link.id, template: "link" });
     const about = { userId: link.userId, linkId: link.id, outcome: "ok" };
-    await recordEvent(tx, adminEvent(admin, origin, { action: "link.revoked", ...about }));
+    await record(tx, initiator, { action: "link.revoked", ...about });
     return link;
   });
   if (typeof result === "string") return { ok: false, reason: result };
   context.log.info("link.revoked", {
     linkId: result.id,
     userId: result.userId,
-    actorId: admin.userId,
-    requestId: origin.requestId,
+    actorId: initiator.actor.userId,
+    requestId: initiator.requestId,
   });
   return { ok: true, unsettled: result.sealedUnsettled !== null };
 }

@@ -2,12 +2,13 @@ import { holdResetRequest, releaseResetRequest } from "../../db/reset-requests.s
 import { readLinkUser } from "../accounts/look-up-user.server";
 import { readStanding } from "../accounts/privileged-user.server";
 import { setRandomPassword } from "../accounts/set-random-password.server";
-import { type Permit, type PermittedAdmin, permitCaller } from "../admins/permitted-admin.server";
+import { type Caller, type Permit, permitCaller } from "../admins/permit-caller.server";
+import type { Initiator, PermittedInitiator } from "../audit/initiator.server";
 import type { Config } from "../config/config.server";
 import { isKeystoneError, isKeystoneOutage } from "../keystone/errors.server";
 import { findUsersNamed, type KeystoneUser } from "../keystone/users.server";
 import { type IssueResult, issueLink } from "../links/issue-link.server";
-import type { Admin, LinkContext, Origin } from "../links/link-context.server";
+import type { LinkContext } from "../links/link-context.server";
 import { getLinkOfUser } from "../links/list-links.server";
 import { isSameMailbox } from "../links/same-mailbox";
 import {
@@ -16,13 +17,6 @@ import {
   openRequestPin,
   type ResetRequestSummary,
 } from "./handle-requests.server";
-
-/** An administrator who can ask Keystone. */
-export interface ActingAdmin extends Admin {
-  /** Scoped to the admin project. */
-  readonly keystoneToken: string;
-  readonly holdsAdminRole: boolean;
-}
 
 type AnswerContext = LinkContext & { readonly config: Pick<Config, "admin"> };
 
@@ -69,10 +63,11 @@ export type PlannedAnswer = { request: ResetRequestSummary } & (
  */
 export async function planAnswer(
   context: AnswerContext,
-  admin: ActingAdmin,
   request: ResetRequestSummary,
-  { requestId }: Pick<Origin, "requestId">,
+  initiator: Initiator<Caller>,
 ): Promise<PlannedAnswer> {
+  const { actor: admin, requestId } = initiator;
+  const { keystoneToken: token } = admin;
   const not = (reason: WhyNot) => ({ request, ok: false, reason }) as const;
   if (request.state !== "open" || !request.hasPin) return not("not-open");
   if (!request.confirmedAt) return not("not-confirmed");
@@ -80,7 +75,6 @@ export async function planAnswer(
   if ((await openRequestPin(context, request)) === undefined) return not("unusable-pin");
   let named: KeystoneUser[];
   try {
-    const { keystoneToken: token } = admin;
     named = await findUsersNamed(context.keystone, { token, name: request.name, requestId });
   } catch (error) {
     return not(whyKeystoneFailed(error));
@@ -97,11 +91,10 @@ export async function planAnswer(
   if (link?.pinExhausted) return not("pin-exhausted");
   const keeps = link?.renewable === true && link.problem !== "initial-password-stale";
   const password = keeps ? "keep" : "random";
-  const permit = await permitFor(context, admin, user.id, { requestId });
+  const permit = await permitFor(context, user.id, initiator);
   if (!permit.ok) return not(permit.reason);
   if (password === "random") {
-    const asked = { token: admin.keystoneToken, userId: user.id, requestId };
-    const standing = await readStanding(context, asked);
+    const standing = await readStanding(context, { token, userId: user.id, requestId });
     if (standing !== "ordinary") return not("privileged-account");
   }
   return { request, ok: true, plan: { userId: user.id, password } };
@@ -109,12 +102,10 @@ export async function planAnswer(
 
 async function permitFor(
   context: AnswerContext,
-  admin: ActingAdmin,
   userId: string,
-  origin: Origin,
-): Promise<{ ok: true; admin: PermittedAdmin } | { ok: false; reason: WhyNot }> {
-  const caller = { ...admin, token: admin.keystoneToken };
-  const permit = await permitCaller(context, caller, userId, origin);
+  initiator: Initiator<Caller>,
+): Promise<{ ok: true; initiator: PermittedInitiator } | { ok: false; reason: WhyNot }> {
+  const permit = await permitCaller(context, userId, initiator);
   return permit.ok ? permit : { ok: false, reason: NOT_PERMITTED[permit.reason] };
 }
 
@@ -144,9 +135,8 @@ const HOLD_SECONDS = 120;
  */
 export async function answerRequest(
   context: AnswerContext,
-  admin: ActingAdmin,
   { id, agreed }: { id: string; agreed: AnswerPlan },
-  origin: Origin,
+  initiator: Initiator<Caller>,
 ): Promise<AnswerResult> {
   if (!(await holdResetRequest(context.db, { id, holdSeconds: HOLD_SECONDS })))
     return {
@@ -155,7 +145,7 @@ export async function answerRequest(
     };
   let answered = false;
   try {
-    const result = await answerHeld(context, admin, { id, agreed }, origin);
+    const result = await answerHeld(context, { id, agreed }, initiator);
     answered = result.ok;
     return result;
   } finally {
@@ -171,31 +161,30 @@ const NOT_ISSUED = {
 
 async function answerHeld(
   context: AnswerContext,
-  admin: ActingAdmin,
   { id, agreed }: { id: string; agreed: AnswerPlan },
-  origin: Origin,
+  initiator: Initiator<Caller>,
 ): Promise<AnswerResult> {
-  const { keystoneToken: adminToken } = admin;
+  const { keystoneToken: adminToken } = initiator.actor;
   const request = await getRequest(context, id);
   if (!request) return { ok: false, reason: "not-open" };
-  const planned = await planAnswer(context, admin, request, origin);
+  const planned = await planAnswer(context, request, initiator);
   if (!planned.ok) return planned;
   const { userId, password } = planned.plan;
   if (userId !== agreed.userId || password !== agreed.password)
     return { ok: false, reason: "changed" };
   const pin = await openRequestPin(context, { id });
   if (pin === undefined) return { ok: false, reason: "not-open" };
-  const permit = await permitFor(context, admin, userId, origin);
+  const permit = await permitFor(context, userId, initiator);
   if (!permit.ok) return permit;
   try {
-    const { requestId } = origin;
+    const { requestId } = initiator;
     const user = await readLinkUser(context.keystone, { token: adminToken, userId, requestId });
     if (!user) return { ok: false, reason: "no-such-user" };
     if (!isSameMailbox(user.email, request.email) || user.email === null)
       return { ok: false, reason: "other-address" };
     let initialPassword: string | undefined;
     if (password === "random") {
-      const set = await setRandomPassword(context, permit.admin, { userId, adminToken }, origin);
+      const set = await setRandomPassword(context, { userId, adminToken }, permit.initiator);
       if (!set.ok)
         return set.reason === "refused"
           ? { ok: false, reason: "password-refused", message: set.message }
@@ -205,7 +194,6 @@ async function answerHeld(
     const { enabled: _, passwordLocked: __, ...described } = user;
     const issued = await issueLink(
       context,
-      permit.admin,
       {
         userId,
         pin,
@@ -215,10 +203,10 @@ async function answerHeld(
         mailTo: user.email,
         user: described,
       },
-      origin,
+      permit.initiator,
     );
     if (!issued.ok) return { ok: false, reason: NOT_ISSUED[issued.reason] };
-    await closeAnswered(context, admin, { id, userId, linkId: issued.link.id }, origin);
+    await closeAnswered(context, { id, userId, linkId: issued.link.id }, permit.initiator);
     return { ok: true, linkId: issued.link.id, mailTo: user.email };
   } catch (error) {
     return { ok: false, reason: whyKeystoneFailed(error) };

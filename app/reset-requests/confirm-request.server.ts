@@ -1,4 +1,3 @@
-import { recordEvent } from "../../db/audit-events.store";
 import type { Queryable } from "../../db/client";
 import {
   confirmResetRequest,
@@ -6,7 +5,8 @@ import {
   findRequestByToken,
   findRequestOfMailbox,
 } from "../../db/reset-requests.store";
-import type { Origin } from "../links/link-context.server";
+import type { Visitor } from "../audit/initiator.server";
+import { record } from "../audit/record.server";
 import { describeError } from "../telemetry/log.server";
 import { hashToken } from "../vault/vault.server";
 import type { ConfirmToken } from "./confirm-token.server";
@@ -56,7 +56,7 @@ export async function viewConfirmation(
 export async function confirmRequest(
   context: RequestContext,
   given: { token: ConfirmToken; code: string },
-  origin: Origin,
+  visitor: Visitor,
 ): Promise<
   { ok: true; request: ConfirmView; confirmedNow: boolean } | { ok: false; reason: ConfirmRefusal }
 > {
@@ -79,20 +79,13 @@ export async function confirmRequest(
     if (!(await confirmResetRequest(tx, { id: row.id, sealedPin })))
       return { ok: false, reason: "expired" } as const;
     // Whoever reads the mailbox is no stranger, and each request is confirmed once: this is always told.
-    await recordEvent(tx, {
-      action: "reset.confirmed",
-      actorKind: "user",
-      resetRequestId: row.id,
-      outcome: "ok",
-      clientAddress: origin.clientAddress,
-      requestId: origin.requestId,
-    });
+    await record(tx, visitor, { action: "reset.confirmed", resetRequestId: row.id, outcome: "ok" });
     return { ok: true, row: { ...row, state: "open" }, confirmedNow: true } as const;
   });
   if (!result.ok) return result;
   const { row, confirmedNow } = result;
   if (confirmedNow) {
-    log.info("reset.confirmed", { requestedResetId: row.id, requestId: origin.requestId });
+    log.info("reset.confirmed", { requestedResetId: row.id, requestId: visitor.requestId });
     // Not a part of confirming: what fails here is done a minute later.
     await tellHelpdesk(context).catch((error: unknown) =>
       log.error("reset.digest-failed", { error: describeError(error) }),

@@ -1,4 +1,4 @@
-import { recordEvent } from "../../db/audit-events.store";
+import type { Transaction } from "../../db/client";
 import {
   closeResetRequest,
   countRequestsOfMailboxes,
@@ -9,7 +9,9 @@ import {
   type ResetRequestQuery,
   type ResetRequestRow,
 } from "../../db/reset-requests.store";
-import type { Admin, LinkContext, Origin } from "../links/link-context.server";
+import type { Admin, Initiator, PermittedInitiator } from "../audit/initiator.server";
+import { record } from "../audit/record.server";
+import type { LinkContext } from "../links/link-context.server";
 import { codeOfRequest, parseRequestCode } from "./request-code";
 import { openRequest } from "./sealed-request.server";
 
@@ -123,12 +125,13 @@ export type CloseResult = { ok: true } | { ok: false; reason: "not-open" };
  */
 export async function closeRequest(
   context: Pick<LinkContext, "db">,
-  admin: Admin & { readonly holdsAdminRole: boolean },
   { id }: { id: string },
-  origin: Origin,
+  initiator: Initiator<Admin & { readonly holdsAdminRole: boolean }>,
 ): Promise<CloseResult | { ok: false; reason: "forbidden" }> {
-  if (!admin.holdsAdminRole) return { ok: false, reason: "forbidden" };
-  return close(context, admin, { id, answer: undefined }, origin);
+  if (!initiator.actor.holdsAdminRole) return { ok: false, reason: "forbidden" };
+  return close(context, id, initiator, { userId: null }, (tx) =>
+    record(tx, initiator, { action: "reset.closed", resetRequestId: id, outcome: "ok" }),
+  );
 }
 
 /**
@@ -137,38 +140,30 @@ export async function closeRequest(
  */
 export function closeAnswered(
   context: Pick<LinkContext, "db">,
-  admin: Admin,
   { id, userId, linkId }: { id: string; userId: string; linkId: string },
-  origin: Origin,
+  initiator: PermittedInitiator,
 ): Promise<CloseResult> {
-  return close(context, admin, { id, answer: { userId, linkId } }, origin);
+  const answered = { action: "reset.answered", userId, linkId, resetRequestId: id } as const;
+  return close(context, id, initiator, { userId }, (tx) =>
+    record(tx, initiator, { ...answered, outcome: "ok" }),
+  );
 }
 
 async function close(
   { db }: Pick<LinkContext, "db">,
-  admin: Admin,
-  { id, answer }: { id: string; answer: { userId: string; linkId: string } | undefined },
-  origin: Origin,
+  id: string,
+  { actor }: Initiator<Admin>,
+  answered: { userId: string | null },
+  writeDown: (tx: Transaction) => Promise<void>,
 ): Promise<CloseResult> {
   const closed = await db.transaction(async (tx) => {
     const was = await closeResetRequest(tx, {
       id,
-      closedById: admin.userId,
-      closedByName: admin.userName,
-      answeredUserId: answer?.userId ?? null,
+      closedById: actor.userId,
+      closedByName: actor.userName,
+      answeredUserId: answered.userId,
     });
-    if (was)
-      await recordEvent(tx, {
-        action: answer ? "reset.answered" : "reset.closed",
-        actorKind: "admin",
-        actorId: admin.userId,
-        actorName: admin.userName,
-        ...answer,
-        resetRequestId: id,
-        outcome: "ok",
-        clientAddress: origin.clientAddress,
-        requestId: origin.requestId,
-      });
+    if (was) await writeDown(tx);
     return was;
   });
   return closed ? { ok: true } : { ok: false, reason: "not-open" };

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { AnonymousEvents } from "../../db/anonymous-events.store";
-import { recordEvent } from "../../db/audit-events.store";
 import { saveResetRequest } from "../../db/reset-requests.store";
 import { enqueueMail } from "../../emails/outbox";
-import type { LinkContext, Origin } from "../links/link-context.server";
+import type { Visitor } from "../audit/initiator.server";
+import { record } from "../audit/record.server";
+import type { LinkContext } from "../links/link-context.server";
 import { canonicalAddress } from "../links/same-mailbox";
 import { hashToken } from "../vault/vault.server";
 import { confirmUrl, createConfirmToken } from "./confirm-token.server";
@@ -40,26 +41,25 @@ export type RequestResetResult =
 export async function requestReset(
   context: RequestContext,
   request: { name: string; email: string; pin: string },
-  origin: Origin,
+  visitor: Visitor,
 ): Promise<RequestResetResult> {
   const { config, db, vault, log } = context;
   const { name, pin } = request;
+  const { clientAddress, requestId } = visitor;
   // Kept and mailed in one form, so that what is counted, compared and reached is the same mailbox.
   const email = canonicalAddress(request.email) ?? request.email;
-  const admitted = await context.requestLimits.admit({
-    email,
-    clientAddress: origin.clientAddress,
-  });
+  const admitted = await context.requestLimits.admit({ email, clientAddress });
   if (!admitted.ok) {
-    log.warn("reset.refused", { reason: "too-many", ...origin });
+    log.warn("reset.refused", { reason: "too-many", clientAddress, requestId });
     const { retryAfterSeconds } = admitted;
     return { ok: false, reason: "too-many", retryAfterSeconds };
   }
   const id = randomUUID();
   const token = createConfirmToken();
   const confirmTokenHash = hashToken(token);
-  const isRecorded = await context.requestEvents.admit(origin.clientAddress);
-  if (!isRecorded) log.warn("audit.left-out", { reason: "reset.requested", ...origin });
+  const isRecorded = await context.requestEvents.admit(clientAddress);
+  if (!isRecorded)
+    log.warn("audit.left-out", { reason: "reset.requested", clientAddress, requestId });
   const code = codeOfRequest(id);
   await db.transaction(async (tx) => {
     const { confirmBefore } = await saveResetRequest(tx, {
@@ -77,13 +77,10 @@ export async function requestReset(
       confirmWithinSeconds: CONFIRM_WITHIN_SECONDS,
     });
     if (isRecorded)
-      await recordEvent(tx, {
+      await record(tx, visitor, {
         action: "reset.requested",
-        actorKind: "user",
         resetRequestId: id,
         outcome: admitted.mayMail ? "ok" : "not-mailed",
-        clientAddress: origin.clientAddress,
-        requestId: origin.requestId,
       });
     if (admitted.mayMail)
       await enqueueMail(tx, vault, {
@@ -99,7 +96,7 @@ export async function requestReset(
   if (admitted.mayMail) context.outbox.wake();
   log.info("reset.requested", {
     requestedResetId: id,
-    requestId: origin.requestId,
+    requestId,
     ...(admitted.mayMail ? {} : { reason: "not-mailed" }),
   });
   return { ok: true, code };

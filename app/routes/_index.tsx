@@ -12,7 +12,7 @@ import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
 import { PublicPage } from "../components/public-page";
 import { readForm } from "../http/form.server";
-import { originOf } from "../http/origin.server";
+import { visitorOf } from "../http/initiator.server";
 import { countWrongLink } from "../http/rate-limit.server";
 import { parseLinkToken } from "../links/link-token.server";
 import { redeemLink } from "../links/redeem/redeem-link.server";
@@ -95,7 +95,7 @@ async function redeem(args: ActionFunctionArgs): Promise<Answer> {
   const errors = findErrors({ pin, password, confirmation: form.get("confirm_password") ?? "" });
   if (errors) return { page: again({ errors }), status: 400 };
 
-  const result = await redeemLink(services, { token, pin, password }, originOf(context));
+  const result = await redeemLink(services, { token, pin, password }, visitorOf(context));
   services.metrics.countRedemption(result.ok ? "ok" : result.reason);
   if (result.ok)
     return {

@@ -26,7 +26,6 @@ import { StatusBadge, UserBadge } from "../console/status-badge";
 import { readForm } from "../http/form.server";
 import { adminOf } from "../http/guard-console.server";
 import { withKeystone } from "../http/keystone-trouble.server";
-import { originOf } from "../http/origin.server";
 import { refusalOfRandomPassword } from "../http/random-password.server";
 import { requirePermitFor } from "../http/require-permit.server";
 import type { AuditEvent } from "../links/list-links.server";
@@ -98,9 +97,8 @@ export async function action(args: ActionFunctionArgs) {
       { intent: "none", ok: false, message: permit.message },
       { status: permit.status },
     );
-  const { admin } = permit;
+  const { initiator } = permit;
   const { services } = args.context;
-  const origin = originOf(args.context);
   switch (form.get("intent")) {
     case "resend": {
       const mailTo = readLine(form, "mail_to");
@@ -109,26 +107,26 @@ export async function action(args: ActionFunctionArgs) {
           { intent: "resend", ok: false, mailTo, error: NOT_AN_EMAIL },
           { status: 400 },
         );
-      const result = await resendLink(services, admin, { linkId: link.id, mailTo }, origin);
+      const result = await resendLink(services, { linkId: link.id, mailTo }, initiator);
       if (!result.ok) return refused(result.reason, NOT_MAILED);
       if (result.ownerUntold)
         services.userLookup.enqueue({
           userId: link.userId,
           token: session.keystoneToken,
           checkedAt: null,
-          requestId: origin.requestId,
+          requestId: initiator.requestId,
         });
       return data<Answer>({ intent: "resend", ok: true, url: result.url, mailTo }, { status: 200 });
     }
     case "revoke": {
-      const result = await revokeLink(services, admin, { linkId: link.id }, origin);
+      const result = await revokeLink(services, { linkId: link.id }, initiator);
       return result.ok
         ? data<Answer>({ intent: "revoke", ok: true }, { status: 200 })
         : refused(result.reason, NOT_REVOKED);
     }
     case "end": {
       const about = { linkId: link.id, userId: link.userId, adminToken: session.keystoneToken };
-      const answer = await withKeystone(args, () => endLink(services, admin, about, origin));
+      const answer = await withKeystone(args, () => endLink(services, about, initiator));
       if (!answer.ok) {
         const status = answer.reason === "forbidden" ? 403 : 503;
         return data<Answer>({ intent: "none", ok: false, message: answer.message }, { status });

@@ -17,7 +17,7 @@ import { isRowId } from "../console/row-id";
 import { Tabs } from "../console/tabs";
 import { readForm } from "../http/form.server";
 import { adminOf } from "../http/guard-console.server";
-import { originOf } from "../http/origin.server";
+import { initiatorOf } from "../http/initiator.server";
 import {
   closeRequest,
   listRequests,
@@ -90,7 +90,7 @@ export async function action(args: ActionFunctionArgs) {
   const form = await readForm(args);
   const id = form.get("id") ?? "";
   const result = isRowId(id)
-    ? await closeRequest(args.context.services, admin, { id }, originOf(args.context))
+    ? await closeRequest(args.context.services, { id }, initiatorOf(args.context, admin))
     : undefined;
   const forbidden = result?.ok === false && result.reason === "forbidden";
   const status = result?.ok ? 200 : forbidden ? 403 : 409;

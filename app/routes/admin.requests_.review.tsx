@@ -16,8 +16,8 @@ import { CLOSING_TAKES_ADMIN } from "../console/request-words";
 import { isRowId } from "../console/row-id";
 import { readForm } from "../http/form.server";
 import { adminOf } from "../http/guard-console.server";
+import { initiatorOf } from "../http/initiator.server";
 import { withKeystone } from "../http/keystone-trouble.server";
-import { originOf } from "../http/origin.server";
 import {
   type AnswerPlan,
   type AnswerResult,
@@ -51,8 +51,8 @@ export const meta: MetaFunction<typeof loader> = ({ data, matches }) =>
 
 /** Says what would happen. Changes nothing. */
 export async function loader(args: LoaderFunctionArgs) {
-  const admin = adminOf(args.context);
-  const { services, requestId } = args.context;
+  const { services } = args.context;
+  const initiator = initiatorOf(args.context, adminOf(args.context));
   const { searchParams } = new URL(args.request.url);
   const act = readAct(searchParams.get("act"));
   const requests = (await getRequests(services, readIds(searchParams.getAll("id")))).filter(
@@ -60,9 +60,7 @@ export async function loader(args: LoaderFunctionArgs) {
   );
   if (act === "close" || requests.length === 0) return { act, requests, planned: [] };
   const answer = await withKeystone(args, () =>
-    inParallel(requests, ANSWERS_AT_A_TIME, (request) =>
-      planAnswer(services, admin, request, { requestId }),
-    ),
+    inParallel(requests, ANSWERS_AT_A_TIME, (request) => planAnswer(services, request, initiator)),
   );
   if (!answer.ok) throw new Response(answer.message, { status: 503 });
   return { act, requests, planned: answer.value };
@@ -78,12 +76,12 @@ export async function action(args: ActionFunctionArgs) {
   const admin = adminOf(args.context);
   const form = await readForm(args);
   const { services } = args.context;
-  const origin = originOf(args.context);
+  const initiator = initiatorOf(args.context, admin);
   if (readAct(form.get("act")) === "close") {
     if (!admin.holdsAdminRole) throw new Response(CLOSING_TAKES_ADMIN, { status: 403 });
     const ids = readIds(form.getAll("id"));
     let closed = 0;
-    for (const id of ids) if ((await closeRequest(services, admin, { id }, origin)).ok) closed += 1;
+    for (const id of ids) if ((await closeRequest(services, { id }, initiator)).ok) closed += 1;
     return data<Answer>({ act: "close", closed, closedBefore: ids.length - closed });
   }
   const agreed = readPlans(form.getAll("plan"));
@@ -92,7 +90,7 @@ export async function action(args: ActionFunctionArgs) {
     inParallel(requests, ANSWERS_AT_A_TIME, async (request): Promise<Done> => {
       const plan = agreed.get(request.id) as AnswerPlan;
       const given = { id: request.id, agreed: plan };
-      return { request, result: await answerRequest(services, admin, given, origin) };
+      return { request, result: await answerRequest(services, given, initiator) };
     }),
   );
   if (!answer.ok) throw new Response(answer.message, { status: 503 });

@@ -8,8 +8,8 @@ import { Link, useActionData, useLoaderData } from "@remix-run/react";
 import { readLinkUser } from "../accounts/look-up-user.server";
 import { readStanding, type Standing } from "../accounts/privileged-user.server";
 import { setRandomPassword } from "../accounts/set-random-password.server";
-import type { PermittedAdmin } from "../admins/permitted-admin.server";
 import type { AdminSession } from "../admins/session.server";
+import type { PermittedInitiator } from "../audit/initiator.server";
 import { Fact, Facts } from "../components/facts";
 import { Notice } from "../components/notice";
 import { pageHeaders } from "../components/page-headers";
@@ -33,7 +33,6 @@ import { StatusBadge, UserBadge } from "../console/status-badge";
 import { readForm } from "../http/form.server";
 import { adminOf } from "../http/guard-console.server";
 import { withKeystone } from "../http/keystone-trouble.server";
-import { originOf } from "../http/origin.server";
 import { refusalOfRandomPassword } from "../http/random-password.server";
 import { requirePermitFor } from "../http/require-permit.server";
 import { type IssuedLinkAnswer, type IssueResult, issueLink } from "../links/issue-link.server";
@@ -143,7 +142,6 @@ export async function action(args: ActionFunctionArgs) {
   const session = adminOf(args.context);
   const form = await readForm(args);
   const { services } = args.context;
-  const origin = originOf(args.context);
   const { userId, keystone, request, offer } = await lookUp(args, session);
   const { choices, pin, initialPassword, errors } = readIssueForm(form, offer);
 
@@ -155,12 +153,12 @@ export async function action(args: ActionFunctionArgs) {
   if (errors) return refuse(400, { errors });
   const permit = await requirePermitFor(args, userId);
   if (!permit.ok) return refuse(permit.status, { message: permit.message });
-  const { admin } = permit;
+  const { initiator } = permit;
 
   const chosenPin = await pinFor(args, choices, { pin, requestId: request?.id });
   if (chosenPin === "closed")
     return refuse(409, { message: "The request was closed meanwhile. Type the PIN." });
-  const password = await passwordFor(args, admin, choices, {
+  const password = await passwordFor(args, choices, initiator, {
     userId,
     initialPassword,
     adminToken: session.keystoneToken,
@@ -170,7 +168,6 @@ export async function action(args: ActionFunctionArgs) {
   const { enabled: _enabled, passwordLocked: _passwordLocked, ...described } = user;
   const result = await issueLink(
     services,
-    admin,
     {
       userId,
       pin: chosenPin,
@@ -180,16 +177,11 @@ export async function action(args: ActionFunctionArgs) {
       user: described,
       ...(choices.mailTo !== "" && { mailTo: choices.mailTo }),
     },
-    origin,
+    initiator,
   );
   if (!result.ok) return refuse(409, REFUSALS[result.reason]);
   if (request)
-    await closeAnswered(
-      services,
-      admin,
-      { id: request.id, userId, linkId: result.link.id },
-      origin,
-    );
+    await closeAnswered(services, { id: request.id, userId, linkId: result.link.id }, initiator);
   return data(issued(result.link, choices, request), { status: 200 });
 }
 
@@ -244,16 +236,14 @@ type PasswordAnswer =
 /** @returns the initial password, undefined to keep the link's, or why there is none */
 async function passwordFor(
   args: ActionFunctionArgs,
-  admin: PermittedAdmin,
   choices: IssueChoices,
+  initiator: PermittedInitiator,
   given: { userId: string; initialPassword: string; adminToken: string },
 ): Promise<PasswordAnswer> {
   if (choices.password === "keep") return { ok: true, value: undefined };
   if (choices.password === "typed") return { ok: true, value: given.initialPassword };
   const { services } = args.context;
-  const answer = await withKeystone(args, () =>
-    setRandomPassword(services, admin, given, originOf(args.context)),
-  );
+  const answer = await withKeystone(args, () => setRandomPassword(services, given, initiator));
   if (!answer.ok) return { ok: false, status: statusOf(answer.reason), message: answer.message };
   const outcome = answer.value;
   if (outcome.ok) return { ok: true, value: outcome.password };

@@ -20,7 +20,7 @@ import { useBrand } from "../components/render-context";
 import type { RouteHandle } from "../components/route-handle";
 import { SubmitButton } from "../components/submit-button";
 import { readForm } from "../http/form.server";
-import { originOf } from "../http/origin.server";
+import { visitorOf } from "../http/initiator.server";
 import { forgiveSignIn, limitSignIn } from "../http/rate-limit.server";
 import { safePath } from "../http/safe-redirect";
 import { readSessionId, sessionCookieHeader } from "../http/session-cookie.server";
@@ -69,7 +69,7 @@ export async function action(args: ActionFunctionArgs) {
 
   const heldBack = await refusedByLimit(limitSignIn(args, typed));
   if (heldBack) return data<Answer>({ ...answer, message: heldBack.message }, heldBack.init);
-  const origin = originOf(context);
+  const origin = visitorOf(context);
   const result = await signIn(services, { ...typed, password, passcode }, origin);
   if (!result.ok) {
     const { status, retryAfterSeconds, ...words } = wordsFor(result, answer);

@@ -1,6 +1,6 @@
 import { type ActionFunctionArgs, redirect } from "@remix-run/node";
 import { signOut } from "../admins/session.server";
-import { originOf } from "../http/origin.server";
+import { visitorOf } from "../http/initiator.server";
 import { clearedSessionCookieHeader, readSessionId } from "../http/session-cookie.server";
 
 /** Signing out takes a form: an address that signs out could be planted anywhere. */
@@ -10,7 +10,7 @@ export function loader() {
 
 export async function action({ request, context }: ActionFunctionArgs) {
   const sessionId = await readSessionId(request, context);
-  if (sessionId) await signOut(context.services, sessionId, originOf(context));
+  if (sessionId) await signOut(context.services, sessionId, visitorOf(context));
   return redirect("/admin/sign-in?reason=signed-out", {
     headers: { "Set-Cookie": await clearedSessionCookieHeader(context) },
   });

@@ -12,7 +12,7 @@ import { useBrand } from "../components/render-context";
 import { AfterConfirming, RequestCode } from "../components/request-code";
 import { ShownAddress } from "../components/shown-address";
 import { readForm } from "../http/form.server";
-import { originOf } from "../http/origin.server";
+import { visitorOf } from "../http/initiator.server";
 import { limitByAddress } from "../http/rate-limit.server";
 import { isPin } from "../links/pin.server";
 import { canonicalAddress } from "../links/same-mailbox";
@@ -59,7 +59,7 @@ export async function action(args: ActionFunctionArgs) {
   if (errors) return data<Answer>({ sent: false, typed, errors }, { status: 400 });
 
   const { name, email } = typed;
-  const result = await requestReset(services, { name, email, pin }, originOf(args.context));
+  const result = await requestReset(services, { name, email, pin }, visitorOf(args.context));
   if (!result.ok) {
     const minutes = Math.ceil(result.retryAfterSeconds / 60);
     const message = `There were many requests from your network. Try again in ${minutes === 1 ? "a minute" : `${minutes} minutes`}, or ask your administrator directly.`;

@@ -20,7 +20,7 @@ import { AfterConfirming, RequestCode } from "../components/request-code";
 import { ShownAddress } from "../components/shown-address";
 import { ExactTime } from "../components/when";
 import { readForm } from "../http/form.server";
-import { originOf } from "../http/origin.server";
+import { visitorOf } from "../http/initiator.server";
 import { countWrongLink } from "../http/rate-limit.server";
 import {
   type ConfirmView,
@@ -117,7 +117,7 @@ async function confirm(args: ActionFunctionArgs): Promise<Answer> {
   const token = parseConfirmToken(given);
   if (!token) return deadLink(args);
   const code = readLine(form, "code", 40);
-  const result = await confirmRequest(context.services, { token, code }, originOf(context));
+  const result = await confirmRequest(context.services, { token, code }, visitorOf(context));
   if (result.ok) {
     const { request, confirmedNow } = result;
     return { page: { view: "confirmed", request, confirmedNow }, status: 200 };

@@ -1,8 +1,7 @@
 import type { ActionFunctionArgs, AppLoadContext } from "@remix-run/node";
 import { z } from "zod";
-import type { AuthorizedCaller } from "../admins/authorize-token.server";
-import { type Permit, permitCaller } from "../admins/permitted-admin.server";
-import { originOf } from "../http/origin.server";
+import { type Caller, type Permit, permitCaller } from "../admins/permit-caller.server";
+import { initiatorOf } from "../http/initiator.server";
 import { type IncomingRequest, readBody } from "../http/read-body.server";
 import { jsonAnswer, keystoneError, textAnswer, wantsJson } from "../http/respond.server";
 import { type IssuedLinkAnswer, type IssueResult, issueLink } from "../links/issue-link.server";
@@ -33,19 +32,17 @@ export async function action({
   const asked = await readRequest(request, context);
   if (asked instanceof Response) return asked;
 
-  const origin = originOf(context);
-  const permit = await permitCaller(context.services, admitted, userId, origin);
+  const permit = await permitCaller(context.services, userId, initiatorOf(context, admitted));
   if (!permit.ok) return notPermitted(permit, context);
   const result = await issueLink(
     context.services,
-    permit.admin,
     { userId, pin: asked.pin, initialPassword: asked.password, via: "api" },
-    origin,
+    permit.initiator,
   );
   if (!result.ok) return refused(result);
   context.services.userLookup.enqueue({
     userId,
-    token: admitted.token,
+    token: admitted.keystoneToken,
     // Where the owner is to be told of a change, it takes Keystone's address.
     checkedAt: result.link.ownerUntold ? null : result.link.userCheckedAt,
     requestId: context.requestId,
@@ -63,7 +60,7 @@ const asJson = ({ token, url, userId, expiresAt }: IssuedLinkAnswer) =>
 async function authorize(
   request: IncomingRequest,
   context: AppLoadContext,
-): Promise<AuthorizedCaller | Response> {
+): Promise<Caller | Response> {
   const { config, tokenAuthorizer } = context.services;
   const token = request.headers.get("X-Auth-Token");
   if (!token)

@@ -18,6 +18,7 @@ import { type KeystoneAccess, type KeystoneAdmin, keystoneAdmin } from "../suppo
 import { keystoneToken } from "../support/keystone-token";
 import { mailedConfirmToken } from "../support/mailed-confirm-token";
 import { type ServerProcess, startServerProcess } from "../support/server-process";
+import { newAdmin } from "../support/services";
 import { startSmtpServer, type TestSmtpServer } from "../support/smtp";
 import { newSecretKey, serverEnvironment, waitUntilReady } from "../support/stack";
 import { type Answer, createVisitor, newRequestId, type Visitor } from "../support/visitor";
@@ -553,12 +554,16 @@ const acts: readonly Act[] = [
     async prepare() {
       const { id } = await askAndConfirm();
       const { userId, linkId } = await newPersonWithLink();
-      const admin = { userId: adminId, userName: keystone.adminUserName };
+      const admin = {
+        kind: "admin",
+        userId: adminId,
+        userName: keystone.adminUserName,
+      } as const;
       return {
         // The link is another act, which comes before it in the same request.
         async act({ address: clientAddress, requestId }) {
           const given = { id, userId, linkId };
-          await closeAnswered(services, admin, given, { clientAddress, requestId });
+          await closeAnswered(services, given, newAdmin({ clientAddress, requestId }, admin));
           return undefined;
         },
         rows: [

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { issueLink } from "../../app/links/issue-link.server";
-import { newOrigin, startTestServices, type TestServices, testAdmin } from "../support/services";
+import { newAdmin, startTestServices, type TestServices } from "../support/services";
 
 /** What a driver's fault would store for 32 random bytes. */
 const hexText = (bytes: Buffer) => Buffer.from(`\\x${bytes.toString("hex")}`);
@@ -18,12 +18,7 @@ afterAll(() => started.stop());
 async function issue(mailTo?: string): Promise<string> {
   const userId = `user-${randomBytes(6).toString("hex")}`;
   const request = { userId, pin: "0123", initialPassword: "Initial-1", via: "api" as const };
-  await issueLink(
-    started.services,
-    testAdmin,
-    { ...request, ...(mailTo && { mailTo }) },
-    newOrigin(),
-  );
+  await issueLink(started.services, { ...request, ...(mailTo && { mailTo }) }, newAdmin());
   return userId;
 }
 

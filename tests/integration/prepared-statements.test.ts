@@ -5,7 +5,7 @@ import { type IssuedLinkAnswer, issueLink } from "../../app/links/issue-link.ser
 import { redeemLink } from "../../app/links/redeem/redeem-link.server";
 import { viewLink } from "../../app/links/view-link.server";
 import { openDatabase } from "../../db/client";
-import { newOrigin, startTestServices, type TestServices, testAdmin } from "../support/services";
+import { newAdmin, newOrigin, startTestServices, type TestServices } from "../support/services";
 
 /**
  * PostgreSQL throws a prepared statement away when a table changes under it, or when it is told to, and
@@ -25,7 +25,7 @@ async function issue(): Promise<IssuedLinkAnswer> {
     initialPassword: "Initial-1",
     via: "api" as const,
   };
-  const result = await issueLink(started.services, testAdmin, request, newOrigin());
+  const result = await issueLink(started.services, request, newAdmin());
   if (!result.ok) throw new Error(result.reason);
   return result.link;
 }

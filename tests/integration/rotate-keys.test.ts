@@ -21,7 +21,7 @@ import { openMail } from "../../emails/outbox";
 import { createTestDatabase, type TestDatabase } from "../support/database";
 import { confirmTokenIn } from "../support/mailed-confirm-token";
 import { startServerProcess } from "../support/server-process";
-import { completeEnvironment, newOrigin, startTestServices, testAdmin } from "../support/services";
+import { completeEnvironment, newAdmin, newOrigin, startTestServices } from "../support/services";
 
 const former = randomBytes(32);
 const newest = randomBytes(32);
@@ -68,7 +68,6 @@ beforeAll(async () => {
     for (let number = 1; number <= 450; number++) {
       const issued = await issueLink(
         services,
-        testAdmin,
         {
           userId: `user-${number}`,
           pin: "0123",
@@ -76,7 +75,7 @@ beforeAll(async () => {
           via: "console",
           ...(number < 5 && { mailTo: `user-${number}@example.org` }),
         },
-        newOrigin(),
+        newAdmin(),
       );
       if (!issued.ok) throw new Error(issued.reason);
       const { id, userId } = issued.link;
@@ -159,9 +158,8 @@ describe("rotating the keys", () => {
         Array.from({ length: 30 }, (_, number) =>
           issueLink(
             services,
-            testAdmin,
             { userId: `user-${number * 10 + 10}`, initialPassword: "Initial-2", via: "api" },
-            newOrigin(),
+            newAdmin(),
           ),
         ),
       );
@@ -259,12 +257,7 @@ describe("rotating the keys", () => {
     await withServices(keys(newest), async (services) => {
       // The same PIN is still known for the same: its guesses would count on.
       const [link] = await database.sql`select pin_mac from links where user_id = 'user-7'`;
-      await issueLink(
-        services,
-        testAdmin,
-        { userId: "user-7", pin: "0123", via: "api" },
-        newOrigin(),
-      );
+      await issueLink(services, { userId: "user-7", pin: "0123", via: "api" }, newAdmin());
       const [again] = await database.sql`select pin_mac from links where user_id = 'user-7'`;
       expect(again?.pin_mac).toEqual(link?.pin_mac);
       // A request that waited for its confirmation is confirmed under the new key, and keeps its PIN.

@@ -11,10 +11,9 @@ import { eventually } from "../support/fault-stack";
 import { startServerProcess } from "../support/server-process";
 import {
   completeEnvironment,
-  newOrigin,
+  newAdmin,
   startTestServices,
   type TestServices,
-  testAdmin,
 } from "../support/services";
 import { startSmtpServer, type TestSmtpServer } from "../support/smtp";
 import { runRounds } from "../support/worker";
@@ -38,9 +37,8 @@ async function startServer(database: TestDatabase) {
 const issue = (test: TestServices, userId: string, mailTo?: string) =>
   issueLink(
     test.services,
-    testAdmin,
     { userId, pin: "0123", initialPassword: "Initial-1", via: "api", ...(mailTo && { mailTo }) },
-    newOrigin(),
+    newAdmin(),
   );
 
 describe("a row that nobody can read does not keep a server from starting", () => {

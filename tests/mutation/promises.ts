@@ -28,6 +28,7 @@ export const PROMISES: readonly Promises[] = [
   },
   {
     modules: [
+      "app/audit/",
       "app/links/",
       "app/accounts/",
       "app/jobs/rounds",
@@ -36,7 +37,7 @@ export const PROMISES: readonly Promises[] = [
       "db/issue-link",
       "db/audit-events",
     ],
-    near: ["tests/unit/links/", "tests/integration/links/"],
+    near: ["tests/unit/audit/", "tests/unit/links/", "tests/integration/links/"],
     far: ["tests/integration/admins/weaker-roles", ...issued, "tests/integration/reset-requests/"],
     built: [
       "tests/faults/slow-policy",

@@ -122,7 +122,18 @@ export const layers: readonly Layer[] = [
     // Processes of their own: the server and the commands.
     name: "entry",
     files: /^(server\.ts|(app|db|emails)\/[\w/-]+-command(\.server)?\.ts)$/,
-    imports: ["assembly", "wiring", "http", "use case", "keystone", "db", "emails", "base", "pure"],
+    imports: [
+      "assembly",
+      "wiring",
+      "http",
+      "use case",
+      "audit",
+      "keystone",
+      "db",
+      "emails",
+      "base",
+      "pure",
+    ],
   },
   {
     // What a request passes through, one after the other.
@@ -134,13 +145,13 @@ export const layers: readonly Layer[] = [
   {
     name: "wiring",
     files: /^app\/(services\.server\.ts$|jobs\/|telemetry\/(metrics|observe-keystone)\.)/,
-    imports: ["wiring", "use case", "keystone", "db", "emails", "base"],
+    imports: ["wiring", "use case", "audit", "keystone", "db", "emails", "base"],
   },
   {
     name: "route",
     files: /^app\/(routes\/|root\.tsx$|routes\.ts$|entry\.)/,
     imports: ["http", "page", "use case", "base", "pure", "asset"],
-    types: ["wiring"],
+    types: ["wiring", "audit"],
   },
   { name: "api", files: /^app\/api\//, imports: ["api", "http", "base"] },
   {
@@ -159,15 +170,16 @@ export const layers: readonly Layer[] = [
   {
     name: "http",
     files: /^app\/http\//,
-    imports: ["http", "use case", "keystone", "db", "base", "pure"],
+    imports: ["http", "use case", "audit", "keystone", "db", "base", "pure"],
     types: ["wiring"],
   },
   {
     name: "use case",
     // Rotation and survey stand beside the vault they serve, and do what a use case does.
     files: /^app\/(links|accounts|admins|reset-requests)\/|^app\/vault\/(rotate|survey)-/,
-    imports: ["use case", "keystone", "db", "emails", "base", "pure"],
+    imports: ["use case", "audit", "keystone", "db", "emails", "base", "pure"],
   },
+  { name: "audit", files: /^app\/audit\//, imports: ["audit", "db", "base"] },
   { name: "emails", files: /^emails\//, imports: ["emails", "db", "base"], types: [] },
   { name: "keystone", files: /^app\/keystone\//, imports: ["keystone"] },
   { name: "db", files: /^db\//, imports: ["db", "base"] },
@@ -365,22 +377,21 @@ export function findMachinePaths(sources: Sources): string[] {
   });
 }
 
-const permits = "app/admins/permitted-admin.server";
+/** Who may make a permit out of a bare administrator, or look whether it is one. */
+const makesPermits = /^app\/(audit\/|admins\/permit-caller\.)/;
 /** What an administrator's act writes over or ends. */
 const actsOnLinks = ["upsertLink", "renewLink", "replaceToken", "revokeLink"];
 
 /**
  * Whatever an administrator does to what is kept of a user takes a permit: no use case of links is handed a
- * bare `Admin`, none writes over a link without knowing of permits, and the rows of such acts in the trail
- * are written by `adminEvent`, which looks at it.
+ * bare administrator, none writes over a link without knowing of permits, and rows of the trail are written
+ * by `app/audit` alone, which wants one. Only `permitCaller` makes them.
  */
 export function findActsWithoutPermit(sources: Sources): string[] {
   return codeOf(sources).flatMap(([file, text]) => {
-    if (!/^app\/(links|accounts|reset-requests|admins|http|routes|api)\//.test(file)) return [];
-    if (file.startsWith(permits)) return [];
+    if (!/^(app|emails)\//.test(file) || makesPermits.test(file)) return [];
     const found: string[] = [];
-    const imports = importsOf(file, text, sources);
-    const knowsPermits = imports.some(({ target }) => target?.startsWith(permits));
+    const knowsPermits = /\bPermittedInitiator\b/.test(text);
     walkNodes(parse(file, text), (node) => {
       const at = () => `${file}:${lineOf(node)}`;
       if (ts.isImportSpecifier(node)) {
@@ -388,24 +399,23 @@ export function findActsWithoutPermit(sources: Sources): string[] {
         const name = (node.propertyName ?? node.name).text;
         if (/link[\w-]*\.store/.test(from) && actsOnLinks.includes(name) && !knowsPermits)
           found.push(`${at()} imports ${name} and asks for no permit`);
+        if (name === "recordEvent" && !writesOfItself.test(file))
+          found.push(`${at()} writes to the trail, and not by record`);
       }
       const isBareAdmin =
         ts.isParameter(node) &&
-        /^(Admin|AdminSession|AuthorizedCaller|Caller)$/.test(node.type?.getText() ?? "");
+        /^(Admin|AdminSession|Caller)\b|^Initiator\b(?!<User>)/.test(node.type?.getText() ?? "");
       if (isBareAdmin && /^app\/(links|accounts)\//.test(file))
         found.push(`${at()} takes an administrator without a permit`);
-      if (ts.isObjectLiteralExpression(node)) {
-        const names = node.properties.map((property) => property.name?.getText());
-        const byAdmin = node.properties.some((property) =>
-          /^actorKind:\s*"admin"/.test(property.getText()),
-        );
-        if (byAdmin && names.includes("userId"))
-          found.push(`${at()} writes an administrator's act on a user without adminEvent`);
-      }
+      if (ts.isAsExpression(node) && node.type.getText().includes("PermittedInitiator"))
+        found.push(`${at()} makes a permit of its own`);
     });
     return found;
   });
 }
+
+/** Until redeeming is taken apart: a user's acts alone. */
+const writesOfItself = /^app\/links\/redeem\//;
 
 /** Links and pictures of the guides lead to files that are there. */
 export function findDeadLinks(sources: Sources, exists = existsInCheckout): string[] {

@@ -4,7 +4,7 @@ import type { LinkToken } from "../../app/links/link-token.server";
 import { type RedeemResult, redeemLink } from "../../app/links/redeem/redeem-link.server";
 import type { LinkUser } from "../../db/links.store";
 import type { KeystoneAdmin } from "./keystone-admin";
-import { newOrigin, type TestServices, testAdmin } from "./services";
+import { newAdmin, newOrigin, type TestServices } from "./services";
 
 /** A link and all that is known of it outside of the database. */
 export interface IssuedTestLink {
@@ -69,7 +69,6 @@ export function linkStage(services: TestServices, keystone: KeystoneAdmin): Link
       const pin = options.pin ?? "0420";
       const result = await issueLink(
         services.services,
-        testAdmin,
         {
           userId,
           pin,
@@ -78,7 +77,7 @@ export function linkStage(services: TestServices, keystone: KeystoneAdmin): Link
           ...(options.mailTo !== undefined && { mailTo: options.mailTo }),
           ...(options.user && { user: options.user }),
         },
-        newOrigin(),
+        newAdmin(),
       );
       if (!result.ok) throw new Error(`no link was issued: ${result.reason}`);
       return { id: result.link.id, userId, token: result.link.token, pin, initialPassword };

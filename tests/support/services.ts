@@ -1,8 +1,12 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { inject } from "vitest";
-import type { PermittedAdmin } from "../../app/admins/permitted-admin.server";
+import type {
+  Admin,
+  Initiator,
+  PermittedInitiator,
+  Visitor,
+} from "../../app/audit/initiator.server";
 import { type Config, loadConfig } from "../../app/config/config.server";
-import type { Origin } from "../../app/links/link-context.server";
 import { type Services, startServices } from "../../app/services.server";
 import { createLog } from "../../app/telemetry/log.server";
 import type { ClaimedMail } from "../../db/mails.store";
@@ -116,15 +120,22 @@ export async function startTestServices(
 }
 
 /** An administrator for use cases that only write down who acted. */
-export const testAdmin = {
+export const testAdmin: Admin & { readonly holdsAdminRole: boolean } = {
+  kind: "admin",
   userId: "administrator",
   userName: "admin",
   userEmail: "admin@example.org",
-  permits: "any-user",
   holdsAdminRole: true,
-} as PermittedAdmin & { readonly holdsAdminRole: boolean };
+};
 
-/** An origin unlike any other, to find what it led to. */
-export function newOrigin(clientAddress = "192.0.2.7"): Origin {
-  return { clientAddress, requestId: `req-${randomUUID()}` };
+/** A visitor unlike any other, to find what it led to. */
+export function newOrigin(clientAddress = "192.0.2.7"): Visitor {
+  return { actor: { kind: "user" }, clientAddress, requestId: `req-${randomUUID()}` };
 }
+
+/** An administrator who may change every user, with a request unlike any other. */
+export const newAdmin = <Who extends Admin = typeof testAdmin>(
+  { clientAddress, requestId }: Pick<Visitor, "clientAddress" | "requestId"> = newOrigin(),
+  actor: Who = testAdmin as unknown as Who,
+): PermittedInitiator & Initiator<Who> =>
+  ({ actor, clientAddress, requestId, permits: "any-user" }) as PermittedInitiator & Initiator<Who>;

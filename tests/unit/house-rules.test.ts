@@ -129,27 +129,30 @@ describe("nothing is done to what is kept of a user without a permit", () => {
   it.each([
     ["a use case that takes a bare administrator", "async function purge(admin: Admin) {}"],
     ["one that takes a session", "export const purge = (by: AdminSession) => by;"],
+    ["one that takes whoever acts", "export const purge = (by: Initiator<Caller>) => by;"],
+    ["one that takes anybody", "async function purge(by: Initiator) {}"],
     [
       "a row in the trail that nobody looks at",
-      'const row = { action: "x", actorKind: "admin" as const, userId };',
+      'import { recordEvent as note } from "../../db/audit-events.store"; note(db, row);',
     ],
     [
       "a store's function alone",
       'import { revokeLink as end } from "../../db/links.store"; end(db, id);',
     ],
+    ["a permit of its own making", "const by = { ...initiator } as unknown as PermittedInitiator;"],
   ])("refuses %s", (_what, text) => {
     const bad = sources({ "app/links/x.server.ts": text, "db/links.store.ts": "" });
     expect(findActsWithoutPermit(bad)).toHaveLength(1);
   });
 
-  it("lets one through that asks for it", () => {
+  it("lets one through that asks for it, and one of a user's", () => {
     const good = sources({
-      "app/admins/permitted-admin.server.ts": "",
       "db/links.store.ts": "",
       "app/links/x.server.ts": `
         import { revokeLink } from "../../db/links.store";
-        import { adminEvent, type PermittedAdmin } from "../admins/permitted-admin.server";
-        export const end = (admin: PermittedAdmin) => revokeLink(adminEvent(admin));`,
+        import type { PermittedInitiator, User } from "../audit/initiator.server";
+        export const end = (by: PermittedInitiator) => revokeLink(record(by));
+        export const use = (by: Initiator<User>) => record(by);`,
     });
     expect(findActsWithoutPermit(good)).toEqual([]);
   });

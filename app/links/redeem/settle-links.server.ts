@@ -76,10 +76,13 @@ export async function settleLinks(
 async function settleLink(context: RedeemContext, row: LinkRow, claim: Claim): Promise<boolean> {
   const { db, vault, keystone } = context;
   const { userId } = claim;
-  const origin = { requestId: `req-${randomUUID()}` };
+  const origin = { actor: { kind: "user" }, requestId: `req-${randomUUID()}` } as const;
   const unsettled = openUnsettled(vault, userId, claim.sealedUnsettled);
   const result = await settleUnsettled(
-    { ask: (password) => isPasswordAccepted(keystone, { userId, password, ...origin }) },
+    {
+      ask: (password) =>
+        isPasswordAccepted(keystone, { userId, password, requestId: origin.requestId }),
+    },
     { unsettled, refusedBefore: row.settleAskedAt !== null },
   );
   switch (result.is) {

@@ -22,7 +22,7 @@ import {
 } from "../../support/issued-links";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import { signsIn } from "../../support/keystone-token";
-import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+import { newAdmin, startTestServices, type TestServices } from "../../support/services";
 import { runRounds } from "../../support/worker";
 
 const provided = inject("keystone");
@@ -75,25 +75,15 @@ describeWhere(
     const shown = async (link: IssuedTestLink) => (await getLink(started.services, link.id))?.link;
 
     const revoke = (link: IssuedTestLink) =>
-      revokeLink(started.services, testAdmin, { linkId: link.id }, newOrigin());
+      revokeLink(started.services, { linkId: link.id }, newAdmin());
     const resend = (link: IssuedTestLink) =>
-      resendLink(
-        started.services,
-        testAdmin,
-        { linkId: link.id, mailTo: newAddress() },
-        newOrigin(),
-      );
+      resendLink(started.services, { linkId: link.id, mailTo: newAddress() }, newAdmin());
     const renew = (link: IssuedTestLink, parts: Omit<IssueRequest, "userId" | "via"> = {}) =>
-      issueLink(
-        started.services,
-        testAdmin,
-        { userId: link.userId, via: "api", ...parts },
-        newOrigin(),
-      );
+      issueLink(started.services, { userId: link.userId, via: "api", ...parts }, newAdmin());
     const adminToken = () => admin.token();
     async function setRandom({ userId }: IssuedTestLink): Promise<string> {
       const request = { userId, adminToken: await adminToken() };
-      const set = await setRandomPassword(started.services, testAdmin, request, newOrigin());
+      const set = await setRandomPassword(started.services, request, newAdmin());
       if (!set.ok) throw new Error(set.reason);
       return set.password;
     }
@@ -106,9 +96,8 @@ describeWhere(
     const end = async (link: IssuedTestLink) =>
       endLink(
         started.services,
-        testAdmin,
         { linkId: link.id, userId: link.userId, adminToken: await adminToken() },
-        newOrigin(),
+        newAdmin(),
       );
     const settleNow = () => settleLinks(started.services, { olderThanSeconds: 0 });
     /** As if the worker had asked, in vain, long enough ago to ask again. */

@@ -10,7 +10,7 @@ import { describeWhere } from "../../support/describe-where";
 import { type FaultProxy, faults, startFaultProxy } from "../../support/fault-proxy";
 import { linkStage, newPassword } from "../../support/issued-links";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
-import { newOrigin, testAdmin } from "../../support/services";
+import { newAdmin, newOrigin, testAdmin } from "../../support/services";
 import { createVisitor } from "../../support/visitor";
 import { runRounds } from "../../support/worker";
 
@@ -52,7 +52,7 @@ describeWhere(
     });
 
     const issue = (userId: string, request: Omit<Partial<IssueRequest>, "userId"> = {}) =>
-      issueLink(app.services, testAdmin, { userId, via: "console", ...request }, newOrigin());
+      issueLink(app.services, { userId, via: "console", ...request }, newAdmin());
 
     async function issued(userId: string, request: Omit<Partial<IssueRequest>, "userId"> = {}) {
       const result = await issue(userId, request);
@@ -95,7 +95,7 @@ describeWhere(
           ...{ userId, pin: "0000", initialPassword: "Other-1", mailTo: newAddress() },
           via: "console",
         };
-        await issueLink(app.services, testAdmin, change, origin);
+        await issueLink(app.services, change, newAdmin(origin));
         const rows = await app.database.sql`
           select action, actor_kind, actor_id, actor_name, user_id, link_id, outcome,
             client_address, request_id
@@ -154,7 +154,7 @@ describeWhere(
         const used = await stage.issue();
         await stage.redeem(used, newPassword());
         const revoked = await stage.issue();
-        await revokeLink(app.services, testAdmin, { linkId: revoked.id }, newOrigin());
+        await revokeLink(app.services, { linkId: revoked.id }, newAdmin());
         const purged = await stage.issue();
         await app.database.sql`
           update links set sealed_password = null, pin_mac = null, sealed_pin_key = null,
@@ -173,8 +173,7 @@ describeWhere(
         const userId = newId();
         const mailTo = newAddress();
         const { id: linkId } = await issued(userId, { ...first, mailTo });
-        const resend = (to: string) =>
-          resendLink(app.services, testAdmin, { linkId, mailTo: to }, newOrigin());
+        const resend = (to: string) => resendLink(app.services, { linkId, mailTo: to }, newAdmin());
         await resend(mailTo.toUpperCase());
         expect(await since(userId)).toEqual(["link.resent ok"]);
         await resend(newAddress());
@@ -201,7 +200,7 @@ describeWhere(
           await expect(issue(userId, { ...first, pin: "0000" })).rejects.toThrow();
           await expect(issue(userId, { mailTo: newAddress() })).rejects.toThrow();
           const away = { linkId: link.id, mailTo: newAddress() };
-          await expect(resendLink(app.services, testAdmin, away, newOrigin())).rejects.toThrow();
+          await expect(resendLink(app.services, away, newAdmin())).rejects.toThrow();
         } finally {
           await sql.unsafe("drop function refuse_this cascade");
         }
@@ -235,9 +234,8 @@ describeWhere(
           pins.map((pin) =>
             resendLink(
               app.services,
-              testAdmin,
               { linkId: link?.id, mailTo: `racer-${pin}@example.org` },
-              newOrigin(),
+              newAdmin(),
             ),
           ),
         );
@@ -269,7 +267,7 @@ describeWhere(
         const attacker = newAddress();
         const acts = {
           resending: (_: string, linkId: string) =>
-            resendLink(app.services, testAdmin, { linkId, mailTo: attacker }, newOrigin()),
+            resendLink(app.services, { linkId, mailTo: attacker }, newAdmin()),
           renewing: (userId: string) => issue(userId, { mailTo: attacker }),
           "issuing anew": (userId: string) => issue(userId, { ...first, mailTo: attacker }),
         };
@@ -294,7 +292,7 @@ describeWhere(
         const own = `${part}${randomBytes(4).toString("hex")}@${part}example.org`;
         const { id } = await issued(userId, { ...first, mailTo: own, user: knownAs(own) });
         const other = own.replaceAll(part, lookAlike);
-        await resendLink(app.services, testAdmin, { linkId: id, mailTo: other }, newOrigin());
+        await resendLink(app.services, { linkId: id, mailTo: other }, newAdmin());
         expect(await since(userId)).toEqual(["link.resent ok", "link.recipient-changed ok"]);
         expect((await told(userId)).map(({ recipient }) => recipient)).toEqual([own]);
       });

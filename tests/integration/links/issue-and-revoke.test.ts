@@ -9,7 +9,7 @@ import { describeWhere } from "../../support/describe-where";
 import { type LinkStage, linkStage, newPassword, wrongPins } from "../../support/issued-links";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import {
-  newOrigin,
+  newAdmin,
   type OutboxMail,
   startTestServices,
   type TestServices,
@@ -32,7 +32,7 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "an admi
   const whole = { pin: "0420", initialPassword: "Initial-1-password" };
 
   const issue = (request: Omit<IssueRequest, "via">) =>
-    issueLink(started.services, testAdmin, { via: "console", ...request }, newOrigin());
+    issueLink(started.services, { via: "console", ...request }, newAdmin());
 
   async function issued(request: Omit<IssueRequest, "via">) {
     const result = await issue(request);
@@ -43,9 +43,9 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "an admi
   const mailsOf = async (link: { id: string }): Promise<OutboxMail[]> =>
     (await started.mails()).filter((mail) => mail.linkId === link.id);
   const revoke = (link: { id: string }) =>
-    revokeLink(started.services, testAdmin, { linkId: link.id }, newOrigin());
+    revokeLink(started.services, { linkId: link.id }, newAdmin());
   const resend = (link: { id: string }, mailTo: string) =>
-    resendLink(started.services, testAdmin, { linkId: link.id, mailTo }, newOrigin());
+    resendLink(started.services, { linkId: link.id, mailTo }, newAdmin());
 
   describe("issues a link", () => {
     it("whose mail is queued with it: the address to open, until when, how long the PIN is", async () => {

@@ -3,7 +3,7 @@ import { issueLink } from "../../../app/links/issue-link.server";
 import { getLink, type LinkSummary, listLinks } from "../../../app/links/list-links.server";
 import { revokeLink } from "../../../app/links/revoke-link.server";
 import type { LinkFilter, LinkQuery } from "../../../db/link-list.store";
-import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+import { newAdmin, startTestServices, type TestServices } from "../../support/services";
 
 /** No Keystone is asked in this file. */
 const keystoneUrl = "http://127.0.0.1:9";
@@ -19,7 +19,6 @@ describe("the list of links", () => {
       const userId = `${index}`.repeat(4).padEnd(32, "0");
       const result = await issueLink(
         started.services,
-        testAdmin,
         {
           userId,
           pin: "0420",
@@ -35,7 +34,7 @@ describe("the list of links", () => {
             policyDescription: null,
           },
         },
-        newOrigin(),
+        newAdmin(),
       );
       if (!result.ok) throw new Error(result.reason);
       const { id } = result.link;
@@ -43,8 +42,7 @@ describe("the list of links", () => {
         update links set issued_at = now() - make_interval(mins => ${100 - index}),
           expires_at = now() + make_interval(mins => ${((index * 7) % 10) + 1})
         where id = ${id}`;
-      if (name === "anna")
-        await revokeLink(started.services, testAdmin, { linkId: id }, newOrigin());
+      if (name === "anna") await revokeLink(started.services, { linkId: id }, newAdmin());
       if (name === "Bert") await sql`update links set attempts = 3 where id = ${id}`;
       if (name === "caro") await sql`update links set pin_guesses = 10 where id = ${id}`;
       const past = sql`now() - interval '1 minute'`;

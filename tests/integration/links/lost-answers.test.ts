@@ -17,7 +17,7 @@ import {
 } from "../../support/issued-links";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import { signsIn } from "../../support/keystone-token";
-import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+import { newAdmin, startTestServices, type TestServices } from "../../support/services";
 
 const provided = inject("keystone");
 const SET = { method: "POST", path: /^\/v3\/users\/[^/]+\/password$/ };
@@ -372,9 +372,8 @@ describeWhere(
       const setRandom = async (userId: string) =>
         setRandomPassword(
           started.services,
-          testAdmin,
           { userId, adminToken: await admin.token() },
-          newOrigin(),
+          newAdmin(),
         );
       const SET_RANDOM = { method: "PATCH", path: /^\/v3\/users\/[^/]+$/ };
 

@@ -3,7 +3,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type IssueRequest, issueLink } from "../../../app/links/issue-link.server";
 import { resendLink } from "../../../app/links/resend-link.server";
 import { tellUntoldOwners } from "../../../app/links/tell-owner.server";
-import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+import {
+  newAdmin,
+  newOrigin,
+  startTestServices,
+  type TestServices,
+  testAdmin,
+} from "../../support/services";
 
 /** No Keystone is asked in this file. */
 const keystoneUrl = "http://127.0.0.1:9";
@@ -36,7 +42,11 @@ describe("the mails of a link", () => {
     ...{ policyRegex: null, policyDescription: null },
   });
   async function issued(request: Omit<IssueRequest, "via">, by = testAdmin) {
-    const result = await issueLink(counting(), by, { via: "console", ...request }, newOrigin());
+    const result = await issueLink(
+      counting(),
+      { via: "console", ...request },
+      newAdmin(newOrigin(), by),
+    );
     if (!result.ok) throw new Error(result.reason);
     return result.link;
   }
@@ -45,7 +55,7 @@ describe("the mails of a link", () => {
   const row = async ({ id }: { id: string }) =>
     (await started.database.sql`select * from links where id = ${id}`)[0];
   const resend = (link: { id: string }, mailTo = newAddress()) =>
-    resendLink(counting(), testAdmin, { linkId: link.id, mailTo }, newOrigin());
+    resendLink(counting(), { linkId: link.id, mailTo }, newAdmin());
 
   it("say whose account it is, as Keystone names it: the first, the next, and that of a change", async () => {
     const names = { userName: "jane.doe", domainName: "students" };
@@ -137,7 +147,7 @@ describe("the mails of a link", () => {
   describe("whose PIN has no guesses left", () => {
     const anew = "Another-1";
     const act = (userId: string, parts: Partial<IssueRequest>) =>
-      issueLink(counting(), testAdmin, { userId, via: "api", ...parts }, newOrigin());
+      issueLink(counting(), { userId, via: "api", ...parts }, newAdmin());
     const usedUp = async (guesses: number) => {
       const link = await issued({ userId: newId(), ...whole });
       const { sql } = started.database;
@@ -186,7 +196,7 @@ describe("the mails of a link", () => {
     await started.database.sql`
       update links set issued_at = now() - interval '1 day', problem = 'account-disabled',
         expires_at = now() - interval '1 hour' where id = ${link.id}`;
-    await issueLink(counting(), other, { userId, via: "api" }, newOrigin());
+    await issueLink(counting(), { userId, via: "api" }, newAdmin(newOrigin(), other));
     const renewed = await row(link);
     expect(renewed).toMatchObject({
       ...{ issued_by_id: "other", issued_by_name: "operator", issued_via: "api" },

@@ -11,7 +11,7 @@ import {
   wrongPins,
 } from "../../support/issued-links";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
-import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+import { newAdmin, startTestServices, type TestServices } from "../../support/services";
 
 const provided = inject("keystone");
 
@@ -31,12 +31,7 @@ describeWhere(
       link: IssuedTestLink,
       parts: { pin?: string; initialPassword?: string } = {},
     ): Promise<IssueResult> =>
-      issueLink(
-        started.services,
-        testAdmin,
-        { userId: link.userId, via: "api", ...parts },
-        newOrigin(),
-      );
+      issueLink(started.services, { userId: link.userId, via: "api", ...parts }, newAdmin());
 
     async function renewed(
       link: IssuedTestLink,
@@ -139,9 +134,8 @@ describeWhere(
       await guess(link, 2);
       const resent = await resendLink(
         started.services,
-        testAdmin,
         { linkId: link.id, mailTo: "jane@example.org" },
-        newOrigin(),
+        newAdmin(),
       );
       if (!resent.ok) throw new Error(resent.reason);
       const again = { ...link, token: resent.token };

@@ -6,7 +6,7 @@ import { viewLink } from "../../../app/links/view-link.server";
 import { describeWhere } from "../../support/describe-where";
 import { linkStage, newPassword } from "../../support/issued-links";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
-import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+import { newAdmin, startTestServices, type TestServices } from "../../support/services";
 import { newSecretKey } from "../../support/stack";
 
 const provided = inject("keystone");
@@ -42,7 +42,7 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "a link"
     const mailTo = `${randomBytes(6).toString("hex")}@example.org`;
     const renew = async (pin?: string) => {
       const request = { userId, pin, mailTo, via: "console" } as const;
-      const result = await issueLink(after.services, testAdmin, request, newOrigin());
+      const result = await issueLink(after.services, request, newAdmin());
       if (!result.ok) throw new Error(result.reason);
       return result.link;
     };
@@ -53,7 +53,7 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "a link"
     expect(renewed.pinLength).toBe(4);
     expect(await lengthTold()).toBe(4);
     const again = { linkId: renewed.id, mailTo };
-    const resent = await resendLink(after.services, testAdmin, again, newOrigin());
+    const resent = await resendLink(after.services, again, newAdmin());
     expect(await lengthTold()).toBe(4);
     const token = resent.ok ? resent.token : renewed.token;
     expect(await viewLink(after.services, token)).toMatchObject({ pinLength: 4 });

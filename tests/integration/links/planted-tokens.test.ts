@@ -12,7 +12,7 @@ import { type ResendResult, resendLink } from "../../../app/links/resend-link.se
 import { bindFormerSeals, rotateKeys } from "../../../app/vault/rotate-keys.server";
 import { hashToken } from "../../../app/vault/vault.server";
 import { wrongPins } from "../../support/issued-links";
-import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+import { newAdmin, newOrigin, startTestServices, type TestServices } from "../../support/services";
 
 /** No Keystone is asked in this file: who is refused by the PIN never comes that far. */
 const keystoneUrl = "http://127.0.0.1:9";
@@ -30,9 +30,8 @@ describe("who writes to the database, but has neither the keys nor the link", ()
     const { pin = "0420", userId = randomUUID().replaceAll("-", "") } = parts;
     const result = await issueLink(
       started.services,
-      testAdmin,
       { userId, pin, initialPassword: "Initial-1", via: "api", mailTo: "jane@example.org" },
-      newOrigin(),
+      newAdmin(),
     );
     if (!result.ok) throw new Error(result.reason);
     return { id: result.link.id, userId, pin, token: result.link.token };
@@ -40,9 +39,9 @@ describe("who writes to the database, but has neither the keys nor the link", ()
   const redeem = (token: LinkToken, pin: string) =>
     redeemLink(started.services, { token, pin, password: "Own-1-password" }, newOrigin());
   const renew = (request: Omit<IssueRequest, "via">) =>
-    issueLink(started.services, testAdmin, { via: "api", ...request }, newOrigin());
+    issueLink(started.services, { via: "api", ...request }, newAdmin());
   const resend = (linkId: string) =>
-    resendLink(started.services, testAdmin, { linkId, mailTo: "jane@example.org" }, newOrigin());
+    resendLink(started.services, { linkId, mailTo: "jane@example.org" }, newAdmin());
   const renewed = (result: IssueResult) => (result.ok ? result.link.token : undefined);
   const resent = (result: ResendResult) => (result.ok ? result.token : undefined);
   const compared = async ({ id }: { id: string }) =>

@@ -17,7 +17,13 @@ import {
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import { signsIn } from "../../support/keystone-token";
 import { testPasswordRegex, testPasswordRegexDescription } from "../../support/real-keystone";
-import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+import {
+  newAdmin,
+  newOrigin,
+  startTestServices,
+  type TestServices,
+  testAdmin,
+} from "../../support/services";
 
 const provided = inject("keystone");
 
@@ -402,9 +408,8 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeemi
       expect(await problemMails(link)).toHaveLength(1);
       const again = await issueLink(
         started.services,
-        testAdmin,
         { userId: link.userId, via: "console", ...parts },
-        newOrigin(),
+        newAdmin(),
       );
       if (!again.ok) throw new Error(again.reason);
       expect(await stage.row(link)).toMatchObject({ problem: null });
@@ -441,9 +446,8 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeemi
       expect(await signsIn(keystone, { userId: link.userId, password: changed })).toBe(true);
       const renewed = await issueLink(
         started.services,
-        testAdmin,
         { userId: link.userId, initialPassword: changed, via: "api" },
-        newOrigin(),
+        newAdmin(),
       );
       if (!renewed.ok) throw new Error(renewed.reason);
       const { token } = renewed.link;
@@ -465,9 +469,8 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeemi
       const { userEmail: _, ...nameless } = testAdmin;
       const issued = await issueLink(
         started.services,
-        nameless,
         { userId: user.id, pin: "0420", initialPassword: "Not-its-1", via: "console" },
-        newOrigin(),
+        newAdmin(newOrigin(), nameless),
       );
       if (!issued.ok) throw new Error(issued.reason);
       await stage.redeem({ token: issued.link.token, pin: "0420" }, newPassword());

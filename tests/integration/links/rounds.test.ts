@@ -10,7 +10,7 @@ import { findUntoldOwners, purgeExpiredSecrets } from "../../../db/links.store";
 import { enqueueMail } from "../../../emails/outbox";
 import { createTestDatabase, type TestDatabase } from "../../support/database";
 import { askForLink, confirm } from "../../support/reset-requests";
-import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+import { newAdmin, newOrigin, startTestServices, type TestServices } from "../../support/services";
 import { runRounds } from "../../support/worker";
 
 /** No Keystone is asked in this file. */
@@ -32,9 +32,8 @@ describe("what is over", () => {
     const userId = randomBytes(16).toString("hex");
     const result = await issueLink(
       started.services,
-      testAdmin,
       { userId, pin: "0420", initialPassword: "Initial-1", via: "api", mailTo: "jane@example.org" },
-      newOrigin(),
+      newAdmin(),
     );
     if (!result.ok) throw new Error(result.reason);
     const { id, token } = result.link;

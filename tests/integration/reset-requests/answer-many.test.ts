@@ -17,7 +17,13 @@ import {
 } from "../../support/keystone-admin";
 import { keystoneToken } from "../../support/keystone-token";
 import { type Asked, askForLink, confirm } from "../../support/reset-requests";
-import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+import {
+  newAdmin,
+  newOrigin,
+  startTestServices,
+  type TestServices,
+  testAdmin,
+} from "../../support/services";
 
 const provided = inject("keystone");
 
@@ -62,11 +68,11 @@ describeWhere(
     async function plan({ id }: Asked) {
       const request = await getRequest(started.services, id);
       if (!request) throw new Error("there is no such request");
-      return planAnswer(started.services, admin, request, newOrigin());
+      return planAnswer(started.services, request, newAdmin(newOrigin(), admin));
     }
 
     const answer = ({ id }: Asked, agreed: AnswerPlan) =>
-      answerRequest(started.services, admin, { id, agreed }, newOrigin());
+      answerRequest(started.services, { id, agreed }, newAdmin(newOrigin(), admin));
 
     async function planned(asked: Asked): Promise<AnswerPlan> {
       const made = await plan(asked);
@@ -118,9 +124,8 @@ describeWhere(
       const person = await newPerson();
       await issueLink(
         started.services,
-        testAdmin,
         { userId: person.id, pin: "1111", initialPassword: person.password, via: "api" },
-        newOrigin(),
+        newAdmin(),
       );
       const asked = await asks(person, "8265");
       const agreed = await planned(asked);
@@ -173,7 +178,11 @@ describeWhere(
       const request = await getRequest(started.services, mine.id);
       expect(
         request &&
-          (await planAnswer(started.services, { ...admin, userId: own.id }, request, newOrigin())),
+          (await planAnswer(
+            started.services,
+            request,
+            newAdmin(newOrigin(), { ...admin, userId: own.id }),
+          )),
       ).toMatchObject({ reason: "own-account" });
       const operator = await newPerson();
       await keystone.assignRole({
@@ -202,7 +211,7 @@ describeWhere(
       };
       const { services } = started;
       expect(
-        await answerRequest(services, weaker, { id: asked.id, agreed }, newOrigin()),
+        await answerRequest(services, { id: asked.id, agreed }, newAdmin(newOrigin(), weaker)),
       ).toMatchObject({ ok: false, reason: "forbidden" });
       expect((await getRequest(services, asked.id))?.state).toBe("open");
     });
@@ -216,9 +225,8 @@ describeWhere(
         (await sql`select 1 from audit_events where user_id = ${person.id}`).length;
       await issueLink(
         started.services,
-        testAdmin,
         { userId: person.id, pin: "1111", initialPassword: person.password, via: "api" },
-        newOrigin(),
+        newAdmin(),
       );
       const before = await passwords();
       expect(await answer(asked, agreed)).toEqual({ ok: false, reason: "changed" });
@@ -265,7 +273,11 @@ describeWhere(
       });
       try {
         expect(
-          await answerRequest(away.services, admin, { id: asked.id, agreed }, newOrigin()),
+          await answerRequest(
+            away.services,
+            { id: asked.id, agreed },
+            newAdmin(newOrigin(), admin),
+          ),
         ).toEqual(expect.objectContaining({ ok: false, reason: "keystone-unavailable" }));
       } finally {
         await away.stop();

@@ -16,7 +16,13 @@ import { type Fault, type FaultProxy, faults, startFaultProxy } from "../../supp
 import { newPassword } from "../../support/issued-links";
 import { type KeystoneAdmin, keystoneAdmin } from "../../support/keystone-admin";
 import { askForLink, confirm } from "../../support/reset-requests";
-import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+import {
+  newAdmin,
+  newOrigin,
+  startTestServices,
+  type TestServices,
+  testAdmin,
+} from "../../support/services";
 
 const saying = (status: number, message = "No."): Fault => ({
   carryOut: "never",
@@ -69,7 +75,11 @@ describe("a request that cannot be answered", () => {
   async function plan({ id }: Asker, by = admin, origin = newOrigin()) {
     const request = await getRequest(started.services, id);
     if (!request) throw new Error("there is no such request");
-    const { request: _, ...planned } = await planAnswer(started.services, by, request, origin);
+    const { request: _, ...planned } = await planAnswer(
+      started.services,
+      request,
+      newAdmin(origin, by),
+    );
     return planned;
   }
 
@@ -79,18 +89,12 @@ describe("a request that cannot be answered", () => {
   ) =>
     answerRequest(
       started.services,
-      more.by ?? admin,
       { id, agreed: { userId, password: "random", ...more.agreed } },
-      more.origin ?? newOrigin(),
+      newAdmin(more.origin ?? newOrigin(), more.by ?? admin),
     );
 
   const issue = ({ userId, password }: Asker, pin = "1111") =>
-    issueLink(
-      started.services,
-      testAdmin,
-      { userId, pin, initialPassword: password, via: "api" },
-      newOrigin(),
-    );
+    issueLink(started.services, { userId, pin, initialPassword: password, via: "api" }, newAdmin());
 
   /** It is as it was, and anybody may answer it. */
   async function expectFree({ id }: Asker) {

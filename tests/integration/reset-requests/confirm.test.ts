@@ -10,7 +10,7 @@ import {
 } from "../../../app/reset-requests/handle-requests.server";
 import { hashToken } from "../../../app/vault/vault.server";
 import { askForLink, confirm } from "../../support/reset-requests";
-import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+import { newAdmin, newOrigin, startTestServices, type TestServices } from "../../support/services";
 import { runRounds } from "../../support/worker";
 
 let started: TestServices;
@@ -75,7 +75,7 @@ describe("a request", () => {
     const email = newEmail();
     const asked = await askForLink(started, { email });
     expect(await getRequest(started.services, asked.id)).toBeUndefined();
-    const close = () => closeRequest(started.services, testAdmin, { id: asked.id }, newOrigin());
+    const close = () => closeRequest(started.services, { id: asked.id }, newAdmin());
     expect(await close()).toEqual({ ok: false, reason: "not-open" });
     expect(await confirm(started.services, asked.token)).toMatchObject({
       ok: true,
@@ -101,7 +101,7 @@ describe("a request", () => {
     const confirming = newOrigin("192.0.2.32");
     await confirm(started.services, asked.token, "", confirming);
     const closing = newOrigin("192.0.2.33");
-    await closeRequest(started.services, testAdmin, { id: asked.id }, closing);
+    await closeRequest(started.services, { id: asked.id }, newAdmin(closing));
     const user = { actor_kind: "user", outcome: "ok" };
     expect([...(await eventsOf(asked))]).toEqual([
       {
@@ -279,7 +279,7 @@ describe("another request of the same mailbox", () => {
     const first = await askForLink(started, { email });
     const second = await askForLink(started, { email });
     await confirm(started.services, second.token);
-    await closeRequest(started.services, testAdmin, { id: second.id }, newOrigin());
+    await closeRequest(started.services, { id: second.id }, newAdmin());
     expect(await confirm(started.services, first.token, second.code)).toEqual({
       ok: false,
       reason: "unknown-code",

@@ -15,7 +15,7 @@ import {
   takeUntoldRequests,
 } from "../../../db/reset-requests.store";
 import { createTestDatabase, type TestDatabase } from "../../support/database";
-import { newOrigin, testAdmin } from "../../support/services";
+import { newAdmin, newOrigin, testAdmin } from "../../support/services";
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -181,7 +181,7 @@ describe("a request that is closed", () => {
     const linkId = randomUUID();
     const origin = newOrigin("192.0.2.44");
     const answer = { id, userId: "u1", linkId };
-    expect(await closeAnswered(database, testAdmin, answer, origin)).toEqual({ ok: true });
+    expect(await closeAnswered(database, answer, newAdmin(origin))).toEqual({ ok: true });
     expect(await rowOf(id)).toMatchObject({
       state: "closed",
       sealed_pin: null,
@@ -193,7 +193,7 @@ describe("a request that is closed", () => {
     });
     expect(Date.now() - (await rowOf(id))?.closed_at.getTime()).toBeLessThan(15_000);
     expect(await rowOf(other)).toEqual(untouched);
-    expect(await closeAnswered(database, testAdmin, answer, origin)).toEqual({
+    expect(await closeAnswered(database, answer, newAdmin(origin))).toEqual({
       ok: false,
       reason: "not-open",
     });
@@ -218,12 +218,12 @@ describe("a request that is closed", () => {
   it("without a link names no user, in the trail either, and takes the role admin", async () => {
     const id = await insert();
     const weaker = { ...testAdmin, holdsAdminRole: false };
-    expect(await closeRequest(database, weaker, { id }, newOrigin())).toEqual({
+    expect(await closeRequest(database, { id }, newAdmin(newOrigin(), weaker))).toEqual({
       ok: false,
       reason: "forbidden",
     });
     expect(await rowOf(id)).toMatchObject({ state: "open" });
-    expect(await closeRequest(database, testAdmin, { id }, newOrigin())).toEqual({ ok: true });
+    expect(await closeRequest(database, { id }, newAdmin())).toEqual({ ok: true });
     expect(await rowOf(id)).toMatchObject({ state: "closed", answered_user_id: null });
     const events = await database.sql`
       select action, user_id, link_id from audit_events where reset_request_id = ${id}`;

@@ -4,7 +4,7 @@ import { closeRequest } from "../../../app/reset-requests/handle-requests.server
 import { tellHelpdesk } from "../../../app/reset-requests/tell-helpdesk.server";
 import { createTestDatabase, type TestDatabase } from "../../support/database";
 import { askForLink, confirm } from "../../support/reset-requests";
-import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+import { newAdmin, startTestServices, type TestServices } from "../../support/services";
 
 const keystoneUrl = "http://127.0.0.1:9";
 
@@ -120,7 +120,7 @@ describe("the helpdesk", () => {
     await confirm(one.services, first.token);
     const second = await ask();
     await confirm(one.services, second.token);
-    await closeRequest(one.services, testAdmin, { id: second.id }, newOrigin());
+    await closeRequest(one.services, { id: second.id }, newAdmin());
     await minutesLater(11);
     await tellHelpdesk(one.services);
     expect(await digests()).toHaveLength(1);

@@ -13,7 +13,7 @@ import { tellHelpdesk } from "../../../app/reset-requests/tell-helpdesk.server";
 import { createVault } from "../../../app/vault/vault.server";
 import { migrateDatabase } from "../../../db/migrate";
 import type { TestDatabase } from "../../support/database";
-import { newOrigin, startTestServices, type TestServices, testAdmin } from "../../support/services";
+import { newAdmin, startTestServices, type TestServices } from "../../support/services";
 
 const migrations = path.resolve(import.meta.dirname, "../../../db/migrations");
 const FIRST_OF_IT = "confirmed_reset_requests";
@@ -83,7 +83,7 @@ it("requests of before stay open, are marked, and keep their PIN until they are 
   expect(await openRequestPin(started.services, { id })).toBe("4071");
   // The helpdesk has heard of it already.
   expect(await tellHelpdesk(started.services)).toBe(0);
-  expect(await closeRequest(started.services, testAdmin, { id }, newOrigin())).toEqual({
+  expect(await closeRequest(started.services, { id }, newAdmin())).toEqual({
     ok: true,
   });
   expect(await openRequestPin(started.services, { id })).toBeUndefined();

@@ -9,7 +9,7 @@ const PATIENCE_MS = 2000;
 const requestId = "req-1";
 const good = (holdsAdminRole: boolean): Authorization => ({
   ok: true,
-  caller: { userId: "u1", userName: "jane", token: "t", holdsAdminRole },
+  caller: { kind: "admin", userId: "u1", userName: "jane", keystoneToken: "t", holdsAdminRole },
 });
 const away: Authorization = { ok: false, reason: "keystone-unavailable", retryAfterSeconds: 5 };
 
