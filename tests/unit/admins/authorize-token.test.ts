@@ -117,7 +117,13 @@ describe("a token", () => {
     const { asked, callers, authorize } = authorizerWith(() => access({}));
     expect(await authorize()).toEqual({
       ok: true,
-      caller: { userId: "u1", userName: "jane", token: "scoped-token", holdsAdminRole: true },
+      caller: {
+        kind: "admin",
+        userId: "u1",
+        userName: "jane",
+        keystoneToken: "scoped-token",
+        holdsAdminRole: true,
+      },
     });
     expect(asked).toMatchObject([
       {
