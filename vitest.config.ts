@@ -1,5 +1,7 @@
 import { defineConfig } from "vitest/config";
 
+// No suite is isolated: what it tests is loaded once a worker, and not once a file.
+
 /** A busy machine takes its time: what is waited for ends the wait, and a second says nothing. */
 const expectation = { poll: { timeout: 20_000 } };
 
@@ -22,11 +24,12 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           include: ["tests/integration/**/*.test.ts"],
           globalSetup: ["tests/support/global-setup.ts"],
+          isolate: false,
           testTimeout: 60_000,
           expect: expectation,
           hookTimeout: 120_000,
-          // One more than two cores: many of them wait for a timeout. Still more only make Keystone slower.
-          maxWorkers: 3,
+          // Two cores, and the faults beside them.
+          maxWorkers: 2,
         },
       },
       {
@@ -35,6 +38,7 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
           include: ["tests/faults/**/*.test.ts"],
           globalSetup: ["tests/support/global-setup.ts"],
+          isolate: false,
           testTimeout: 120_000,
           expect: expectation,
           hookTimeout: 120_000,

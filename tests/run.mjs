@@ -25,6 +25,8 @@ const vitestSuites = ["unit", "integration", "faults"];
 const suites = [...vitestSuites, "e2e", "mutants"];
 /** These need the build, and what Debian has. */
 const wholeSuites = ["integration", "faults", "e2e", "mutants"];
+/** These share one PostgreSQL and one Keystone. */
+const serverSuites = ["integration", "faults", "e2e"];
 const ci = process.env.CI === "true" || process.env.CI === "1";
 const long = process.argv.includes("--long");
 const words = process.argv.slice(2).filter((word) => word !== "--long");
@@ -86,23 +88,29 @@ async function main() {
     return summarize();
   }
 
-  // Two cores: the type check runs beside the build, the formatter takes a second anyway.
+  // Two cores: the checks and the servers get ready beside the build.
   const checks = [];
-  if (needsMore) checks.push(check("build", buildCommand(), 5));
+  if (needsMore) checks.push(check("build", [path.join(root, "demo/install-and-build.mjs")], 5));
   if (whole) {
     checks.push(check("types", [bin("typescript", "bin/tsc"), "--noEmit"], 5));
     checks.push(check("lint", [bin("@biomejs/biome", "bin/biome"), "ci", "."], 5));
   }
-  await Promise.all([...checks, debian]);
+  await debian;
+  const servers = serverSuites.some(wants) ? startServers() : undefined;
+  await Promise.all([...checks, servers?.started]);
 
-  for (const suite of ["unit", "integration"])
-    if (wants(suite) && !stopping) await runVitest(suite);
-  // The faults wait more than they work, and one at a time: the browsers have the other core.
-  const both = !long && wants("faults") && wants("e2e");
-  const browsers = both && !stopping ? runPlaywright({ later: true }) : undefined;
-  if (wants("faults") && !stopping) await runVitest("faults");
-  await browsers;
-  if (wants("e2e") && !both && !stopping) await runPlaywright({ later: false });
+  const inTurn = async () => {
+    for (const suite of ["unit", "integration"])
+      if (wants(suite) && !stopping) await runVitest(suite);
+    if (wants("e2e") && !stopping) await runPlaywright();
+  };
+  const faults = async (later = false) => {
+    if (wants("faults") && !stopping) await runVitest("faults", { later });
+  };
+  // The faults wait more than they work, and one at a time: all others have the rest of two cores.
+  if (long) await inTurn().then(() => faults());
+  else await Promise.all([inTurn(), faults(serverSuites.filter(wants).length > 1)]);
+  await servers?.stop();
   if (wants("mutants") && !stopping) await runMutants();
   if ((wants("integration") || wants("faults")) && !hasKeystone()) {
     leaveOut("all on a real Keystone", "no Keystone is installed");
@@ -120,8 +128,27 @@ async function installFromDebian() {
   });
 }
 
-function buildCommand() {
-  return [path.join(root, "demo/install-and-build.mjs")];
+/** Where they cannot be started, each suite tries by itself, and says why not. */
+function startServers() {
+  const holder = [bin("tsx", "dist/cli.mjs"), path.join(root, "tests/support/hold-servers.ts")];
+  const child = spawn(process.execPath, holder, {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const started = new Promise((resolve) => {
+    child.once("message", (servers) => {
+      process.env.SETPASS_TEST_SERVERS = JSON.stringify(servers);
+      resolve(undefined);
+    });
+    child.once("exit", resolve);
+    child.once("error", resolve);
+  });
+  const stop = async () => {
+    if (child.connected) child.disconnect();
+    await ended;
+  };
+  return { started, stop };
 }
 
 /**
@@ -142,12 +169,14 @@ async function check(name, command, minutes) {
 /**
  * Each suite in a process of its own: what breaks one as a whole does not take the others with it.
  * @param {string} project
+ * @param {{ later?: boolean }} [options] `later`: what it says is shown once it has ended
  */
-async function runVitest(project) {
+async function runVitest(project, { later = false } = {}) {
   const report = path.join(scratch, `${project}.json`);
-  say(`\n--- ${project} tests ---`);
+  const title = `\n--- ${project} tests ---`;
+  if (!later) say(title);
   const startedAt = performance.now();
-  const { code } = await run(
+  const { code, output } = await run(
     [
       bin("vitest", "vitest.mjs"),
       "run",
@@ -157,8 +186,9 @@ async function runVitest(project) {
       `--outputFile.json=${report}`,
       ...filters,
     ],
-    { minutes: long ? 240 : 30, show: true },
+    { minutes: long ? 240 : 30, show: !later },
   );
+  if (later) say(`${title}\n${output.trim()}`);
   const seconds = (performance.now() - startedAt) / 1000;
   suiteEnded(project, { tests: countVitest(report), seconds, code });
 }
@@ -181,19 +211,16 @@ function countVitest(file) {
   return tests;
 }
 
-/** @param {{ later: boolean }} options `later`: what it says is shown once it has ended */
-async function runPlaywright({ later }) {
+async function runPlaywright() {
   const why = whyNoBrowserTests();
   if (why) return leaveOut("e2e", why);
   const report = path.join(scratch, "playwright.json");
-  const title = "\n--- browser tests ---";
-  if (!later) say(title);
+  say("\n--- browser tests ---");
   const startedAt = performance.now();
-  const { code, output } = await run(
+  const { code } = await run(
     [bin("@playwright/test", "cli.js"), "test", "--reporter=list,json", ...filters],
-    { minutes: long ? 60 : 30, show: !later, env: { PLAYWRIGHT_JSON_OUTPUT_NAME: report } },
+    { minutes: long ? 60 : 30, show: true, env: { PLAYWRIGHT_JSON_OUTPUT_NAME: report } },
   );
-  if (later) say(`${title}\n${output.trim()}`);
   const stats = readJson(report)?.stats;
   const tests = stats && {
     // A test that only succeeded at its second try is not a test that holds.

@@ -22,7 +22,7 @@ export const SHARED_SERVERS = "SETPASS_TEST_SERVERS";
 
 /** Starts one PostgreSQL and one real Keystone. Both end with this process at the latest. */
 export async function startTestServers(): Promise<TestServers & { stop(): Promise<void> }> {
-  const postgres = await startTestPostgres({ maxConnections: 300 });
+  const postgres = await startTestPostgres({ maxConnections: 600 });
   const postgresUrl = postgres.url;
   if (!canRunRealKeystone())
     return { postgresUrl, keystone: undefined, stop: () => postgres.stop() };
@@ -31,6 +31,8 @@ export async function startTestServers(): Promise<TestServers & { stop(): Promis
       postgresUrl,
       // The cheapest bcrypt: the tests change hundreds of passwords. The benchmark leaves it alone.
       passwordHashRounds: 4,
+      // Several suites ask it at once.
+      processes: 3,
     });
     const { url, adminUserName, adminPassword, adminProjectName, adminProjectDomainId } = keystone;
     return {
