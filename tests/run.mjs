@@ -94,6 +94,9 @@ async function main() {
   if (whole) {
     checks.push(check("types", [bin("typescript", "bin/tsc"), "--noEmit"], 5));
     checks.push(check("lint", [bin("@biomejs/biome", "bin/biome"), "ci", "."], 5));
+    const cruise = bin("dependency-cruiser", "bin/dependency-cruise.mjs");
+    checks.push(check("imports", [cruise, "."], 5));
+    checks.push(check("dead code", [bin("knip", "bin/knip.js")], 5));
   }
   await debian;
   const servers = serverSuites.some(wants) ? startServers() : undefined;
