@@ -37,6 +37,14 @@ export const linkEventsInsert = (event: NewAuditEvent, written: SQL): SQL => sql
   from ${written}, unnest(array_prepend(null::text, last_changes)) with ordinality as act (change, place)
   order by place`;
 
+/** The row of an act, for the statement that does it: once for each row of `done`. */
+export const eventInsert = (event: NewAuditEvent, done: SQL): SQL => sql`
+  insert into audit_events ${columns}
+  select ${event.action}, ${event.actorKind}, ${or(event.actorId)}, ${or(event.actorName)},
+    ${or(event.userId)}, ${or(event.linkId)}::uuid, ${or(event.resetRequestId)}::uuid, ${event.outcome},
+    ${or(event.clientAddress)}, ${or(event.requestId)}
+  from ${done}`;
+
 /** @returns what happened to a user's links, newest first */
 export async function listEventsOfUser(
   db: Queryable,

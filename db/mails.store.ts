@@ -1,4 +1,18 @@
-import { and, count, desc, eq, gte, inArray, isNull, lt, lte, ne, or, sql } from "drizzle-orm";
+import {
+  and,
+  count,
+  desc,
+  eq,
+  gte,
+  inArray,
+  isNull,
+  lt,
+  lte,
+  ne,
+  or,
+  type SQL,
+  sql,
+} from "drizzle-orm";
 import type { Queryable } from "./client";
 import { links, type MAIL_STATES, type MAIL_TEMPLATES, mails } from "./schema";
 
@@ -33,23 +47,30 @@ export interface LinkMail {
 // Every instant is the database's own: replicas whose clocks differ still agree on who holds a lease.
 const inSeconds = (seconds: number) => sql`now() + make_interval(secs => ${seconds})`;
 
-/**
- * Queues a mail, due at once.
- *
- * @param mail.id made beforehand, because the seal is bound to it
- */
-export async function insertMail(
-  db: Queryable,
-  mail: {
-    id: string;
-    linkId: string | undefined;
-    template: MailTemplate;
-    recipient: string;
-    sealedProps: Buffer;
-  },
-): Promise<void> {
+/** A mail to queue, due at once. */
+export interface NewMail {
+  /** Made beforehand, because the seal is bound to it. */
+  readonly id: string;
+  readonly linkId: string | undefined;
+  readonly template: MailTemplate;
+  readonly recipient: string;
+  readonly sealedProps: Buffer;
+}
+
+export async function insertMail(db: Queryable, mail: NewMail): Promise<void> {
   await db.insert(mails).values(mail);
 }
+
+/** The part of a statement that queues a mail, where `from` has a row. */
+export const mailOf = (mail: NewMail, from: SQL): SQL => sql`
+  insert into mails (id, link_id, template, recipient, sealed_props)
+  select ${mail.id}::uuid, ${mail.linkId ?? null}::uuid, ${mail.template}, ${mail.recipient}, ${mail.sealedProps}::bytea
+  from ${from}`;
+
+/** The part of a statement that drops the mail of the links in `from`, whose token no longer works. */
+export const linkMailsCancelled = (from: SQL): SQL => sql`
+  update mails set state = 'cancelled', sealed_props = null, leased_until = null
+  where link_id in (select id from ${from}) and template = 'link' and state = 'queued'`;
 
 /**
  * Takes mails that are due, the longest waiting first, and counts the try. A mail is due again when

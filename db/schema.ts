@@ -39,7 +39,7 @@ export const LINK_PROBLEMS = [
   "account-locked",
   "password-locked",
   "read-only-account",
-  /** Made by a release whose PINs are not bound to their link: see `matchesPin`. */
+  /** Made by a release whose PINs are not bound to their link: see `macOfPin`. */
   "link-outdated",
 ] as const;
 /** What an administrator's act can change of a link that somebody waits for. */

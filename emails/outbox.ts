@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Vault } from "../app/vault/vault.server";
 import type { Queryable } from "../db/client";
-import { type ClaimedMail, insertMail } from "../db/mails.store";
+import { type ClaimedMail, insertMail, type NewMail } from "../db/mails.store";
 import type { MailContent } from "./mail-content";
 
 /** A mail to write into the outbox. */
@@ -25,11 +25,17 @@ const sealFor = (mailId: string) => ({ column: "mails.sealed_props", row: mailId
  * @returns the mail's id
  */
 export async function enqueueMail(tx: Queryable, vault: Vault, mail: MailToSend): Promise<string> {
+  const sealed = sealMail(vault, mail);
+  await insertMail(tx, sealed);
+  return sealed.id;
+}
+
+/** @returns the mail for a statement that writes it along with the act */
+export function sealMail(vault: Vault, mail: MailToSend): NewMail {
   const id = randomUUID();
   const { template, props, recipient, linkId } = mail;
   const sealedProps = vault.seal(JSON.stringify({ template, props, recipient }), sealFor(id));
-  await insertMail(tx, { id, linkId, template, recipient, sealedProps });
-  return id;
+  return { id, linkId, template, recipient, sealedProps };
 }
 
 /** The row and its seal disagree: somebody wrote into the table. */

@@ -18,6 +18,3 @@ export interface LinkContext {
   /** Tells the mail worker that the outbox has something new, once the transaction is committed. */
   readonly outbox: { wake(): void };
 }
-
-// Until redeeming takes them from there itself.
-export { partyOf, type Visitor as Origin } from "../audit/initiator.server";

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import { rowOfPinKey } from "../../db/sealed-values.store";
 import { type SealedFor, type Vault, VaultError } from "../vault/vault.server";
 
@@ -86,22 +86,16 @@ function openedOr(vault: Vault, sealed: Buffer, owner: SealedFor): Buffer | unde
 }
 
 /**
- * Compares in constant time.
- *
- * @returns `outdated` where the key was sealed by a release that did not bind it to the token: it is
- *   not compared
+ * @returns what is compared with the PIN's that is kept; `outdated` where the key was sealed by a release
+ *   that did not bind it to the token: nothing is compared with that
  * @throws {VaultError} if the key cannot be opened
  */
-export function matchesPin(
+export function macOfPin(
   vault: Vault,
-  {
-    pin,
-    owner,
-    stored,
-  }: { pin: string; owner: PinOwner; stored: Pick<StoredPin, "sealedPinKey" | "pinMac"> },
-): "right" | "wrong" | "outdated" {
-  const key = openedOr(vault, stored.sealedPinKey, sealedFor(owner));
-  if (key) return timingSafeEqual(mac(key, pin), stored.pinMac) ? "right" : "wrong";
-  vault.open(stored.sealedPinKey, formerlySealedFor(owner));
+  { pin, owner, sealedPinKey }: { pin: string; owner: PinOwner; sealedPinKey: Buffer },
+): Buffer | "outdated" {
+  const key = openedOr(vault, sealedPinKey, sealedFor(owner));
+  if (key) return mac(key, pin);
+  vault.open(sealedPinKey, formerlySealedFor(owner));
   return "outdated";
 }

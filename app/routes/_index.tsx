@@ -84,26 +84,24 @@ async function redeem(args: ActionFunctionArgs): Promise<Answer> {
   const given = form.get("token") || new URL(request.url).searchParams.get("token");
   if (!given) return { page: { view: "none" }, status: 400 };
   const token = parseLinkToken(given);
-  const link = token && (await viewLink(services, token));
-  if (!link) return deadLink(args);
-
-  const rules = describeRules(link.policy);
-  const again = (shown: Pick<Extract<PortalPage, { view: "form" }>, "errors" | "notice">) =>
-    ({ view: "form", token, link, rules, ...shown }) as const;
+  if (!token) return deadLink(args);
+  type Shown = Pick<Extract<PortalPage, { view: "form" }>, "errors" | "notice">;
+  const again = async (shown: Shown, init: Omit<Answer, "page">): Promise<Answer> => {
+    const link = await viewLink(services, token);
+    if (!link) return deadLink(args);
+    const rules = describeRules(link.policy);
+    return { page: { view: "form", token, link, rules, ...shown }, ...init };
+  };
   const pin = (form.get("pin") ?? "").trim();
   const password = form.get("password") ?? "";
   const errors = findErrors({ pin, password, confirmation: form.get("confirm_password") ?? "" });
-  if (errors) return { page: again({ errors }), status: 400 };
+  if (errors) return again({ errors }, { status: 400 });
 
   const result = await redeemLink(services, { token, pin, password }, visitorOf(context));
   services.metrics.countRedemption(result.ok ? "ok" : result.reason);
   if (result.ok)
     return {
-      page: {
-        view: "set",
-        userName: result.userName ?? link.userName,
-        domainName: link.domainName,
-      },
+      page: { view: "set", userName: result.userName, domainName: result.domainName },
       status: 200,
     };
   if (result.reason === "unknown-link") return deadLink(args);
@@ -114,11 +112,11 @@ async function redeem(args: ActionFunctionArgs): Promise<Answer> {
     result.reason === "keystone-unavailable" ? result.retryAfterSeconds : undefined;
   const words = wordsForRefusal(result);
   if (!words.form) return { page: { view: "end", ...words }, status };
-  const page =
+  const shown =
     words.field === undefined
-      ? again({ notice: { heading: words.heading, message: words.message } })
-      : again({ errors: { [words.field]: words.message } });
-  return { page, status, retryAfterSeconds };
+      ? { notice: { heading: words.heading, message: words.message } }
+      : { errors: { [words.field]: words.message } };
+  return again(shown, { status, retryAfterSeconds });
 }
 
 function findErrors(typed: {

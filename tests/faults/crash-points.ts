@@ -42,10 +42,9 @@ const WRITES_LINK = /^with written as \( insert into links/;
 const RENEWS_LINK = /^with written as \( update links/;
 const DESCRIBES_USER = /^update "links" set .*"user_checked_at" = clock_timestamp\(\)/;
 const NOTES_PASSWORD = /^update "links" set "sealed_attempts" = \$1, "attempted_at"/;
-const COUNTS_ATTEMPT = /^update "links" set "attempts" = "links"."attempts" \+ 1/;
-const GIVES_ATTEMPT_BACK = /^update "links" set "attempts" = "links"."attempts" - 1/;
-const CLAIMS_LINK = /^update "links" set .*"claimed_until" = clock_timestamp\(\) \+/;
-const COMPLETES_LINK = /^update "links" set .*"completed_at" = clock_timestamp\(\)/;
+const FINDS_LINK = /^select .* from "links" where "links"."token_hash" = \$1/;
+const TRIES_PIN = /^with tried as \(update "links" set "attempts" = "links"."attempts" \+ /;
+const COMPLETES_LINK = /^with completed as \(update "links" set /;
 const REVOKES_LINK = /^update "links" set .*"revoked_at" = clock_timestamp\(\)/;
 const REPLACES_TOKEN =
   /^update "links" set "token_hash" = \$1, "sealed_pin_key" = \$2, "mail_to" = \$3/;
@@ -76,19 +75,17 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
   ...around("console-issue", "its mail is written", statement(WRITES_MAIL), "before"),
   ...around("console-issue", "both are committed", statement(COMMIT, WRITES_LINK), "after"),
 
-  ...around("redeem", "the attempt is counted", statement(COUNTS_ATTEMPT), "after"),
-  ...around("redeem", "the attempt is given back", statement(GIVES_ATTEMPT_BACK), "none"),
-  ...around("redeem", "the link is claimed", statement(CLAIMS_LINK), "none"),
-  ...around("redeem", "the claim is committed", statement(COMMIT, CLAIMS_LINK), "after"),
+  ...around("redeem", "the link is found", statement(FINDS_LINK), "none"),
+  ...around("redeem", "the PIN is tried and the link claimed", statement(TRIES_PIN), "both"),
   ...around("redeem", "Keystone sets it", call("POST", /^\/v3\/users\/[^/]+\/password$/), "both"),
-  ...around("redeem", "the link is completed", statement(COMPLETES_LINK), "none"),
-  ...around("redeem", "that is recorded", statement(WRITES_EVENT, COMPLETES_LINK), "none"),
-  ...around("redeem", "its mail is written", statement(WRITES_MAIL), "none"),
-  ...around("redeem", "all that is committed", statement(COMMIT, COMPLETES_LINK), "both"),
+  ...around(
+    "redeem",
+    "the link is completed, recorded and told",
+    statement(COMPLETES_LINK),
+    "both",
+  ),
 
-  ...around("guess", "the attempt is counted", statement(COUNTS_ATTEMPT), "none"),
-  ...around("guess", "that is recorded", statement(WRITES_EVENT, COUNTS_ATTEMPT), "none"),
-  ...around("guess", "both are committed", statement(COMMIT, COUNTS_ATTEMPT), "after"),
+  ...around("guess", "it is counted, compared and recorded", statement(TRIES_PIN), "both"),
 
   ...around("revoke", "the link is revoked", statement(REVOKES_LINK), "none"),
   ...around("revoke", "its mails are cancelled", statement(CANCELS_MAILS, REVOKES_LINK), "none"),

@@ -1,21 +1,20 @@
-import { recordEvent } from "../../../db/audit-events.store";
 import { completeLink } from "../../../db/link-claims.store";
 import type { LinkRow } from "../../../db/link-row";
 import { findLink } from "../../../db/links.store";
-import { cancelQueuedMails } from "../../../db/mails.store";
-import { enqueueMail } from "../../../emails/outbox";
+import { type MailToSend, sealMail } from "../../../emails/outbox";
+import type { Visitor } from "../../audit/initiator.server";
+import { eventOf, record } from "../../audit/record.server";
 import { isPasswordAccepted } from "../../keystone/passwords.server";
 import type { KeystoneSession } from "../../keystone/session.server";
-import type { LinkContext, Origin } from "../link-context.server";
+import type { LinkContext } from "../link-context.server";
 import { addressesOnce } from "../tell-owner.server";
 import type { Claim } from "./lease.server";
-import { userEvent } from "./user-event.server";
 
 /** What follows the PIN works with: its turn has come, so that none of its calls waits for another. */
 export type RedeemContext = Omit<LinkContext, "keystone"> & { readonly keystone: KeystoneSession };
 
 export type CompleteResult =
-  | { ok: true; userName: string | null }
+  | { ok: true; userName: string | null; domainName: string | null }
   /** The administrator ended it by another password while Keystone was setting this one. */
   | { ok: false; reason: "superseded" };
 
@@ -27,20 +26,21 @@ export type CompleteResult =
 export async function completeRedemption(
   context: RedeemContext,
   claim: Claim,
+  read: LinkRow,
   password: string,
-  origin: Origin,
+  visitor: Visitor,
 ): Promise<CompleteResult> {
-  const held = await finishLink(context, claim, origin);
-  if (held) return { ok: true, userName: held.userName };
+  const held = await finishLink(context, claim, read, visitor);
+  if (held) return done(held);
 
   const { db, keystone, log } = context;
   const { id, userId } = claim;
-  const { requestId } = origin;
+  const { requestId } = visitor;
   const before = await findLink(db, id);
   let answer = await isPasswordAccepted(keystone, { userId, password, requestId });
   if (answer === "accepted" && before) {
-    const completed = await finishLink(context, { id, userId, before }, origin);
-    if (completed) return { ok: true, userName: completed.userName };
+    const completed = await finishLink(context, { before }, before, visitor);
+    if (completed) return done(completed);
     // Another password may have been set since Keystone said so.
     if ((await findLink(db, id))?.state !== "completed") answer = "unknown";
   }
@@ -48,50 +48,57 @@ export async function completeRedemption(
   const outcome = { accepted: "already-completed", refused: "superseded", unknown: "unknown" }[
     answer
   ];
-  await recordEvent(db, userEvent(claim, origin, "link.redeemed", outcome));
+  await record(db, visitor, { action: "link.redeemed", userId, linkId: id, outcome });
   log.info("link.redeemed", { linkId: id, userId, reason: outcome, requestId });
   if (answer !== "accepted") return { ok: false, reason: "superseded" };
-  return { ok: true, userName: (await findLink(db, id))?.userName ?? null };
+  return done((await findLink(db, id)) ?? read);
 }
+
+const done = ({ userName, userDomainName }: LinkRow): CompleteResult => ({
+  ok: true,
+  userName,
+  domainName: userDomainName,
+});
 
 /**
  * Completes the row, erases its secrets and tells the user by mail, all or nothing.
  *
  * @param claim what must still hold: this claim, or the link as it was before Keystone was asked
+ * @param read the row, as it was read last
  * @returns the completed link, or undefined where the claim no longer held or it was completed before
  */
 export async function finishLink(
-  context: RedeemContext,
-  claim: Pick<Claim, "id" | "userId"> & ({ claimId: string } | { before: LinkRow }),
-  origin: Origin,
+  { db, vault, outbox, log }: RedeemContext,
+  claim: { claimId: string } | { before: LinkRow },
+  read: LinkRow,
+  visitor: Visitor,
 ): Promise<LinkRow | undefined> {
-  const row = await context.db.transaction(async (tx) => {
-    const completed = await completeLink(tx, claim);
-    if (!completed) return undefined;
-    const outcome = completed.revokedAt ? "after-revocation" : "ok";
-    await recordEvent(tx, userEvent(claim, origin, "link.redeemed", outcome));
-    // A link still in the outbox no longer works.
-    await cancelQueuedMails(tx, { linkId: claim.id, template: "link" });
-    for (const recipient of addressesOnce([completed.mailTo, completed.userEmail]))
-      await enqueueMail(tx, context.vault, {
-        template: "password-set",
-        recipient,
-        linkId: completed.id,
-        props: {
-          userName: completed.userName ?? undefined,
-          domainName: completed.userDomainName ?? undefined,
-          at: new Date().toISOString(),
-        },
-      });
-    return completed;
-  });
-  if (!row) return undefined;
-  context.outbox.wake();
-  context.log.info("link.redeemed", {
-    linkId: claim.id,
-    userId: claim.userId,
-    reason: row.revokedAt ? "after-revocation" : undefined,
-    requestId: origin.requestId,
-  });
-  return row;
+  let row: LinkRow | undefined = read;
+  // Once more where what the mails say has changed since it was read: a look-up came in between.
+  for (let tries = 0; tries < 3 && row; tries++) {
+    const { id, userId } = row;
+    const outcome = row.revokedAt ? "after-revocation" : "ok";
+    const event = eventOf(visitor, { action: "link.redeemed", userId, linkId: id, outcome });
+    const mails = passwordSetMails(row).map((mail) => sealMail(vault, mail));
+    if (await completeLink(db, { claim, read: row, event, mails })) {
+      outbox.wake();
+      const reason = row.revokedAt ? outcome : undefined;
+      log.info("link.redeemed", { linkId: id, userId, reason, requestId: visitor.requestId });
+      return row;
+    }
+    row = await findLink(db, id);
+  }
+  return undefined;
 }
+
+const passwordSetMails = (row: LinkRow): MailToSend[] =>
+  addressesOnce([row.mailTo, row.userEmail]).map((recipient) => ({
+    template: "password-set",
+    recipient,
+    linkId: row.id,
+    props: {
+      userName: row.userName ?? undefined,
+      domainName: row.userDomainName ?? undefined,
+      at: new Date().toISOString(),
+    },
+  }));

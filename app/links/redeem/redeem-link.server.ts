@@ -1,12 +1,14 @@
-import { recordEvent } from "../../../db/audit-events.store";
 import { noteUnsettled } from "../../../db/link-claims.store";
+import type { LinkRow } from "../../../db/link-row";
 import { findLink, findLinkByToken } from "../../../db/links.store";
 import { enqueueMail } from "../../../emails/outbox";
+import { partyOf, type Visitor } from "../../audit/initiator.server";
+import { record } from "../../audit/record.server";
 import { isKeystoneError } from "../../keystone/errors.server";
 import { changePassword, isPasswordAccepted } from "../../keystone/passwords.server";
 import type { KeystoneSession } from "../../keystone/session.server";
 import { hashToken } from "../../vault/vault.server";
-import { type LinkContext, type Origin, partyOf } from "../link-context.server";
+import type { LinkContext } from "../link-context.server";
 import { findPasswordProblem, type PasswordProblem } from "../password-rules";
 import { isPin } from "../pin.server";
 import { sealUnsettled } from "../sealed-fields.server";
@@ -19,7 +21,6 @@ import { type Claim, giveBack } from "./lease.server";
 import type { LinkProblem } from "./link-problem";
 import { type OpenResult, openWithPin, type RedeemRequest } from "./open-with-pin.server";
 import { type Known, type Left, type Steps, setPasswordOnce } from "./set-password-once";
-import { userEvent } from "./user-event.server";
 
 export type RedeemResult =
   | CompleteResult
@@ -45,7 +46,7 @@ const RETRY_AFTER_SECONDS = 10;
 export async function redeemLink(
   context: LinkContext,
   request: RedeemRequest,
-  origin: Origin,
+  visitor: Visitor,
 ): Promise<RedeemResult> {
   const row = await findLinkByToken(context.db, hashToken(request.token));
   if (!row) return { ok: false, reason: "unknown-link" };
@@ -56,14 +57,14 @@ export async function redeemLink(
   const pinLength = row.pinLength ?? context.config.links.pinLength;
   if (!isPin(request.pin, pinLength)) return { ok: false, reason: "malformed-pin", pinLength };
 
-  return inOneTurn(context, row.userId, origin, async (keystone) => {
-    const opened = await openWithPin(context, request, row, origin);
+  return inOneTurn(context, row.userId, visitor, async (keystone) => {
+    const opened = await openWithPin(context, request, row, visitor);
     if (!opened.ok) {
       context.log.info("link.redeem-refused", {
         linkId: row.id,
         userId: row.userId,
         reason: opened.reason,
-        requestId: origin.requestId,
+        requestId: visitor.requestId,
       });
       return opened;
     }
@@ -73,13 +74,13 @@ export async function redeemLink(
       row.policyRegex &&
       (await context.policyCheck.check(row.policyRegex, request.password)) === "breaks"
     )
-      return putBack(context, claim, origin, known, {
+      return putBack(context, claim, visitor, known, {
         ok: false,
         reason: "password-problem",
         problem: "policy",
         description,
       });
-    return setPassword({ ...context, keystone }, { claim, known }, request.password, origin);
+    return setPassword({ ...context, keystone }, { row, claim, known }, request.password, visitor);
   });
 }
 
@@ -90,12 +91,12 @@ export async function redeemLink(
 async function inOneTurn(
   { keystone }: LinkContext,
   userId: string,
-  origin: Origin,
+  visitor: Visitor,
   redeem: (keystone: KeystoneSession) => Promise<RedeemResult>,
 ): Promise<RedeemResult> {
-  const caller = { rank: "people", party: partyOf(origin) } as const;
+  const caller = { rank: "people", party: partyOf(visitor) } as const;
   const path = `/users/${encodeURIComponent(userId)}/password`;
-  const begins = { method: "POST", path, requestId: origin.requestId } as const;
+  const begins = { method: "POST", path, requestId: visitor.requestId } as const;
   try {
     return await keystone.inOneTurn(caller, begins, redeem);
   } catch (error) {
@@ -107,13 +108,13 @@ async function inOneTurn(
 
 async function setPassword(
   context: RedeemContext,
-  { claim, known }: { claim: Claim; known: Known },
+  { row, claim, known }: { row: LinkRow; claim: Claim; known: Known },
   password: string,
-  origin: Origin,
+  visitor: Visitor,
 ): Promise<RedeemResult> {
   const { db, vault, keystone } = context;
   const { id, userId } = claim;
-  const { requestId } = origin;
+  const { requestId } = visitor;
   const steps: Steps = {
     change: (originalPassword) =>
       changePassword(keystone, { userId, originalPassword, password, requestId }),
@@ -128,12 +129,12 @@ async function setPassword(
   const result = await setPasswordOnce(steps, known, password);
   switch (result.is) {
     case "set":
-      return completeRedemption(context, claim, password, origin);
+      return completeRedemption(context, claim, row, password, visitor);
     case "superseded":
       return { ok: false, reason: "superseded" };
     // The user can try again at once.
     case "unavailable":
-      return putBack(context, claim, origin, result.left, {
+      return putBack(context, claim, visitor, result.left, {
         ok: false,
         reason: "keystone-unavailable",
         retryAfterSeconds: result.retryAfterSeconds ?? RETRY_AFTER_SECONDS,
@@ -142,7 +143,7 @@ async function setPassword(
       return putBack(
         context,
         claim,
-        origin,
+        visitor,
         result.left,
         result.why.reason === "refused"
           ? { ok: false, reason: "password-refused", message: result.why.message }
@@ -167,7 +168,7 @@ const problemOf = {
 async function putBack(
   context: LinkContext | RedeemContext,
   claim: Claim,
-  origin: Origin,
+  visitor: Visitor,
   left: Left,
   refused: Refused,
 ): Promise<Refused> {
@@ -180,7 +181,7 @@ async function putBack(
       left,
       ...(problem && { problem }),
     });
-    await recordEvent(tx, userEvent(claim, origin, "link.redeem-refused", reason));
+    await record(tx, visitor, { action: "link.redeem-refused", ...about, outcome: reason });
     const recipient = released?.issuedByEmail ?? context.config.mail.helpdesk;
     // Once for each problem: a user who keeps trying must not flood the administrator.
     if (!released || !problem || before?.problem === problem || !recipient) return;
@@ -197,7 +198,7 @@ async function putBack(
     });
   });
   if (problem) context.outbox.wake();
-  context.log.warn("link.redeem-refused", { ...about, reason, requestId: origin.requestId });
+  context.log.warn("link.redeem-refused", { ...about, reason, requestId: visitor.requestId });
   return refused;
 }
 

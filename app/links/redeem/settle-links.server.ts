@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { recordEvent } from "../../../db/audit-events.store";
 import { claimLink, findUnsettledLinks } from "../../../db/link-claims.store";
 import type { LinkRow } from "../../../db/link-row";
+import { record } from "../../audit/record.server";
 import { isKeystoneError } from "../../keystone/errors.server";
 import { isPasswordAccepted } from "../../keystone/passwords.server";
 import { describeError } from "../../telemetry/log.server";
@@ -76,18 +76,18 @@ export async function settleLinks(
 async function settleLink(context: RedeemContext, row: LinkRow, claim: Claim): Promise<boolean> {
   const { db, vault, keystone } = context;
   const { userId } = claim;
-  const origin = { actor: { kind: "user" }, requestId: `req-${randomUUID()}` } as const;
+  const visitor = { actor: { kind: "user" }, requestId: `req-${randomUUID()}` } as const;
   const unsettled = openUnsettled(vault, userId, claim.sealedUnsettled);
   const result = await settleUnsettled(
     {
       ask: (password) =>
-        isPasswordAccepted(keystone, { userId, password, requestId: origin.requestId }),
+        isPasswordAccepted(keystone, { userId, password, requestId: visitor.requestId }),
     },
     { unsettled, refusedBefore: row.settleAskedAt !== null },
   );
   switch (result.is) {
     case "set":
-      return (await finishLink(context, claim, origin)) !== undefined;
+      return (await finishLink(context, claim, row, visitor)) !== undefined;
     case "unavailable":
       await giveBack(db, vault, claim);
       return false;
@@ -98,7 +98,7 @@ async function settleLink(context: RedeemContext, row: LinkRow, claim: Claim): P
       // A link that is done works with no password.
       const { initialPassword } = result.left;
       const left = { unsettled: [], ...(row.sealedPassword && { initialPassword }) };
-      await forgetUnsettled(context, claim, { left, byUser: unsettled.some(isUsers) }, origin);
+      await forgetUnsettled(context, claim, { left, byUser: unsettled.some(isUsers) }, visitor);
       return false;
     }
   }
@@ -118,14 +118,8 @@ async function forgetUnsettled(
     const released = await giveBack(tx, vault, claim, { left });
     // Where others were noted meanwhile, nothing is settled yet.
     if (!released || released.sealedUnsettled || !byUser) return;
-    await recordEvent(tx, {
-      action: "link.redeem-refused",
-      actorKind: "system",
-      userId,
-      linkId,
-      outcome: "not-in-force",
-      requestId,
-    });
+    const act = { action: "link.redeem-refused", userId, linkId, outcome: "not-in-force" } as const;
+    await record(tx, { actor: { kind: "system" }, requestId }, act);
     log.info("link.redeem-refused", { linkId, userId, reason: "not-in-force", requestId });
   });
 }

@@ -6,6 +6,8 @@ import { getLink } from "../../../app/links/list-links.server";
 import { settleLinks } from "../../../app/links/redeem/settle-links.server";
 import { resendLink } from "../../../app/links/resend-link.server";
 import { revokeLink } from "../../../app/links/revoke-link.server";
+import { openUnsettled, sealUnsettled } from "../../../app/links/sealed-fields.server";
+import { saveLinkUser } from "../../../db/links.store";
 import { describeWhere } from "../../support/describe-where";
 import {
   type Fault,
@@ -394,6 +396,58 @@ describeWhere(
         await settleNow();
         expect(await works(link, password)).toBe(true);
         expect(await shown(link)).toMatchObject({ status: "completed" });
+      });
+    });
+
+    describe("in the very moment of another statement", () => {
+      it("keeps the random password that is noted while the PIN is tried", async () => {
+        const link = await stage.issue();
+        const { vault } = started.services;
+        const { sql } = started.database;
+        const random = { by: "admin", password: newPassword() } as const;
+        const password = newPassword();
+        const rule = proxy.inject(SET, faults.paused, { times: 1 });
+        let redeeming: Promise<unknown> = Promise.resolve();
+        await sql.begin(async (tx) => {
+          await tx`select 1 from links where id = ${link.id} for update`;
+          redeeming = stage.redeem(link, password);
+          await expect
+            .poll(
+              async () =>
+                (
+                  await sql`select 1 from pg_stat_activity
+                    where datname = current_database() and wait_event_type = 'Lock'`
+                ).length,
+              { timeout: 5_000 },
+            )
+            .toBe(1);
+          const noted = sealUnsettled(vault, link.userId, [random]);
+          await tx`update links set sealed_attempts = ${noted} where id = ${link.id}`;
+        });
+        await rule.waitForHits(1);
+        const { sealed_attempts: kept } = await stage.row(link);
+        expect(openUnsettled(vault, link.userId, kept)).toEqual([random, { by: "user", password }]);
+        expect(await rule.release()).toEqual([204]);
+        expect(await redeeming).toMatchObject({ ok: true });
+        expect(await stage.row(link)).toMatchObject({ attempts: 0, pin_guesses: 0 });
+      });
+
+      it("tells the address, too, that a look-up brings while Keystone sets the password", async () => {
+        const [mailTo, email] = [newAddress(), newAddress()];
+        const link = await stage.issue({ mailTo });
+        const { password, rule, result } = await startRedeeming(link);
+        await saveLinkUser(started.services.db, link.userId, {
+          ...{ name: "jane", domainId: "default", domainName: "Default", email },
+          ...{ policyRegex: null, policyDescription: null },
+        });
+        expect(await rule.release()).toEqual([204]);
+        expect(await result).toEqual({ ok: true, userName: "jane", domainName: "Default" });
+        expect(await works(link, password)).toBe(true);
+        expect(await mailsTo(email)).toEqual(["password-set queued"]);
+        expect(await mailsTo(mailTo)).toEqual(["link cancelled", "password-set queued"]);
+        expect((await stage.trail(link)).filter((row) => row.startsWith("link.redeemed"))).toEqual([
+          "link.redeemed ok",
+        ]);
       });
     });
 

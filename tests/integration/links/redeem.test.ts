@@ -58,7 +58,11 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeemi
       const { userId } = link;
       const password = newPassword();
       const before = proxy.calls.length;
-      expect(await stage.redeem(link, password)).toEqual({ ok: true, userName: null });
+      expect(await stage.redeem(link, password)).toEqual({
+        ok: true,
+        userName: null,
+        domainName: null,
+      });
       const calls = proxy.calls.slice(before);
       expect(calls.map((call) => [call.method, call.path])).toEqual([
         ["POST", `/v3/users/${userId}/password`],

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Visitor } from "../../../app/audit/initiator.server";
 import { issueLink } from "../../../app/links/issue-link.server";
-import type { Origin } from "../../../app/links/link-context.server";
 import {
   type AnswerPlan,
   answerRequest,
@@ -85,7 +85,7 @@ describe("a request that cannot be answered", () => {
 
   const answer = (
     { id, userId }: { id: string; userId: string },
-    more: { by?: typeof admin; agreed?: Partial<AnswerPlan>; origin?: Origin } = {},
+    more: { by?: typeof admin; agreed?: Partial<AnswerPlan>; origin?: Visitor } = {},
   ) =>
     answerRequest(
       started.services,
