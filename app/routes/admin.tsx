@@ -1,118 +1,28 @@
 import type { LoaderFunctionArgs } from "@remix-run/node";
-import {
-  Form,
-  Link,
-  Outlet,
-  useLoaderData,
-  useLocation,
-  useNavigation,
-  useRouteError,
-} from "@remix-run/react";
-import type { ReactNode } from "react";
+import { Outlet, useLoaderData, useRouteError } from "@remix-run/react";
 import { ErrorWordsSection } from "../components/error-page";
-import { Mark } from "../components/mark";
 import { pageHeaders } from "../components/page-headers";
-import { useBrand } from "../components/render-context";
 import type { RouteHandle } from "../components/route-handle";
+import { ConsoleFrame } from "../console/console-frame";
 import { adminOf } from "../http/guard-console.server";
 import { countOpenRequests } from "../reset-requests/handle-requests.server";
 
 export const handle: RouteHandle = { hydrate: true };
 export const headers = pageHeaders;
 
-export async function loader(args: LoaderFunctionArgs) {
-  const admin = adminOf(args.context);
+export async function loader({ context }: LoaderFunctionArgs) {
+  const { userName, userDomainName } = adminOf(context);
   return {
-    admin: { userName: admin.userName, userDomainName: admin.userDomainName },
-    openRequests: await countOpenRequests(args.context.services),
+    admin: { userName, userDomainName },
+    openRequests: await countOpenRequests(context.services),
   };
 }
 
 export default function Console() {
-  const { admin, openRequests } = useLoaderData<typeof loader>();
   return (
-    <ConsoleFrame
-      openRequests={openRequests}
-      account={
-        <Form method="post" action="/admin/sign-out" className="flex items-center gap-3 text-sm">
-          <span className="min-w-0 truncate text-muted" title={`Domain ${admin.userDomainName}`}>
-            <span className="sr-only">Signed in as </span>
-            {admin.userName}
-          </span>
-          <button type="submit" className="link font-semibold whitespace-nowrap">
-            Sign out
-          </button>
-        </Form>
-      }
-    >
+    <ConsoleFrame {...useLoaderData<typeof loader>()}>
       <Outlet />
     </ConsoleFrame>
-  );
-}
-
-/** The frame of every console page, also of those that went wrong. */
-function ConsoleFrame(props: { openRequests?: number; account?: ReactNode; children: ReactNode }) {
-  const { openRequests = 0 } = props;
-  const { appName } = useBrand();
-  const { state } = useNavigation();
-  return (
-    <>
-      <a
-        href="#main"
-        className="sr-only focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-20 focus:rounded-lg focus:bg-card focus:px-4 focus:py-2"
-      >
-        To the content
-      </a>
-      {state === "idle" ? null : <div className="progress" aria-hidden="true" />}
-      <header className="border-b border-line bg-card">
-        <div className="mx-auto flex max-w-6xl flex-wrap items-center gap-x-8 px-4 sm:px-6">
-          <a href="/admin" className="flex items-center gap-2.5 py-3.5">
-            <Mark className="size-5 text-accent" />
-            <span className="font-semibold tracking-tight">{appName}</span>
-          </a>
-          <nav aria-label="Console" className="order-last -mx-2 w-full sm:order-none sm:w-auto">
-            <ul className="flex">
-              <ConsoleLink to="/admin" below="/admin/links">
-                Links
-              </ConsoleLink>
-              <ConsoleLink to="/admin/users" below="/admin/users">
-                Users
-              </ConsoleLink>
-              <ConsoleLink to="/admin/requests" below="/admin/requests">
-                Requests
-                {openRequests > 0 ? (
-                  <span className="ml-1.5 rounded-full bg-accent-soft px-2 py-0.5 text-xs text-accent tabular-nums">
-                    {openRequests}
-                    <span className="sr-only"> open</span>
-                  </span>
-                ) : null}
-              </ConsoleLink>
-            </ul>
-          </nav>
-          <div className="ml-auto min-w-0">{props.account}</div>
-        </div>
-      </header>
-      <main id="main" tabIndex={-1} className="mx-auto max-w-6xl px-4 py-8 sm:px-6 sm:py-10">
-        {props.children}
-      </main>
-    </>
-  );
-}
-
-/** @param props.below the addresses that belong to this entry as well */
-function ConsoleLink(props: { to: string; below: string; children: ReactNode }) {
-  const { pathname } = useLocation();
-  const here = pathname === props.to || `${pathname}/`.startsWith(`${props.below}/`);
-  return (
-    <li>
-      <Link
-        to={props.to}
-        aria-current={here ? "page" : undefined}
-        className="block border-b-2 border-transparent px-2 py-3 font-medium text-muted hover:text-ink aria-[current]:border-accent aria-[current]:text-ink sm:px-3 sm:py-4"
-      >
-        {props.children}
-      </Link>
-    </li>
   );
 }
 

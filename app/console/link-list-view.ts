@@ -1,0 +1,45 @@
+import type { LinkFilter, LinkQuery } from "../links/list-links.server";
+import { readPage } from "./pager";
+import { readSearch } from "./search-words";
+
+export const PAGE_SIZE = 25;
+
+export const STATUSES = [
+  { key: "all", words: "All" },
+  { key: "pending", words: "Pending" },
+  { key: "expired", words: "Expired" },
+  { key: "locked", words: "Locked" },
+  { key: "completed", words: "Completed" },
+  { key: "revoked", words: "Revoked" },
+] as const satisfies readonly { key: LinkFilter; words: string }[];
+
+export const SORTS = [
+  { key: "newest", words: "Newest first" },
+  { key: "oldest", words: "Oldest first" },
+  { key: "expiry", words: "By expiry" },
+  { key: "user", words: "By user name" },
+] as const satisfies readonly { key: LinkQuery["sort"]; words: string }[];
+
+/** What the list shows: all of it is in the address. */
+export interface LinkListView {
+  status: LinkFilter;
+  sort: LinkQuery["sort"];
+  search: string;
+  page: number;
+}
+
+export function readLinkListView(search: URLSearchParams): LinkListView {
+  const status = STATUSES.find(({ key }) => key === search.get("status"))?.key ?? "all";
+  const sort = SORTS.find(({ key }) => key === search.get("sort"))?.key ?? "newest";
+  return { status, sort, search: readSearch(search), page: readPage(search.get("page")) };
+}
+
+/** @returns the address of a view; what is as usual is left out */
+export function linkListHref({ status, sort, search, page }: LinkListView): string {
+  const query = new URLSearchParams();
+  if (status !== "all") query.set("status", status);
+  if (search !== "") query.set("q", search);
+  if (sort !== "newest") query.set("sort", sort);
+  if (page > 1) query.set("page", String(page));
+  return query.size > 0 ? `/admin?${query}` : "/admin";
+}
