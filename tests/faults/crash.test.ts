@@ -224,7 +224,7 @@ describe("kill -9 at any moment, under load", () => {
     const [whole] = await sql`
       select count(*)::int as links,
         count(*) filter (where state = 'completed')::int as completed,
-        count(coalesce(mail_to, user_email))::int as addressed,
+        count(coalesce(mail_to, user_email)) filter (where owner_untold is null)::int as addressed,
         (select count(*)::int from audit_events
           where action = 'link.redeemed' and outcome = 'ok') as redeemed,
         (select count(distinct user_id)::int from audit_events
