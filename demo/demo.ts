@@ -4,13 +4,13 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { createWriteStream, readFileSync } from "node:fs";
+import { createWriteStream, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { administrator, demoCloud, demoUsers } from "./demo-data";
-import { clearKilledDemos, type DemoFolder, makeDemoFolder } from "./demo-state";
 import { type ExampleCall, summary } from "./demo-summary";
 import { startEmbeddedPostgres } from "./embedded-postgres";
 import { endWithParent } from "./end-with-parent";
@@ -52,10 +52,11 @@ process.exitCode = await main();
 process.exit();
 
 async function main(): Promise<number> {
-  const cleared = await clearKilledDemos();
-  if (cleared > 0) say("Tidied up after a demo that was killed.");
-  const folder = makeDemoFolder();
-  undo.push(() => folder.remove());
+  const folder = mkdtempSync(path.join(tmpdir(), "setpass-demo-"));
+  // What ends at this moment may still write there.
+  undo.push(() =>
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }),
+  );
   let code = 0;
   try {
     const server = await startEverything(folder);
@@ -68,7 +69,6 @@ async function main(): Promise<number> {
     }
   }
   stopping = true;
-  folder.note({ stopping: true });
   if (code === 0) say("Stopping.");
   for (const step of undo.reverse()) {
     try {
@@ -81,16 +81,10 @@ async function main(): Promise<number> {
   return code;
 }
 
-async function startEverything(folder: DemoFolder): Promise<ChildProcess> {
+async function startEverything(folder: string): Promise<ChildProcess> {
   const ports = await choosePorts();
-  // Whatever any part puts into the temporary directory is then removed with the folder.
-  process.env.TMPDIR = folder.path;
-
   say("Starting PostgreSQL, a sandbox Keystone, a mailbox and the server …");
-  const dataDir = path.join(folder.path, "postgres");
-  folder.note({ dataDir });
-  const postgres = await startEmbeddedPostgres({ dataDir, port: ports.postgres });
-  folder.note({ dataDir: postgres.dataDir });
+  const postgres = await startEmbeddedPostgres({ port: ports.postgres });
   undo.push(() => postgres.stop());
   continueUnlessStopped();
   const databaseUrl = await postgres.createDatabase("setpass");
@@ -102,7 +96,7 @@ async function startEverything(folder: DemoFolder): Promise<ChildProcess> {
   continueUnlessStopped();
 
   const publicUrl = `http://localhost:${ports.server}`;
-  const logFile = path.join(folder.path, "server.log");
+  const logFile = path.join(folder, "server.log");
   const server = startServer(folder, {
     NODE_ENV: "production",
     PATH: process.env.PATH ?? "",
@@ -175,18 +169,17 @@ async function isFree(port: number): Promise<boolean> {
   return (await canListen("127.0.0.1")) && (await canListen("::1"));
 }
 
-function startServer(folder: DemoFolder, environment: Record<string, string>): ChildProcess {
-  const server = spawn(process.execPath, ["--enable-source-maps", program, folder.path], {
-    // The folder among its arguments is how the next demo knows the process for ours.
+function startServer(folder: string, environment: Record<string, string>): ChildProcess {
+  const server = spawn(process.execPath, ["--enable-source-maps", program, folder], {
+    // The folder among its arguments tells whose it is, in a list of processes.
     cwd: root,
     env: environment as unknown as NodeJS.ProcessEnv,
     stdio: ["ignore", "pipe", "pipe"],
     // Ctrl-C is for us, who then stop it in order.
     detached: true,
   });
-  endWithParent(server, { signal: "SIGTERM" });
-  folder.note({ server: server.pid });
-  const log = createWriteStream(path.join(folder.path, "server.log"));
+  endWithParent(server, { signal: "SIGTERM", removeFolders: [folder] });
+  const log = createWriteStream(path.join(folder, "server.log"));
   log.on("error", () => {});
   server.stdout.pipe(log, { end: false });
   server.stderr.pipe(log, { end: false });
@@ -210,7 +203,7 @@ function endOf(child: ChildProcess): Promise<number> {
   return new Promise((resolve) => child.once("close", (code) => resolve(code ?? 1)));
 }
 
-async function ready(server: ChildProcess, folder: DemoFolder, url: string): Promise<void> {
+async function ready(server: ChildProcess, folder: string, url: string): Promise<void> {
   const giveUpAt = Date.now() + readyTimeoutMs;
   for (;;) {
     continueUnlessStopped();
@@ -249,9 +242,9 @@ async function exampleCall(keystone: SandboxKeystone): Promise<ExampleCall> {
   };
 }
 
-function lastWords(folder: DemoFolder): string {
+function lastWords(folder: string): string {
   try {
-    const log = readFileSync(path.join(folder.path, "server.log"), "utf8");
+    const log = readFileSync(path.join(folder, "server.log"), "utf8");
     return log.trim().split("\n").slice(-10).join("\n");
   } catch {
     return "";
