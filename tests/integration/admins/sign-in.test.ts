@@ -1,16 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import { findSession, signOut } from "../../../app/admins/session.server";
 import { type SessionId, signIn } from "../../../app/admins/sign-in.server";
 import { revokeToken, validateToken } from "../../../app/keystone/tokens.server";
+import { startBehindProxy } from "../../support/behind-proxy";
 import { describeWhere } from "../../support/describe-where";
-import {
-  type FaultName,
-  type FaultProxy,
-  faults,
-  startFaultProxy,
-  withoutExpiry,
-} from "../../support/fault-proxy";
+import { type FaultName, type FaultProxy, faults, withoutExpiry } from "../../support/fault-proxy";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import { newOrigin, startTestServices, type TestServices } from "../../support/services";
 import { base32, totp } from "../../support/totp";
@@ -28,19 +23,16 @@ describeWhere(
     let started: TestServices;
     let adminProjectId: string;
 
-    beforeAll(async () => {
-      proxy = await startFaultProxy({ target: keystone.url });
-      started = await startTestServices({
-        keystoneUrl: proxy.url,
+    startBehindProxy(
+      {
+        keystone,
         env: { KEYSTONE_TIMEOUT: "5", ADMIN_SESSION_IDLE: "60", ADMIN_SESSION_MAX: "600" },
-      });
-      adminProjectId = await admin.projectId("admin");
-    });
-    afterAll(async () => {
-      await started?.stop();
-      await proxy?.stop();
-    });
-    afterEach(() => proxy.heal());
+      },
+      async (parts) => {
+        ({ proxy, started } = parts);
+        adminProjectId = await admin.projectId("admin");
+      },
+    );
 
     async function newAdmin(
       options: { role?: string | null; email?: string; options?: Record<string, unknown> } = {},

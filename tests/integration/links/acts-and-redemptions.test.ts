@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import { endLink } from "../../../app/accounts/end-link.server";
 import { setRandomPassword } from "../../../app/accounts/set-random-password.server";
 import { type IssueRequest, issueLink } from "../../../app/links/issue-link.server";
@@ -8,20 +8,10 @@ import { resendLink } from "../../../app/links/resend-link.server";
 import { revokeLink } from "../../../app/links/revoke-link.server";
 import { openUnsettled, sealUnsettled } from "../../../app/links/sealed-fields.server";
 import { saveLinkUser } from "../../../db/links.store";
+import { startBehindProxy } from "../../support/behind-proxy";
 import { describeWhere } from "../../support/describe-where";
-import {
-  type Fault,
-  type FaultProxy,
-  type FaultRule,
-  faults,
-  startFaultProxy,
-} from "../../support/fault-proxy";
-import {
-  type IssuedTestLink,
-  type LinkStage,
-  linkStage,
-  newPassword,
-} from "../../support/issued-links";
+import { type Fault, type FaultProxy, type FaultRule, faults } from "../../support/fault-proxy";
+import { type IssuedTestLink, type LinkStage, newPassword } from "../../support/issued-links";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import { signsIn } from "../../support/keystone-token";
 import { newAdmin, startTestServices, type TestServices } from "../../support/services";
@@ -54,16 +44,9 @@ describeWhere(
     let started: TestServices;
     let stage: LinkStage;
 
-    beforeAll(async () => {
-      proxy = await startFaultProxy({ target: keystone.url });
-      started = await startTestServices({ keystoneUrl: proxy.url });
-      stage = linkStage(started, admin);
+    startBehindProxy({ keystone }, (parts) => {
+      ({ proxy, started, stage } = parts);
     });
-    afterAll(async () => {
-      await started?.stop();
-      await proxy?.stop();
-    });
-    afterEach(() => proxy.heal());
 
     const setPassword = ({ userId }: IssuedTestLink, password: string) =>
       admin.updateUser(userId, { password });

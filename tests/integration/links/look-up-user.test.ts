@@ -1,14 +1,15 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, expect, inject, it } from "vitest";
+import { expect, inject, it } from "vitest";
 import { createUserLookup } from "../../../app/accounts/look-up-user.server";
 import { lookUpQueue } from "../../../app/jobs/look-up-users.server";
+import { startBehindProxy } from "../../support/behind-proxy";
 import { describeWhere } from "../../support/describe-where";
-import { type FaultProxy, faults, startFaultProxy } from "../../support/fault-proxy";
-import { type LinkStage, linkStage } from "../../support/issued-links";
+import { type FaultProxy, faults } from "../../support/fault-proxy";
+import type { LinkStage } from "../../support/issued-links";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import { testPasswordRegex, testPasswordRegexDescription } from "../../support/real-keystone";
-import { startTestServices, type TestServices } from "../../support/services";
+import type { TestServices } from "../../support/services";
 import { startQueue } from "../../support/worker";
 
 const provided = inject("keystone");
@@ -26,17 +27,10 @@ describeWhere(
     let stage: LinkStage;
     let token: string;
 
-    beforeAll(async () => {
-      proxy = await startFaultProxy({ target: keystone.url });
-      started = await startTestServices({ keystoneUrl: proxy.url });
-      stage = linkStage(started, admin);
+    startBehindProxy({ keystone }, async (parts) => {
+      ({ proxy, started, stage } = parts);
       token = await admin.token();
     });
-    afterAll(async () => {
-      await started?.stop();
-      await proxy?.stop();
-    });
-    afterEach(() => proxy.heal());
 
     function startLookups() {
       const { services } = started;

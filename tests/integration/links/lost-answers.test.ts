@@ -1,23 +1,18 @@
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import { setRandomPassword } from "../../../app/accounts/set-random-password.server";
 import { settleLinks } from "../../../app/links/redeem/settle-links.server";
+import { startBehindProxy } from "../../support/behind-proxy";
 import { describeWhere } from "../../support/describe-where";
 import {
   type FaultName,
   type FaultProxy,
   faults,
   type ProxiedCall,
-  startFaultProxy,
 } from "../../support/fault-proxy";
-import {
-  type IssuedTestLink,
-  type LinkStage,
-  linkStage,
-  newPassword,
-} from "../../support/issued-links";
+import { type IssuedTestLink, type LinkStage, newPassword } from "../../support/issued-links";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import { signsIn } from "../../support/keystone-token";
-import { newAdmin, startTestServices, type TestServices } from "../../support/services";
+import { newAdmin, type TestServices } from "../../support/services";
 
 const provided = inject("keystone");
 const SET = { method: "POST", path: /^\/v3\/users\/[^/]+\/password$/ };
@@ -45,16 +40,9 @@ describeWhere(
     let started: TestServices;
     let stage: LinkStage;
 
-    beforeAll(async () => {
-      proxy = await startFaultProxy({ target: keystone.url });
-      started = await startTestServices({ keystoneUrl: proxy.url, env: { KEYSTONE_TIMEOUT: "3" } });
-      stage = linkStage(started, admin);
+    startBehindProxy({ keystone, env: { KEYSTONE_TIMEOUT: "3" } }, (parts) => {
+      ({ proxy, started, stage } = parts);
     });
-    afterAll(async () => {
-      await started?.stop();
-      await proxy?.stop();
-    });
-    afterEach(() => proxy.heal());
 
     const settleNow = () => settleLinks(started.services, { olderThanSeconds: 0 });
 

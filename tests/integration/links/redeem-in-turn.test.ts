@@ -1,11 +1,12 @@
-import { afterAll, afterEach, beforeAll, expect, inject, it } from "vitest";
+import { afterEach, expect, inject, it } from "vitest";
 import { settleLinks } from "../../../app/links/redeem/settle-links.server";
+import { startBehindProxy } from "../../support/behind-proxy";
 import { describeWhere } from "../../support/describe-where";
-import { type FaultProxy, faults, startFaultProxy } from "../../support/fault-proxy";
-import { type LinkStage, linkStage, newPassword } from "../../support/issued-links";
-import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
+import { type FaultProxy, faults } from "../../support/fault-proxy";
+import { type LinkStage, newPassword } from "../../support/issued-links";
+import type { KeystoneAccess } from "../../support/keystone-admin";
 import { signsIn } from "../../support/keystone-token";
-import { newOrigin, startTestServices, type TestServices } from "../../support/services";
+import { newOrigin, type TestServices } from "../../support/services";
 
 const provided = inject("keystone");
 const CALL = { method: "GET", path: "/users" } as const;
@@ -22,20 +23,15 @@ describeWhere(
     let stage: LinkStage;
     let letGo: (() => void)[] = [];
 
-    beforeAll(async () => {
-      proxy = await startFaultProxy({ target: keystone.url });
-      const env = { KEYSTONE_CONCURRENCY: "1", KEYSTONE_TIMEOUT: "3" };
-      started = await startTestServices({ keystoneUrl: proxy.url, env });
-      stage = linkStage(started, keystoneAdmin(keystone));
-    });
+    startBehindProxy(
+      { keystone, env: { KEYSTONE_CONCURRENCY: "1", KEYSTONE_TIMEOUT: "3" } },
+      (parts) => {
+        ({ proxy, started, stage } = parts);
+      },
+    );
     afterEach(() => {
       for (const one of letGo) one();
       letGo = [];
-      proxy.heal();
-    });
-    afterAll(async () => {
-      await started?.stop();
-      await proxy?.stop();
     });
 
     const shared = () => started.services.keystone;

@@ -1,29 +1,23 @@
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
+import { describe, expect, inject, it } from "vitest";
 import { issueLink } from "../../../app/links/issue-link.server";
 import { createLinkToken } from "../../../app/links/link-token.server";
 import type { PolicyCheck } from "../../../app/links/redeem/check-policy.server";
 import { redeemLink } from "../../../app/links/redeem/redeem-link.server";
 import { openUnsettled } from "../../../app/links/sealed-fields.server";
 import { viewLink } from "../../../app/links/view-link.server";
+import { startBehindProxy } from "../../support/behind-proxy";
 import { describeWhere } from "../../support/describe-where";
-import { type FaultProxy, faults, startFaultProxy } from "../../support/fault-proxy";
+import { type FaultProxy, faults } from "../../support/fault-proxy";
 import {
   type IssuedTestLink,
   type LinkStage,
-  linkStage,
   newPassword,
   wrongPins,
 } from "../../support/issued-links";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import { signsIn } from "../../support/keystone-token";
 import { testPasswordRegex, testPasswordRegexDescription } from "../../support/real-keystone";
-import {
-  newAdmin,
-  newOrigin,
-  startTestServices,
-  type TestServices,
-  testAdmin,
-} from "../../support/services";
+import { newAdmin, newOrigin, type TestServices, testAdmin } from "../../support/services";
 
 const provided = inject("keystone");
 
@@ -34,16 +28,9 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeemi
   let started: TestServices;
   let stage: LinkStage;
 
-  beforeAll(async () => {
-    proxy = await startFaultProxy({ target: keystone.url });
-    started = await startTestServices({ keystoneUrl: proxy.url });
-    stage = linkStage(started, admin);
+  startBehindProxy({ keystone }, (parts) => {
+    ({ proxy, started, stage } = parts);
   });
-  afterAll(async () => {
-    await started?.stop();
-    await proxy?.stop();
-  });
-  afterEach(() => proxy.heal());
 
   const jane = {
     ...{ name: "jane", domainId: "default", domainName: "Default", email: null },
