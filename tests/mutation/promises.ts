@@ -41,7 +41,7 @@ export const PROMISES: readonly Promises[] = [
     far: ["tests/integration/admins/weaker-roles", ...issued, "tests/integration/reset-requests/"],
     built: [
       "tests/faults/slow-policy",
-      "tests/faults/audit",
+      "tests/integration/every-act-in-the-trail",
       "tests/faults/replicas",
       "tests/faults/abuse",
       "tests/faults/crash",
