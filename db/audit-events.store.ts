@@ -15,7 +15,7 @@ const or = <Value>(value: Value | undefined) => value ?? null;
  * Writes what happened, in the transaction of the act. Never a secret: the columns have no room.
  * For `app/audit` alone: see `record` there.
  */
-export async function recordEvent(db: Queryable, event: NewAuditEvent): Promise<void> {
+export async function insertEvent(db: Queryable, event: NewAuditEvent): Promise<void> {
   await db.execute(sql`
     insert into audit_events ${columns}
     values (${event.action}, ${event.actorKind}, ${or(event.actorId)}, ${or(event.actorName)},

@@ -1,4 +1,4 @@
-import { type NewAuditEvent, recordEvent } from "../../db/audit-events.store";
+import { insertEvent, type NewAuditEvent } from "../../db/audit-events.store";
 import type { Queryable } from "../../db/client";
 import {
   type Claimant,
@@ -34,7 +34,7 @@ export async function record(
   initiator: Initiator | SystemInitiator,
   act: Act,
 ): Promise<void> {
-  await recordEvent(db, eventOf(initiator, act));
+  await insertEvent(db, eventOf(initiator, act));
 }
 
 /**

@@ -116,6 +116,8 @@ export function findMachinePaths(sources: Sources): string[] {
 
 /** Who may make a permit out of a bare administrator, or look whether it is one. */
 const makesPermits = /^app\/(audit\/|admins\/permit-caller\.)/;
+/** Functions of the trail's store. */
+const writesRows = /^insert/;
 /** What an administrator's act writes over or ends. */
 const actsOnLinks = ["upsertLink", "renewLink", "replaceToken", "revokeLink"];
 
@@ -136,7 +138,7 @@ export function findActsWithoutPermit(sources: Sources): string[] {
         const name = (node.propertyName ?? node.name).text;
         if (/link[\w-]*\.store/.test(from) && actsOnLinks.includes(name) && !knowsPermits)
           found.push(`${at()} imports ${name} and asks for no permit`);
-        if (name === "recordEvent" && !writesOfItself.test(file))
+        if (/audit-events\.store/.test(from) && writesRows.test(name))
           found.push(`${at()} writes to the trail, and not by record`);
       }
       const isBareAdmin =
@@ -150,9 +152,6 @@ export function findActsWithoutPermit(sources: Sources): string[] {
     return found;
   });
 }
-
-/** Until redeeming is taken apart: a user's acts alone. */
-const writesOfItself = /^app\/links\/redeem\//;
 
 /** Links and pictures of the guides lead to files that are there. */
 export function findDeadLinks(sources: Sources, exists = existsInCheckout): string[] {

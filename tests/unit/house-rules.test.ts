@@ -32,7 +32,7 @@ describe("nothing is done to what is kept of a user without a permit", () => {
     ["one that takes anybody", "async function purge(by: Initiator) {}"],
     [
       "a row in the trail that nobody looks at",
-      'import { recordEvent as note } from "../../db/audit-events.store"; note(db, row);',
+      'import { insertEvent as note } from "../../db/audit-events.store"; note(db, row);',
     ],
     [
       "a store's function alone",

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { recordEvent } from "../../../db/audit-events.store";
+import { insertEvent } from "../../../db/audit-events.store";
 import { openDatabase } from "../../../db/client";
 import { migrateDatabase } from "../../../db/migrate";
 
@@ -31,7 +31,7 @@ describe("the audit trail", () => {
     owner = postgres(urlFor(name), { max: 1, onnotice: () => {} });
     const client = openDatabase({ url: urlFor(name), poolSize: 1 });
     for (const outcome of ["ok", "wrong-pin"])
-      await recordEvent(client.db, { action: "link.redeemed", actorKind: "user", outcome });
+      await insertEvent(client.db, { action: "link.redeemed", actorKind: "user", outcome });
     await client.close({ timeoutSeconds: 5 });
   });
   afterAll(async () => {
