@@ -1,7 +1,9 @@
 import type { Standing } from "../accounts/privileged-user.server";
 import type { FieldErrors } from "../components/error-summary";
 import { looksLikeEmail, NOT_AN_EMAIL, readLine } from "../components/form-text";
+import type { LinkSummary } from "../links/list-links.server";
 import type { LinkProblem } from "../links/redeem/link-problem";
+import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
 
 /** Where the new link's PIN comes from: typed, given with the user's request, or the link's own. */
 export type PinChoice = "typed" | "request" | "keep";
@@ -64,6 +66,30 @@ export function isStillSo(
   if (problem === "account-disabled") return !user.enabled;
   if (problem === "password-locked") return user.passwordLocked;
   return true;
+}
+
+/** @returns why the link has set no password yet, where that still holds */
+export function problemOfNow(
+  link: LinkSummary | undefined,
+  user: Parameters<typeof isStillSo>[1] | undefined,
+): LinkProblem | null {
+  if (!link?.problem || link.status === "completed" || link.status === "revoked") return null;
+  return user && !isStillSo(link.problem, user) ? null : link.problem;
+}
+
+/** @returns what may be chosen, with the link there is and the request that is answered */
+export function offerFor(
+  link: LinkSummary | undefined,
+  request: ResetRequestSummary | undefined,
+  { pinLength }: { pinLength: number },
+): IssueOffer {
+  const renewable = link?.renewable === true;
+  return {
+    pinLength,
+    keepPin: renewable && !link.pinExhausted,
+    keepPassword: renewable,
+    requestPin: request?.hasPin === true,
+  };
 }
 
 /** What is said of a PIN that is none. */

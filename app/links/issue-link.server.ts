@@ -64,18 +64,21 @@ interface IssueAct {
 /**
  * Issues a link, or renews the user's: a new link token, a new lifetime, the old token cancelled. The
  * row, its audit row and the mail are written together or not at all.
+ *
+ * @param andThen what else is written with it, in the same transaction
  */
 export async function issueLink(
   context: LinkContext,
   request: IssueRequest,
   initiator: PermittedInitiator,
+  andThen?: (tx: Transaction, link: IssuedLinkAnswer) => Promise<void>,
 ): Promise<IssueResult> {
   requirePermit(initiator, request.userId);
   const act: IssueAct = { request, initiator, token: createLinkToken() };
   const { mailTo } = request;
   let result: IssueResult | undefined;
   // The link and its audit rows are one statement: where nobody else acts on it, no lock is needed.
-  if (mailTo === undefined && !request.initialPasswordIsSet) {
+  if (mailTo === undefined && !request.initialPasswordIsSet && !andThen) {
     result = await writeLink(context, context.db, act, {
       row: await findKeptSecrets(context.db, request.userId),
       voidsUnsettled: false,
@@ -86,7 +89,11 @@ export async function issueLink(
       await context.db.transaction((tx) => tellOfChanges(context, tx, request, link));
     }
   }
-  result ??= await context.db.transaction((tx) => issueLocked(context, tx, act));
+  result ??= await context.db.transaction(async (tx) => {
+    const issued = await issueLocked(context, tx, act);
+    if (issued.ok) await andThen?.(tx, issued.link);
+    return issued;
+  });
   if (mailTo !== undefined || (result.ok && result.link.ownerUntold)) context.outbox.wake();
   if (result.ok)
     context.log.info("link.issued", {

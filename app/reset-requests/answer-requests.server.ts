@@ -1,22 +1,16 @@
 import { holdResetRequest, releaseResetRequest } from "../../db/reset-requests.store";
+import { type HandOverResult, handOver } from "../accounts/hand-over.server";
 import { readLinkUser } from "../accounts/look-up-user.server";
 import { readStanding } from "../accounts/privileged-user.server";
-import { setRandomPassword } from "../accounts/set-random-password.server";
 import { type Caller, type Permit, permitCaller } from "../admins/permit-caller.server";
 import type { Initiator, PermittedInitiator } from "../audit/initiator.server";
 import type { Config } from "../config/config.server";
 import { isKeystoneError, isKeystoneOutage } from "../keystone/errors.server";
 import { findUsersNamed, type KeystoneUser } from "../keystone/users.server";
-import { type IssueResult, issueLink } from "../links/issue-link.server";
 import type { LinkContext } from "../links/link-context.server";
 import { getLinkOfUser } from "../links/list-links.server";
 import { isSameMailbox } from "../links/same-mailbox";
-import {
-  closeAnswered,
-  getRequest,
-  openRequestPin,
-  type ResetRequestSummary,
-} from "./handle-requests.server";
+import { getRequest, openRequestPin, type ResetRequestSummary } from "./handle-requests.server";
 
 type AnswerContext = LinkContext & { readonly config: Pick<Config, "admin"> };
 
@@ -153,11 +147,23 @@ export async function answerRequest(
   }
 }
 
-const NOT_ISSUED = {
+function notHandedOver(
+  refused: Exclude<HandOverResult, { ok: true }>,
+): Exclude<AnswerResult, { ok: true }> {
+  if (refused.reason !== "no-random-password")
+    return { ok: false, reason: NOT_HANDED_OVER[refused.reason] };
+  const { why } = refused;
+  if (why.reason === "refused")
+    return { ok: false, reason: "password-refused", message: why.message };
+  return { ok: false, reason: why.reason === "unknown-user" ? "no-such-user" : "forbidden" };
+}
+
+const NOT_HANDED_OVER = {
+  "request-closed": "not-open",
   "pin-exhausted": "pin-exhausted",
   "in-progress": "redemption-under-way",
   incomplete: "changed",
-} as const satisfies Record<Exclude<IssueResult, { ok: true }>["reason"], string>;
+} as const;
 
 async function answerHeld(
   context: AnswerContext,
@@ -172,8 +178,6 @@ async function answerHeld(
   const { userId, password } = planned.plan;
   if (userId !== agreed.userId || password !== agreed.password)
     return { ok: false, reason: "changed" };
-  const pin = await openRequestPin(context, { id });
-  if (pin === undefined) return { ok: false, reason: "not-open" };
   const permit = await permitFor(context, userId, initiator);
   if (!permit.ok) return permit;
   try {
@@ -182,32 +186,23 @@ async function answerHeld(
     if (!user) return { ok: false, reason: "no-such-user" };
     if (!isSameMailbox(user.email, request.email) || user.email === null)
       return { ok: false, reason: "other-address" };
-    let initialPassword: string | undefined;
-    if (password === "random") {
-      const set = await setRandomPassword(context, { userId, adminToken }, permit.initiator);
-      if (!set.ok)
-        return set.reason === "refused"
-          ? { ok: false, reason: "password-refused", message: set.message }
-          : { ok: false, reason: set.reason === "unknown-user" ? "no-such-user" : "forbidden" };
-      initialPassword = set.password;
-    }
-    const { enabled: _, passwordLocked: __, ...described } = user;
-    const issued = await issueLink(
+    const { email: mailTo } = user;
+    const handedOver = await handOver(
       context,
       {
         userId,
-        pin,
-        ...(initialPassword !== undefined && { initialPassword }),
-        initialPasswordIsSet: password === "random",
-        via: "console",
-        mailTo: user.email,
-        user: described,
+        user,
+        pin: "request",
+        initialPassword: password,
+        mailTo,
+        requestId: id,
+        adminToken,
       },
       permit.initiator,
     );
-    if (!issued.ok) return { ok: false, reason: NOT_ISSUED[issued.reason] };
-    await closeAnswered(context, { id, userId, linkId: issued.link.id }, permit.initiator);
-    return { ok: true, linkId: issued.link.id, mailTo: user.email };
+    return handedOver.ok
+      ? { ok: true, linkId: handedOver.link.id, mailTo }
+      : notHandedOver(handedOver);
   } catch (error) {
     return { ok: false, reason: whyKeystoneFailed(error) };
   }

@@ -1,4 +1,4 @@
-import type { Transaction } from "../../db/client";
+import type { Queryable } from "../../db/client";
 import {
   closeResetRequest,
   countRequestsOfMailboxes,
@@ -129,42 +129,41 @@ export async function closeRequest(
   initiator: Initiator<Admin & { readonly holdsAdminRole: boolean }>,
 ): Promise<CloseResult | { ok: false; reason: "forbidden" }> {
   if (!initiator.actor.holdsAdminRole) return { ok: false, reason: "forbidden" };
-  return close(context, id, initiator, { userId: null }, (tx) =>
-    record(tx, initiator, { action: "reset.closed", resetRequestId: id, outcome: "ok" }),
-  );
+  return context.db.transaction(async (tx): Promise<CloseResult> => {
+    if (!(await closeRow(tx, id, initiator, null))) return NOT_OPEN;
+    await record(tx, initiator, { action: "reset.closed", resetRequestId: id, outcome: "ok" });
+    return { ok: true };
+  });
 }
 
 /**
  * Ends a request that a link has answered, and erases its PIN. Other requests of its mailbox stay open:
  * they may be for another account, and the console says that this one was answered.
+ *
+ * @param tx the transaction that issues the link
  */
-export function closeAnswered(
-  context: Pick<LinkContext, "db">,
+export async function closeAnswered(
+  tx: Queryable,
   { id, userId, linkId }: { id: string; userId: string; linkId: string },
   initiator: PermittedInitiator,
 ): Promise<CloseResult> {
+  if (!(await closeRow(tx, id, initiator, userId))) return NOT_OPEN;
   const answered = { action: "reset.answered", userId, linkId, resetRequestId: id } as const;
-  return close(context, id, initiator, { userId }, (tx) =>
-    record(tx, initiator, { ...answered, outcome: "ok" }),
-  );
+  await record(tx, initiator, { ...answered, outcome: "ok" });
+  return { ok: true };
 }
 
-async function close(
-  { db }: Pick<LinkContext, "db">,
+const NOT_OPEN = { ok: false, reason: "not-open" } as const;
+
+const closeRow = (
+  tx: Queryable,
   id: string,
   { actor }: Initiator<Admin>,
-  answered: { userId: string | null },
-  writeDown: (tx: Transaction) => Promise<void>,
-): Promise<CloseResult> {
-  const closed = await db.transaction(async (tx) => {
-    const was = await closeResetRequest(tx, {
-      id,
-      closedById: actor.userId,
-      closedByName: actor.userName,
-      answeredUserId: answered.userId,
-    });
-    if (was) await writeDown(tx);
-    return was;
+  answeredUserId: string | null,
+) =>
+  closeResetRequest(tx, {
+    id,
+    closedById: actor.userId,
+    closedByName: actor.userName,
+    answeredUserId,
   });
-  return closed ? { ok: true } : { ok: false, reason: "not-open" };
-}

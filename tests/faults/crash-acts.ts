@@ -1,6 +1,7 @@
 import { createHash, randomInt } from "node:crypto";
 import { expect } from "vitest";
 import { eventually, type FaultStack, type FaultUser } from "../support/fault-stack";
+import { mailedConfirmToken } from "../support/mailed-confirm-token";
 import type { Answer } from "../support/people";
 import type { ReceivedMail } from "../support/smtp";
 import type { Act } from "./crash-points";
@@ -12,6 +13,8 @@ export interface Subject extends FaultUser {
   readonly chosen: string;
   /** Empty where no link was issued yet. */
   readonly linkToken: string;
+  /** Of the request for a link, where the user has sent one. */
+  readonly requestId?: string;
 }
 
 /** An administrator at the console: the session outlives the server. */
@@ -57,6 +60,33 @@ async function issued(cast: Cast): Promise<Subject> {
   await eventually("the user is looked up", async () => (await rowOf(cast, id))?.user_checked_at);
   return { ...subject, linkToken: answer.text };
 }
+
+/** Has asked for a link, with the PIN, and confirmed it: it waits for an administrator. */
+async function asking(cast: Cast): Promise<Subject> {
+  const { people, mailbox, database } = cast.stack;
+  const subject = await newSubject(cast);
+  const { email, pin } = subject;
+  const asked = await people.sendForm("", "/reset", {
+    name: "Jane",
+    email,
+    confirm_email: email,
+    pin,
+  });
+  expect(asked.status).toBe(200);
+  const token = await mailedConfirmToken(mailbox, email);
+  const confirmed = await people.sendForm("", "/reset/confirm", { token });
+  expect(confirmed.status).toBe(200);
+  const [row] = await database.sql`select id from reset_requests where email = ${email}`;
+  return { ...subject, requestId: row?.id as string };
+}
+
+/** The administrator answers it on the user's own page. */
+const answerOf = ({ stack, cookie }: Cast, { id, email, requestId }: Subject) =>
+  stack.people.sendForm(cookie, `/admin/users/${id}?request=${requestId}`, {
+    mail_to: email,
+    password: "random",
+    pin_from: "request",
+  });
 
 async function rowOf({ stack }: Cast, userId: string) {
   const [row] = await stack.database.sql`select * from links where user_id = ${userId}`;
@@ -195,6 +225,36 @@ export function crashActs(comingBack: ComingBack): Record<Act, Steps> {
         );
         const newPinTyped = pin === "0000" ? "0001" : "0000";
         return handOver(cast, { ...subject, pin: newPinTyped, linkToken: linkTokenIn(mail) });
+      },
+    },
+
+    answer: {
+      prepare: asking,
+      perform: answerOf,
+      async finish(cast, subject) {
+        const { stack } = cast;
+        const { id, email, requestId = "" } = subject;
+        const stateNow = async () => {
+          const [row] = await stack.database.sql`
+            select state, sealed_pin is null as erased from reset_requests where id = ${requestId}`;
+          return row;
+        };
+        const isIssued = (await rowOf(cast, id)) !== undefined;
+        expect(await stateNow(), "a request is closed with the link that answers it").toEqual(
+          isIssued ? { state: "closed", erased: true } : { state: "open", erased: false },
+        );
+        expect(await recorded(cast, id, "reset.answered")).toBe(isIssued ? 1 : 0);
+        if (!isIssued) {
+          const again = await answerOf(cast, subject);
+          expect(again.status, "the administrator comes back and does it again").toBe(200);
+          expect(await stateNow()).toEqual({ state: "closed", erased: true });
+          expect(await recorded(cast, id, "reset.answered")).toBe(1);
+        }
+        expect(await mailsOf(cast, id, "link"), "one mail").toHaveLength(1);
+        const mail = await stack.mailbox.waitForMessage(
+          (one) => one.to.includes(email) && LINK_MAIL.test(one.subject),
+        );
+        return handOver(cast, { ...subject, linkToken: linkTokenIn(mail) });
       },
     },
 

@@ -3,7 +3,15 @@ import type { StatementMatch } from "../support/postgres-proxy";
 import type { SmtpStage } from "../support/smtp-proxy";
 
 /** What somebody is about when the server is killed. */
-export type Act = "issue" | "renew" | "console-issue" | "redeem" | "guess" | "revoke" | "mail";
+export type Act =
+  | "issue"
+  | "renew"
+  | "console-issue"
+  | "answer"
+  | "redeem"
+  | "guess"
+  | "revoke"
+  | "mail";
 
 export interface CrashPoint {
   readonly name: string;
@@ -53,6 +61,7 @@ const CANCELS_MAILS =
 const WRITES_MAIL = /^insert into "mails"/;
 const CLAIMS_MAILS = /^update "mails" set .*"leased_until" = now\(\) \+/;
 const MARKS_SENT = /^update "mails" set .*"sent_at" = now\(\)/;
+const CLOSES_REQUEST = /^update "reset_requests" set .*"closed_by_id"/;
 const WRITES_EVENT = /^insert into audit_events/;
 
 /** Every step of every act, as the server takes them. */
@@ -74,6 +83,12 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
   ...around("console-issue", "the link is written", statement(WRITES_LINK), "none"),
   ...around("console-issue", "its mail is written", statement(WRITES_MAIL), "before"),
   ...around("console-issue", "both are committed", statement(COMMIT, WRITES_LINK), "after"),
+
+  ...around("answer", "the link is written", statement(WRITES_LINK), "none"),
+  ...around("answer", "its mail is written", statement(WRITES_MAIL, WRITES_LINK), "none"),
+  ...around("answer", "the request is closed", statement(CLOSES_REQUEST), "both"),
+  ...around("answer", "that is recorded", statement(WRITES_EVENT, CLOSES_REQUEST), "none"),
+  ...around("answer", "all that is committed", statement(COMMIT, CLOSES_REQUEST), "after"),
 
   ...around("redeem", "the link is found", statement(FINDS_LINK), "none"),
   ...around("redeem", "the PIN is tried and the link claimed", statement(TRIES_PIN), "both"),

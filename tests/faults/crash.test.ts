@@ -21,6 +21,8 @@ const acknowledgementLost = (point: CrashPoint) =>
 const env = {
   // Every call is asked about, so that every step is there to be killed at.
   AUTH_CACHE_SECONDS: "0",
+  // Everybody asks from the same address.
+  RESET_LIMIT_PER_HOUR: "1000",
 };
 
 async function castFor(stack: FaultStack): Promise<Cast> {

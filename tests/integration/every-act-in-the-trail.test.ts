@@ -563,7 +563,7 @@ const acts: readonly Act[] = [
         // The link is another act, which comes before it in the same request.
         async act({ address: clientAddress, requestId }) {
           const given = { id, userId, linkId };
-          await closeAnswered(services, given, newAdmin({ clientAddress, requestId }, admin));
+          await closeAnswered(services.db, given, newAdmin({ clientAddress, requestId }, admin));
           return undefined;
         },
         rows: [

@@ -181,7 +181,7 @@ describe("a request that is closed", () => {
     const linkId = randomUUID();
     const origin = newOrigin("192.0.2.44");
     const answer = { id, userId: "u1", linkId };
-    expect(await closeAnswered(database, answer, newAdmin(origin))).toEqual({ ok: true });
+    expect(await closeAnswered(database.db, answer, newAdmin(origin))).toEqual({ ok: true });
     expect(await rowOf(id)).toMatchObject({
       state: "closed",
       sealed_pin: null,
@@ -193,7 +193,7 @@ describe("a request that is closed", () => {
     });
     expect(Date.now() - (await rowOf(id))?.closed_at.getTime()).toBeLessThan(15_000);
     expect(await rowOf(other)).toEqual(untouched);
-    expect(await closeAnswered(database, answer, newAdmin(origin))).toEqual({
+    expect(await closeAnswered(database.db, answer, newAdmin(origin))).toEqual({
       ok: false,
       reason: "not-open",
     });

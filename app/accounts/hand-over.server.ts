@@ -1,0 +1,90 @@
+import type { LinkUser } from "../../db/links.store";
+import type { PermittedInitiator } from "../audit/initiator.server";
+import { type IssueResult, issueLink } from "../links/issue-link.server";
+import type { LinkContext } from "../links/link-context.server";
+import { closeAnswered, openRequestPin } from "../reset-requests/handle-requests.server";
+import { type SetRandomPasswordResult, setRandomPassword } from "./set-random-password.server";
+
+export interface HandOver {
+  userId: string;
+  /** As Keystone has just told. */
+  user: LinkUser;
+  /** `keep`: the pending link's; `request`: the one given with the request that is answered. */
+  pin: "keep" | "request" | { typed: string };
+  /** `random`: the account gets one at once, which nobody ever sees. */
+  initialPassword: "keep" | "random" | { typed: string };
+  /** Left out: the link is not mailed, the administrator hands it over. */
+  mailTo?: string;
+  /** The open request that is answered: it is closed with the link. */
+  requestId?: string;
+  /** The administrator's Keystone token, scoped to the admin project. */
+  adminToken: string;
+}
+
+export type HandOverResult =
+  | IssueResult
+  /** It was closed meanwhile, and its PIN is gone. */
+  | { ok: false; reason: "request-closed" }
+  /** Keystone took no random password. */
+  | {
+      ok: false;
+      reason: "no-random-password";
+      why: Exclude<SetRandomPasswordResult, { ok: true }>;
+    };
+
+/**
+ * Hands an account over: finds the PIN, sets the initial password where it is to be random, issues the
+ * link or renews it, and closes the request that it answers. What is written is written together or not at
+ * all; a random password that was set before something went wrong is still known to the user's old link,
+ * if there is one, and another takes its place when it is done again.
+ *
+ * @throws {KeystoneError} as `setRandomPassword` does
+ */
+export async function handOver(
+  context: LinkContext,
+  act: HandOver,
+  initiator: PermittedInitiator,
+): Promise<HandOverResult> {
+  const { userId, user, requestId, mailTo } = act;
+  const pin = await pinOf(context, act);
+  if (pin === "closed") return { ok: false, reason: "request-closed" };
+
+  let initialPassword: string | undefined;
+  if (act.initialPassword === "random") {
+    const set = await setRandomPassword(context, act, initiator);
+    if (!set.ok) return { ok: false, reason: "no-random-password", why: set };
+    initialPassword = set.password;
+  } else if (act.initialPassword !== "keep") initialPassword = act.initialPassword.typed;
+
+  return issueLink(
+    context,
+    {
+      userId,
+      user,
+      mailTo,
+      pin: pin?.typed,
+      initialPassword,
+      initialPasswordIsSet: act.initialPassword === "random",
+      via: "console",
+    },
+    initiator,
+    requestId === undefined
+      ? undefined
+      : async (tx, link) => {
+          // Closed by somebody else meanwhile, it stays theirs.
+          await closeAnswered(tx, { id: requestId, userId, linkId: link.id }, initiator);
+        },
+  );
+}
+
+/** @returns undefined to keep the link's, `closed` where the request's is gone */
+async function pinOf(
+  context: LinkContext,
+  { pin, requestId }: HandOver,
+): Promise<{ typed: string } | "closed" | undefined> {
+  if (pin === "keep") return undefined;
+  if (pin !== "request") return pin;
+  const given =
+    requestId === undefined ? undefined : await openRequestPin(context, { id: requestId });
+  return given === undefined ? "closed" : { typed: given };
+}
