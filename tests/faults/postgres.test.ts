@@ -15,7 +15,11 @@ const long = process.env.SETPASS_LONG === "1";
 /** Five seconds for a connection, twelve for an answer, and what a busy machine adds. */
 const BOUNDED_MS = 25_000;
 
-const env = { AUTH_CACHE_SECONDS: "0", RATE_LIMIT_PER_MINUTE: "1000000" };
+const env = {
+  AUTH_CACHE_SECONDS: "0",
+  RATE_LIMIT_PER_MINUTE: "1000000",
+  RESET_LIMIT_PER_HOUR: "1000",
+};
 
 async function castFor(stack: FaultStack): Promise<Cast> {
   const { adminUserName, adminPassword } = stack.keystoneAdmin;
