@@ -14,6 +14,7 @@ import { startEmbeddedPostgres } from "../demo/embedded-postgres";
 import { getFreePort } from "../demo/free-port";
 import { canRunRealKeystone, startRealKeystone } from "../tests/support/real-keystone";
 import { type Measured, measure, measureInTurns, summarize } from "./measure";
+import { measureConsole } from "./measure-console";
 
 const PIN = "4711";
 const INITIAL = "Initial-password-1";
@@ -226,6 +227,8 @@ async function main(): Promise<void> {
     });
     say(`  PUT /token, cold             ${rate(coldPut)}`);
 
+    const ofConsole = await measureConsole({ postgres, keystone, startSetpass, say });
+
     say("\nAims");
     const overRescope = warmPut.perSecond / rescope.perSecond;
     const overUpsert = warmPut.perSecond / upsert.perSecond;
@@ -247,6 +250,7 @@ async function main(): Promise<void> {
       page.plain <= 15_000,
     );
     verdict(`portal ${kilobytes(whole)} with everything (aim: 90 KB)`, whole <= 90_000);
+    for (const { text, held } of ofConsole) verdict(text, held);
   } finally {
     for (const child of children) child.kill("SIGTERM");
     await agent.close();

@@ -165,7 +165,7 @@ export async function upsertLink(
       ${link.issuedById}, ${link.issuedByName}, ${link.issuedByEmail}, ${link.issuedVia}, now()
     )
     on conflict (user_id) do update set
-      state = 'pending', attempts = 0, problem = null, completed_at = null, revoked_at = null,
+      state = 'pending', lapsed = false, attempts = 0, problem = null, completed_at = null, revoked_at = null,
       claim_id = null, claimed_until = null${unsettledVoided(link)}${changes},
       token_hash = excluded.token_hash, sealed_pin_key = excluded.sealed_pin_key,
       pin_mac = excluded.pin_mac, pin_length = excluded.pin_length,
@@ -214,7 +214,7 @@ export async function renewLink(
   });
   const write = sql`
     update links as link set
-      attempts = 0, problem = null, token_hash = ${link.tokenHash},
+      lapsed = false, attempts = 0, problem = null, token_hash = ${link.tokenHash},
       sealed_pin_key = ${pin.sealedPinKey}, expires_at = ${link.expiresAt.toISOString()}, mail_to = coalesce(${link.mailTo}, link.mail_to),
       issued_by_id = ${link.issuedById}, issued_by_name = ${link.issuedByName},
       issued_by_email = ${link.issuedByEmail}, issued_via = ${link.issuedVia},

@@ -24,6 +24,14 @@ const instant = (name: string) => timestamp(name, { withTimezone: true });
 export const foldedCase = (address: SQL | AnyPgColumn) =>
   sql`lower((${address})::text collate "C")`;
 
+/** What links are put in order by, where it is by user. */
+export const nameInOrder = (link: { userName: AnyPgColumn; userId: AnyPgColumn }) =>
+  sql`lower(coalesce(${link.userName}, ${link.userId}))`;
+
+/** Pending, with a wrong PIN on this link or an earlier one with the same PIN. */
+export const wasGuessed = (link: Record<"state" | "attempts" | "pinGuesses", AnyPgColumn>) =>
+  sql`${link.state} = 'pending' and (${link.attempts} > 0 or ${link.pinGuesses} > 0)`;
+
 /** SHA-256, and what is made with it. */
 const isHash = (column: AnyPgColumn) => sql`octet_length(${column}) = 32`;
 /** As the vault writes it: format byte 1, key id (8 bytes), nonce (12), ciphertext, tag (16). */
@@ -75,6 +83,11 @@ export const links = pgTable(
     /** Wrong guesses of this PIN, over every link it was kept for. */
     pinGuesses: integer("pin_guesses").notNull().default(0),
     expiresAt: instant("expires_at").notNull(),
+    /**
+     * Noted by maintenance once it has expired, for the list's indexes alone: no index can look at the clock.
+     * What is true of a link, `expires_at` says.
+     */
+    lapsed: boolean("lapsed").notNull().default(false),
     /** The redemption under way holds the row until then. */
     claimedUntil: instant("claimed_until"),
     claimId: uuid("claim_id"),
@@ -112,7 +125,35 @@ export const links = pgTable(
   (table) => [
     uniqueIndex("links_user_id").on(table.userId),
     uniqueIndex("links_token_hash").on(table.tokenHash),
-    index("links_newest").on(table.issuedAt, table.id),
+    // Of the list, one for each order; with what tells the status, so that counting reads no rows.
+    index("links_by_issue")
+      .on(
+        ...([table.state, table.lapsed, table.issuedAt, table.id] as const),
+        ...[table.expiresAt, table.attempts, table.pinGuesses],
+      )
+      .concurrently(),
+    index("links_by_expiry")
+      .on(
+        ...([table.state, table.lapsed, table.expiresAt, table.id] as const),
+        ...[table.attempts, table.pinGuesses],
+      )
+      .concurrently(),
+    index("links_by_user")
+      .on(...([table.state, table.lapsed, nameInOrder(table), table.id] as const))
+      .concurrently(),
+    // And of those of which some are locked: how many wrong PINs that takes, the configuration says.
+    index("links_guessed_by_issue")
+      .on(table.issuedAt, table.id, table.attempts, table.pinGuesses)
+      .where(wasGuessed(table))
+      .concurrently(),
+    index("links_guessed_by_expiry")
+      .on(table.expiresAt, table.id, table.attempts, table.pinGuesses)
+      .where(wasGuessed(table))
+      .concurrently(),
+    index("links_guessed_by_user")
+      .on(nameInOrder(table), table.id, table.attempts, table.pinGuesses)
+      .where(wasGuessed(table))
+      .concurrently(),
     index("links_owner_untold").on(table.userId).where(sql`${table.ownerUntold} is not null`),
     index("links_purge").on(table.expiresAt).where(sql`${table.sealedPassword} is not null`),
     check("links_token_hash_is_hash", isHash(table.tokenHash)),
@@ -130,6 +171,19 @@ export const links = pgTable(
       sql`${table.state} = 'pending' or (${table.tokenHash} is null and ${table.pinMac} is null and ${table.sealedPinKey} is null and ${table.sealedPassword} is null and (${table.state} = 'revoked' or ${table.sealedUnsettled} is null))`,
     ),
   ],
+);
+
+/**
+ * What a link is found by: its user's name and id and its recipient, in small letters, a line each. Written
+ * by a trigger, and only where one of them changed: to index them costs as much as to write the link.
+ */
+export const linkWords = pgTable(
+  "link_words",
+  {
+    linkId: uuid("link_id").primaryKey(),
+    words: text("words").notNull(),
+  },
+  (table) => [index("link_words_parts").using("gin", sql`parts_of(${table.words})`).concurrently()],
 );
 
 /** An administrator signed in to the console. The cookie holds the id, the row its SHA-256. */

@@ -1,5 +1,4 @@
-import type { LinkFilter, LinkQuery } from "../links/list-links.server";
-import { readPage } from "./pager";
+import type { LinkFilter, LinkQuery, PagePlace } from "../links/list-links.server";
 import { readSearch } from "./search-words";
 
 export const PAGE_SIZE = 25;
@@ -25,21 +24,29 @@ export interface LinkListView {
   status: LinkFilter;
   sort: LinkQuery["sort"];
   search: string;
-  page: number;
+  /** The first page when left out. */
+  place?: PagePlace;
 }
 
 export function readLinkListView(search: URLSearchParams): LinkListView {
   const status = STATUSES.find(({ key }) => key === search.get("status"))?.key ?? "all";
   const sort = SORTS.find(({ key }) => key === search.get("sort"))?.key ?? "newest";
-  return { status, sort, search: readSearch(search), page: readPage(search.get("page")) };
+  const view: LinkListView = { status, sort, search: readSearch(search) };
+  for (const side of ["before", "after"] as const) {
+    const marker = search.get(side);
+    if (marker !== null) view.place = { side, marker };
+  }
+  return view;
 }
 
+export const firstPageOf = ({ place: _, ...view }: LinkListView): LinkListView => view;
+
 /** @returns the address of a view; what is as usual is left out */
-export function linkListHref({ status, sort, search, page }: LinkListView): string {
+export function linkListHref({ status, sort, search, place }: LinkListView): string {
   const query = new URLSearchParams();
   if (status !== "all") query.set("status", status);
   if (search !== "") query.set("q", search);
   if (sort !== "newest") query.set("sort", sort);
-  if (page > 1) query.set("page", String(page));
+  if (place) query.set(place.side, place.marker);
   return query.size > 0 ? `/admin?${query}` : "/admin";
 }

@@ -1,10 +1,10 @@
 import { Form, Link, useSubmit } from "@remix-run/react";
 import { When } from "../components/when";
-import type { LinkSummary } from "../links/list-links.server";
+import type { LinkCount, LinkSummary, PagePlace } from "../links/list-links.server";
 import { Empty, PageHeading } from "./console-page";
-import { type LinkListView, linkListHref, PAGE_SIZE, SORTS, STATUSES } from "./link-list-view";
+import { firstPageOf, type LinkListView, linkListHref, SORTS, STATUSES } from "./link-list-view";
 import { MailState } from "./mail-state";
-import { Pager } from "./pager";
+import { PlacePager } from "./pager";
 import { useRevalidateWhile } from "./revalidate-while";
 import { StatusBadge, UserBadge } from "./status-badge";
 import { Tabs } from "./tabs";
@@ -13,10 +13,13 @@ import { Tabs } from "./tabs";
 export function LinkList(props: {
   view: LinkListView;
   links: readonly LinkSummary[];
-  total: number;
-  hidden: number;
+  count: LinkCount;
+  previous?: PagePlace;
+  next?: PagePlace;
+  hidden: LinkCount | null;
 }) {
-  const { view, links, total, hidden } = props;
+  const { view, links, count, previous, next, hidden } = props;
+  const hrefOfPlace = (place?: PagePlace) => place && linkListHref({ ...view, place });
   const mailUnderWay = links.some(({ mail }) => mail?.state === "queued");
   useRevalidateWhile(mailUnderWay);
   return (
@@ -35,14 +38,14 @@ export function LinkList(props: {
           label="Status"
           tabs={STATUSES}
           current={view.status}
-          hrefOf={(status) => linkListHref({ ...view, status, page: 1 })}
+          hrefOf={(status) => linkListHref({ ...firstPageOf(view), status })}
         />
         <Filter view={view} />
       </div>
       <div className="card mt-4 overflow-hidden">
         {links.length > 0 ? (
           <LinkTable links={links} />
-        ) : view.search !== "" || hidden > 0 ? (
+        ) : view.search !== "" || hidden?.number ? (
           <NothingFound view={view} hidden={hidden} />
         ) : (
           <Empty heading="No links yet">
@@ -54,12 +57,7 @@ export function LinkList(props: {
           </Empty>
         )}
       </div>
-      <Pager
-        page={view.page}
-        pageSize={PAGE_SIZE}
-        total={total}
-        hrefOf={(page) => linkListHref({ ...view, page })}
-      />
+      <PlacePager count={count} previous={hrefOfPlace(previous)} next={hrefOfPlace(next)} />
       {mailUnderWay ? (
         <noscript>
           <p className="mt-2 text-sm">
@@ -76,7 +74,7 @@ export function LinkList(props: {
 }
 
 /** @param props.hidden how many links of another status the search would find */
-function NothingFound({ view, hidden }: { view: LinkListView; hidden: number }) {
+function NothingFound({ view, hidden }: { view: LinkListView; hidden: LinkCount | null }) {
   const status = STATUSES.find(({ key }) => key === view.status)?.words.toLowerCase();
   const which = view.status === "all" ? "link" : `${status} link`;
   return (
@@ -87,15 +85,22 @@ function NothingFound({ view, hidden }: { view: LinkListView; hidden: number }) 
           : `No ${which} has “${view.search}” in its user name, user id or address`
       }
     >
-      {hidden > 0 ? (
+      {hidden?.number ? (
         <>
-          {hidden === 1 ? "One of another status is" : `${hidden} of another status are`} not shown:{" "}
-          <Link className="link" to={linkListHref({ ...view, status: "all", page: 1 })}>
+          {hidden.exact ? "" : "More than "}
+          {hidden.number === 1 && hidden.exact
+            ? "One of another status is"
+            : `${hidden.number.toLocaleString("en")} of another status are`}{" "}
+          not shown:{" "}
+          <Link className="link" to={linkListHref({ ...firstPageOf(view), status: "all" })}>
             show every status
           </Link>
         </>
       ) : (
-        <Link className="link" to={linkListHref({ ...view, status: "all", search: "", page: 1 })}>
+        <Link
+          className="link"
+          to={linkListHref({ ...firstPageOf(view), status: "all", search: "" })}
+        >
           Show all links
         </Link>
       )}

@@ -1,4 +1,5 @@
 import { Link } from "@remix-run/react";
+import type { ReactNode } from "react";
 
 /**
  * Which part of a list one sees, and the ways to the next and the last one.
@@ -16,25 +17,60 @@ export function Pager(props: {
   const first = (page - 1) * pageSize + 1;
   const last = Math.min(total, page * pageSize);
   return (
+    <Steps
+      told={total === 0 ? null : first > total ? `${total} in all` : `${first}–${last} of ${total}`}
+      previous={page > 1 ? hrefOf(Math.min(page - 1, pages)) : undefined}
+      next={page < pages ? hrefOf(page + 1) : undefined}
+    >
+      Page {page} of {pages}
+    </Steps>
+  );
+}
+
+/**
+ * How many there are in a list, and the ways to the pages beside this one.
+ *
+ * @param props.count `number`, or more than that where it is not exact
+ */
+export function PlacePager(props: {
+  count: { number: number; exact: boolean };
+  previous: string | undefined;
+  next: string | undefined;
+}) {
+  const { count, previous, next } = props;
+  const number = count.number.toLocaleString("en");
+  return (
+    <Steps
+      told={count.number === 0 ? null : count.exact ? `${number} in all` : `More than ${number}`}
+      previous={previous}
+      next={next}
+    />
+  );
+}
+
+function Steps(props: {
+  told: string | null;
+  previous: string | undefined;
+  next: string | undefined;
+  children?: ReactNode;
+}) {
+  const { told, previous, next, children } = props;
+  return (
     <nav
       aria-label="Pages"
       className="flex flex-wrap items-center justify-between gap-3 px-1 pt-4 text-sm"
     >
-      <p className="text-muted tabular-nums">
-        {total === 0 ? null : first > total ? `${total} in all` : `${first}–${last} of ${total}`}
-      </p>
-      {pages > 1 || page > 1 ? (
+      <p className="text-muted tabular-nums">{told}</p>
+      {previous || next ? (
         <ul className="flex items-center gap-2">
           <li>
-            <Step to={page > 1 ? hrefOf(Math.min(page - 1, pages)) : undefined} rel="prev">
+            <Step to={previous} rel="prev">
               Previous
             </Step>
           </li>
-          <li className="px-2 text-muted tabular-nums">
-            Page {page} of {pages}
-          </li>
+          {children ? <li className="px-2 text-muted tabular-nums">{children}</li> : null}
           <li>
-            <Step to={page < pages ? hrefOf(page + 1) : undefined} rel="next">
+            <Step to={next} rel="next">
               Next
             </Step>
           </li>

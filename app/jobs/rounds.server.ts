@@ -1,5 +1,6 @@
 import { deleteEndedSessions } from "../../db/admin-sessions.store";
 import { forgetAdmins } from "../../db/known-admins.store";
+import { noteLapsed } from "../../db/link-list.store";
 import { purgeExpiredSecrets } from "../../db/links.store";
 import { cancelQueuedMails, deleteOldMails } from "../../db/mails.store";
 import { deleteEndedLimits } from "../../db/rate-limits.store";
@@ -15,6 +16,7 @@ import type { Round } from "./worker.server";
 
 const EVERY_SECONDS = 60;
 const PURGE_BATCH = 500;
+const LAPSED_BATCH = 1000;
 const TELL_BATCH = 100;
 const REQUEST_LIFETIME_DAYS = 30;
 const MAIL_LIFETIME_DAYS = 90;
@@ -58,7 +60,7 @@ export const roundsOf = (context: RoundContext): Round[] => [
 ];
 
 /**
- * Erases and deletes what is over.
+ * Erases and deletes what is over, and notes for the list which links have expired.
  *
  * @returns how many links' secrets were erased
  */
@@ -79,6 +81,7 @@ export async function erase({ db, config, log }: RoundContext): Promise<{ purged
     return rows.length;
   });
   if (purged > 0) log.info("links.purged", { count: purged });
+  while ((await noteLapsed(db, { limit: LAPSED_BATCH })) === LAPSED_BATCH);
   await deleteEndedSessions(db, { idleSeconds: config.admin.sessionIdleSeconds });
   await deleteEndedLimits(db);
   await forgetAdmins(db, { unseenForDays: KNOWN_ADMIN_DAYS });

@@ -1,12 +1,13 @@
 import { type AuditEvent, listEventsOfUser } from "../../db/audit-events.store";
-import { type LinkQuery, listLinks as listRows } from "../../db/link-list.store";
+import { type LinkCount, type LinkQuery, listLinks as listRows } from "../../db/link-list.store";
+import { readMarker, writeMarker } from "../../db/link-list-order";
 import type { LinkRow } from "../../db/link-row";
 import { findLink, findLinkOfUser } from "../../db/links.store";
 import { type LinkMail, latestMailOfLinks } from "../../db/mails.store";
 import type { LinkContext } from "./link-context.server";
 import { attemptsLeft, isClaimed, type LinkStatus, linkStatus } from "./link-status";
 
-export type { LinkFilter, LinkQuery } from "../../db/link-list.store";
+export type { LinkCount, LinkFilter, LinkQuery } from "../../db/link-list.store";
 export type { AuditEvent, LinkMail };
 
 /** A link as the console shows it: no hash, nothing sealed. */
@@ -38,17 +39,37 @@ export interface LinkSummary {
   revokedAt: Date | null;
 }
 
-/** @returns one page and the total under this filter */
+/** A page of the list: the one that comes after a row, or before it. In an address it stays the same one. */
+export interface PagePlace {
+  side: "after" | "before";
+  /** From `previous` or `next`. */
+  marker: string;
+}
+
+/**
+ * @param query.place the first page when left out, and where it is none of this order
+ * @returns one page, how many there are under this filter, and the places of the pages beside it
+ */
 export async function listLinks(
   { db, config }: Pick<LinkContext, "db" | "config">,
-  query: Omit<LinkQuery, "limits">,
-): Promise<{ links: LinkSummary[]; total: number }> {
-  const { rows, total } = await listRows(db, { ...query, limits: config.links });
+  { place, ...query }: Omit<LinkQuery, "limits" | "from"> & { place?: PagePlace },
+): Promise<{ links: LinkSummary[]; count: LinkCount; previous?: PagePlace; next?: PagePlace }> {
+  const marker = place && readMarker(place.marker, query.sort);
+  const { rows, count, previous, next } = await listRows(db, {
+    ...query,
+    ...(place && marker && { from: { side: place.side, marker } }),
+    limits: config.links,
+  });
   const mails = await latestMailOfLinks(
     db,
     rows.map((row) => row.id),
   );
-  return { links: rows.map((row) => summarize(row, mails.get(row.id), config)), total };
+  return {
+    links: rows.map((row) => summarize(row, mails.get(row.id), config)),
+    count,
+    ...(previous && { previous: { side: "before", marker: writeMarker(previous) } }),
+    ...(next && { next: { side: "after", marker: writeMarker(next) } }),
+  };
 }
 
 /** @returns a link with what happened to its user's links, newest first; undefined: no such link */

@@ -2,33 +2,27 @@ import { type LoaderFunctionArgs, type MetaFunction, redirect } from "@remix-run
 import { useLoaderData } from "@remix-run/react";
 import { pageTitle } from "../components/page-title";
 import { LinkList } from "../console/link-list";
-import { linkListHref, PAGE_SIZE, readLinkListView } from "../console/link-list-view";
-import { lastPage } from "../console/pager";
+import { firstPageOf, linkListHref, PAGE_SIZE, readLinkListView } from "../console/link-list-view";
 import { listLinks } from "../links/list-links.server";
 
 export const meta: MetaFunction = ({ matches }) => pageTitle("Links", matches);
 
 export async function loader({ request, context }: LoaderFunctionArgs) {
   const view = readLinkListView(new URL(request.url).searchParams);
-  const search = view.search === "" ? {} : { search: view.search };
-  const { links, total } = await listLinks(context.services, {
-    status: view.status,
-    sort: view.sort,
-    ...search,
+  const { place, status } = view;
+  const query = { sort: view.sort, ...(view.search !== "" && { search: view.search }) };
+  const page = await listLinks(context.services, {
+    ...query,
+    status,
     limit: PAGE_SIZE,
-    offset: (view.page - 1) * PAGE_SIZE,
+    ...(place && { place }),
   });
-  const last = lastPage(total, PAGE_SIZE);
-  if (view.page > last) throw redirect(linkListHref({ ...view, page: last }));
-  if (total > 0 || view.status === "all") return { view, links, total, hidden: 0 };
-  const ofAny = await listLinks(context.services, {
-    status: "all",
-    sort: view.sort,
-    ...search,
-    limit: 1,
-    offset: 0,
-  });
-  return { view, links, total, hidden: ofAny.total };
+  const isCutShort = place?.side === "before" && page.links.length < PAGE_SIZE;
+  if (place && (isCutShort || page.links.length === 0))
+    throw redirect(linkListHref(firstPageOf(view)));
+  if (page.count.number > 0 || status === "all") return { view, ...page, hidden: null };
+  const ofAny = await listLinks(context.services, { ...query, status: "all", limit: 1 });
+  return { view, ...page, hidden: ofAny.count };
 }
 
 export default function Links() {

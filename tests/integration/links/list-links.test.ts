@@ -57,14 +57,14 @@ describe("the list of links", () => {
   });
   afterAll(() => started?.stop());
 
-  const list = (query: Partial<Omit<LinkQuery, "limits">> = {}) =>
-    listLinks(started.services, { status: "all", sort: "newest", limit: 50, offset: 0, ...query });
+  const list = (query: Partial<Parameters<typeof listLinks>[1]> = {}) =>
+    listLinks(started.services, { status: "all", sort: "newest", limit: 50, ...query });
   const namesOf = (links: readonly LinkSummary[]) => links.map((link) => link.userName);
   const found = async (query: Parameters<typeof list>[0]) => namesOf((await list(query)).links);
 
   it("is newest first, and tells how many there are", async () => {
-    const { links, total } = await list();
-    expect(total).toBe(10);
+    const { links, count } = await list();
+    expect(count).toEqual({ number: 10, exact: true });
     expect(namesOf(links)).toEqual([...names].reverse());
   });
 
@@ -88,7 +88,7 @@ describe("the list of links", () => {
         from generate_series(1, 40) n`;
       const ids = (await sql`select id from links`).map(({ id }) => id as string).sort();
       const order = async (sort: LinkQuery["sort"]) =>
-        (await listLinks(own.services, { status: "all", sort, limit: 50, offset: 0 })).links.map(
+        (await listLinks(own.services, { status: "all", sort, limit: 50 })).links.map(
           ({ id }) => id,
         );
       for (const sort of ["oldest", "expiry", "user"] as const)
@@ -103,8 +103,8 @@ describe("the list of links", () => {
     const filters: LinkFilter[] = ["pending", "completed", "revoked", "expired", "locked"];
     const seen: string[] = [];
     for (const status of filters) {
-      const { links, total } = await list({ status });
-      expect(total).toBe(links.length);
+      const { links, count } = await list({ status });
+      expect(count).toEqual({ number: links.length, exact: true });
       for (const link of links) {
         expect(link.status).toBe(status);
         seen.push(link.id);
@@ -126,13 +126,6 @@ describe("the list of links", () => {
     expect(await found({ search: "h\\" })).toEqual(["h\\i"]);
     expect(await found({ search: "'; drop table links; --" })).toEqual([]);
     expect(await found({ search: "emil", status: "locked" })).toEqual(["emil_x"]);
-  });
-
-  it("is paged, each link on one page, the total the same on all", async () => {
-    const pages = await Promise.all([0, 4, 8, 12].map((offset) => list({ limit: 4, offset })));
-    expect(pages.map((page) => page.links.length)).toEqual([4, 4, 2, 0]);
-    expect(pages.map((page) => page.total)).toEqual([10, 10, 10, 10]);
-    expect(pages.flatMap((page) => namesOf(page.links))).toEqual([...names].reverse());
   });
 
   it("holds nothing that lets anybody in", async () => {

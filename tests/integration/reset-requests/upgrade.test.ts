@@ -1,7 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
+import { rm } from "node:fs/promises";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import {
@@ -13,9 +11,9 @@ import { tellHelpdesk } from "../../../app/reset-requests/tell-helpdesk.server";
 import { createVault } from "../../../app/vault/vault.server";
 import { migrateDatabase } from "../../../db/migrate";
 import type { TestDatabase } from "../../support/database";
+import { copyFormerMigrations, migrationsFolder } from "../../support/former-migrations";
 import { newAdmin, startTestServices, type TestServices } from "../../support/services";
 
-const migrations = path.resolve(import.meta.dirname, "../../../db/migrations");
 const FIRST_OF_IT = "confirmed_reset_requests";
 const key = randomBytes(32);
 const vault = createVault([key]);
@@ -24,19 +22,6 @@ const undo: (() => Promise<unknown>)[] = [];
 afterAll(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
-
-/** The migrations as they were before requests were confirmed. */
-async function formerMigrations(): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), "setpass-migrations-"));
-  undo.push(() => rm(folder, { recursive: true, force: true }));
-  await cp(migrations, folder, { recursive: true });
-  const file = path.join(folder, "meta/_journal.json");
-  const journal = JSON.parse(await readFile(file, "utf8")) as { entries: { tag: string }[] };
-  const first = journal.entries.findIndex(({ tag }) => tag.endsWith(FIRST_OF_IT));
-  expect(first).toBeGreaterThan(0);
-  await writeFile(file, JSON.stringify({ ...journal, entries: journal.entries.slice(0, first) }));
-  return folder;
-}
 
 /** @returns a database of before, brought up to date */
 async function upgraded(before: (sql: postgres.Sql) => Promise<unknown>): Promise<TestServices> {
@@ -47,11 +32,13 @@ async function upgraded(before: (sql: postgres.Sql) => Promise<unknown>): Promis
   undo.push(() => cluster.end({ timeout: 5 }));
   await cluster`create database ${cluster(name)}`;
   undo.push(() => cluster`drop database if exists ${cluster(name)} with (force)`);
-  await migrateDatabase({ url: url.href, folder: await formerMigrations() });
+  const former = await copyFormerMigrations(FIRST_OF_IT);
+  undo.push(() => rm(former, { recursive: true, force: true }));
+  await migrateDatabase({ url: url.href, folder: former });
   const sql = postgres(url.href, { max: 2, onnotice: () => {} });
   undo.push(() => sql.end({ timeout: 5 }));
   await before(sql);
-  await migrateDatabase({ url: url.href, folder: migrations });
+  await migrateDatabase({ url: url.href, folder: migrationsFolder });
   const started = await startTestServices({
     keystoneUrl: "http://127.0.0.1:9",
     database: { url: url.href, sql } as TestDatabase,
