@@ -1,5 +1,7 @@
+import { LRUCache } from "lru-cache";
 import { createAnonymousEvents } from "../db/anonymous-events.store";
 import { openDatabase } from "../db/client";
+import type { KeptSecrets } from "../db/issue-link.store";
 import { countMailsByState } from "../db/mails.store";
 import { createRateLimit, type HashKey, type RateLimit } from "../db/rate-limits.store";
 import { createMailTransport } from "../emails/transport";
@@ -23,6 +25,9 @@ import { createLog, type Log } from "./telemetry/log.server";
 import { createMetrics, type Metrics } from "./telemetry/metrics.server";
 import { observeKeystone } from "./telemetry/observe-keystone.server";
 import { createVault } from "./vault/vault.server";
+
+/** Scripts send a user's link again within minutes, if they do. */
+const KEPT_SECRETS = { max: 5000, ttl: 10 * 60_000 };
 
 /** Everything the routes work with, wired once; they receive it through Remix's load context. */
 export interface Services extends RequestContext, AdminContext {
@@ -86,7 +91,18 @@ export function startServices(
   const hashKey: HashKey = (key) => vault.fingerprint("limit", key);
   const anonymousEvents = createAnonymousEvents(db, hashKey);
   const policyCheck = createPolicyCheck({ log });
-  const base = { config, db, vault, keystone, policyCheck, log, outbox, anonymousEvents };
+  const keptSecrets = new LRUCache<string, KeptSecrets>(KEPT_SECRETS);
+  const base = {
+    config,
+    db,
+    vault,
+    keystone,
+    policyCheck,
+    log,
+    outbox,
+    anonymousEvents,
+    keptSecrets,
+  };
   const userLookup = createUserLookup(base, () => worker.wake("look-ups"));
   worker.start(mailQueue({ db, vault, transport, brand: config.brand, log }));
   worker.start(lookUpQueue(userLookup));

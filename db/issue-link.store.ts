@@ -24,6 +24,8 @@ export interface IssuedLink {
   voidsUnsettled: boolean;
   /** The row's, where the password that is given is the one sealed in it; else null. */
   sameSealedPassword: Buffer | null;
+  /** What the row must still keep, for that and the PIN were compared with it. */
+  known: KeptSecrets;
   /** What the trail has of it. */
   event: NewAuditEvent;
 }
@@ -35,11 +37,18 @@ export interface IssuedPin {
   pinLength: number;
 }
 
-/** The PIN the row has goes on: its key, sealed for the new token, and the token it was sealed for. */
+/** The PIN the row has goes on: its key, sealed for the new token. */
 export interface KeptPin {
   sealedPinKey: Buffer;
-  formerTokenHash: Buffer;
 }
+
+/** Of a user's row, what a new link may keep: nulls where there is nothing, or no row. */
+export type KeptSecrets = Pick<LinkRow, "sealedPinKey" | "tokenHash" | "sealedPassword">;
+
+export type WriteResult =
+  | { ok: true; link: WrittenLink }
+  /** With what the row kept when it was not written; none: there is no row. */
+  | { ok: false; kept: KeptSecrets | undefined };
 
 /** Of the row that was written, what the caller goes on with. */
 export interface WrittenLink {
@@ -83,23 +92,26 @@ const recipientChanges = (mailTo: string | null) =>
 
 /**
  * Wraps a statement that writes a link: its audit rows are written with it, and a mail still in the
- * outbox, whose token no longer works, is dropped. One round trip, all or nothing. By hand,
- * because scripts issue links by the hundred and Drizzle's builder takes longer to write so wide an
- * upsert than PostgreSQL to run it.
+ * outbox, whose token no longer works, is dropped. One round trip, all or nothing; and where nothing was
+ * written, it tells what the next try needs to know. By hand, because scripts issue links by the hundred
+ * and Drizzle's builder takes longer to write so wide an upsert than PostgreSQL to run it.
  */
 async function writeWithEvent(
   db: Queryable,
   write: SQL,
-  { event }: IssuedLink,
-): Promise<WrittenLink | undefined> {
-  const rows = await db.execute<{
-    id: string;
+  { userId, event }: IssuedLink,
+): Promise<WriteResult> {
+  const [row] = await db.execute<{
+    id: string | null;
     expires_at: string;
     pin_length: number | null;
     user_name: string | null;
     user_domain_name: string | null;
     user_checked_at: string | null;
     owner_untold: boolean;
+    sealed_pin_key: Buffer | null;
+    token_hash: Buffer | null;
+    sealed_password: Buffer | null;
   }>(sql`
     with written as (
       ${write}
@@ -112,11 +124,17 @@ async function writeWithEvent(
       update mails set state = 'cancelled', sealed_props = null, leased_until = null
       where link_id = (select id from written) and template = 'link' and state = 'queued'
     )
-    select id, expires_at, pin_length, user_name, user_domain_name, user_checked_at, owner_untold
-    from written`);
-  const [row] = rows;
-  return (
-    row && {
+    select id, expires_at, pin_length, user_name, user_domain_name, user_checked_at, owner_untold,
+      null as sealed_pin_key, null as token_hash, null as sealed_password
+    from written
+    union all
+    select null, null, null, null, null, null, null, sealed_pin_key, token_hash, sealed_password
+    from links where user_id = ${userId} and not exists (select from written)`);
+  if (!row) return { ok: false, kept: undefined };
+  if (row.id === null) return { ok: false, kept: keptOf(row) };
+  return {
+    ok: true,
+    link: {
       id: row.id,
       expiresAt: new Date(row.expires_at),
       pinLength: row.pin_length,
@@ -124,9 +142,26 @@ async function writeWithEvent(
       userDomainName: row.user_domain_name,
       userCheckedAt: row.user_checked_at === null ? null : new Date(row.user_checked_at),
       ownerUntold: row.owner_untold,
-    }
-  );
+    },
+  };
 }
+
+const keptOf = (row: {
+  sealed_pin_key: Buffer | null;
+  token_hash: Buffer | null;
+  sealed_password: Buffer | null;
+}): KeptSecrets => ({
+  sealedPinKey: row.sealed_pin_key,
+  tokenHash: row.token_hash,
+  sealedPassword: row.sealed_password,
+});
+
+/** A row `link` that another has written meanwhile, or sealed anew, is not what the caller compared with. */
+const isAsKnown = ({
+  known,
+}: IssuedLink) => sql`link.token_hash is not distinct from ${known.tokenHash}
+      and link.sealed_pin_key is not distinct from ${known.sealedPinKey}
+      and link.sealed_password is not distinct from ${known.sealedPassword}`;
 
 const unsettledVoided = (link: IssuedLink) =>
   link.voidsUnsettled
@@ -142,14 +177,14 @@ const unlessClaimed = (link: IssuedLink) =>
  * Writes a link with a PIN and a password of its own, over the user's row if there is one, and the
  * audit row. The guesses made of a PIN count on where it is the same again.
  *
- * @returns undefined where a redemption is under way, or the PIN is the one the row had and its guesses
- *   are used up
+ * @returns not ok where the row keeps something else than `link.known`, a redemption is under way, or the
+ *   PIN is the one the row had and its guesses are used up
  */
 export async function upsertLink(
   db: Queryable,
   link: IssuedLink & IssuedPin & { sealedPassword: Buffer },
   limits: { maxPinGuesses: number },
-): Promise<WrittenLink | undefined> {
+): Promise<WriteResult> {
   const changes = noteChanges({
     pin: sql`link.pin_mac <> excluded.pin_mac`,
     password: sql`link.sealed_password is distinct from ${link.sameSealedPassword}`,
@@ -175,7 +210,7 @@ export async function upsertLink(
       issued_by_email = excluded.issued_by_email, issued_via = excluded.issued_via,
       issued_at = excluded.issued_at,
       pin_guesses = case when link.pin_mac = excluded.pin_mac then link.pin_guesses else 0 end
-    where (link.pin_mac is distinct from excluded.pin_mac
+    where ${isAsKnown(link)} and (link.pin_mac is distinct from excluded.pin_mac
       or link.pin_guesses < ${limits.maxPinGuesses})${unlessClaimed(link)}`;
   return writeWithEvent(db, write, link);
 }
@@ -185,15 +220,16 @@ export async function upsertLink(
  * audit row.
  *
  * @param link.pin a PIN that was given, or the one the row has: its key is sealed for the new token's
- *   hash, and written only where the row still has the token it was opened under
- * @returns undefined where there is no pending link whose other half is still there, where a redemption
- *   is under way, or where the PIN stays the same and its guesses are used up
+ *   hash
+ * @returns not ok where there is no pending link whose other half is still there, where it keeps something
+ *   else than `link.known`, a redemption is under way, or the PIN stays the same and its guesses are used
+ *   up
  */
 export async function renewLink(
   db: Queryable,
   link: IssuedLink & { pin: IssuedPin | KeptPin; sealedPassword?: Buffer },
   limits: { maxPinGuesses: number },
-): Promise<WrittenLink | undefined> {
+): Promise<WriteResult> {
   const { pin } = link;
   const given = "pinMac" in pin;
   const samePin = given ? sql`link.pin_mac = ${pin.pinMac}` : sql`true`;
@@ -201,7 +237,6 @@ export async function renewLink(
     ? sql`, pin_mac = ${pin.pinMac}, pin_length = ${pin.pinLength},
         pin_guesses = case when ${samePin} then link.pin_guesses else 0 end`
     : sql``;
-  const sameToken = given ? sql`` : sql` and link.token_hash = ${pin.formerTokenHash}`;
   const newPassword = link.sealedPassword
     ? sql`, sealed_password = ${link.sealedPassword}, claim_id = null, claimed_until = null`
     : sql``;
@@ -220,7 +255,8 @@ export async function renewLink(
       issued_by_email = ${link.issuedByEmail}, issued_via = ${link.issuedVia},
       issued_at = now()${newPin}${newPassword}${unsettledVoided(link)}${changes}
     where link.user_id = ${link.userId} and link.pin_mac is not null
-      and not (${samePin} and link.pin_guesses >= ${limits.maxPinGuesses})${sameToken}${unlessClaimed(link)}`;
+      and not (${samePin} and link.pin_guesses >= ${limits.maxPinGuesses})
+      and ${isAsKnown(link)}${unlessClaimed(link)}`;
   return writeWithEvent(db, write, link);
 }
 
@@ -260,9 +296,6 @@ export async function replaceToken(
   return row;
 }
 
-/** Of a user's row, what a new link may keep: nulls where there is nothing. */
-export type KeptSecrets = Pick<LinkRow, "sealedPinKey" | "tokenHash" | "sealedPassword">;
-
 /** @returns undefined where there is no row */
 export async function findKeptSecrets(
   db: Queryable,
@@ -273,11 +306,5 @@ export async function findKeptSecrets(
     token_hash: Buffer | null;
     sealed_password: Buffer | null;
   }>(sql`select sealed_pin_key, token_hash, sealed_password from links where user_id = ${userId}`);
-  return (
-    row && {
-      sealedPinKey: row.sealed_pin_key,
-      tokenHash: row.token_hash,
-      sealedPassword: row.sealed_password,
-    }
-  );
+  return row && keptOf(row);
 }

@@ -79,10 +79,7 @@ export async function issueLink(
   let result: IssueResult | undefined;
   // The link and its audit rows are one statement: where nobody else acts on it, no lock is needed.
   if (mailTo === undefined && !request.initialPasswordIsSet && !andThen) {
-    result = await writeLink(context, context.db, act, {
-      row: await findKeptSecrets(context.db, request.userId),
-      voidsUnsettled: false,
-    });
+    result = await issueUnlocked(context, act);
     if (result?.ok && result.link.ownerUntold) {
       const { link } = result;
       // Should this process die before that, the row still has it: see `tellUntoldOwners`.
@@ -105,6 +102,26 @@ export async function issueLink(
   return result;
 }
 
+/**
+ * In one statement, as a rule: what this process wrote last of the user's row is remembered, and where
+ * it remembers nothing there may be no row. It tells where that was wrong; the next one knows.
+ *
+ * @returns undefined where it takes the row's lock to do it, or to say why not
+ */
+async function issueUnlocked(
+  context: LinkContext,
+  act: IssueAct,
+): Promise<Extract<IssueResult, { ok: true }> | undefined> {
+  const { db, keptSecrets } = context;
+  const { userId, pin, initialPassword } = act.request;
+  const isWhole = pin !== undefined && initialPassword !== undefined;
+  const row = keptSecrets.get(userId) ?? (isWhole ? undefined : await findKeptSecrets(db, userId));
+  const first = await writeLink(context, db, act, { row, voidsUnsettled: false });
+  if (first.ok || !first.kept) return first.ok ? first : undefined;
+  const second = await writeLink(context, db, act, { row: first.kept, voidsUnsettled: false });
+  return second.ok ? second : undefined;
+}
+
 /** With the user's row held: nobody comes in between, and a refusal's reason is the one it had. */
 async function issueLocked(
   context: LinkContext,
@@ -121,7 +138,7 @@ async function issueLocked(
       ({ by }) => by === "user",
     );
   const written = await writeLink(context, tx, act, { row, voidsUnsettled });
-  if (!written) return whyNotWritten(context, act, row);
+  if (!written.ok) return whyNotWritten(context, act, row);
   if (request.mailTo !== undefined)
     await mailLink(context, tx, { ...written.link, mailTo: request.mailTo });
   await tellOfChanges(context, tx, request, written.link);
@@ -140,24 +157,26 @@ async function tellOfChanges(
 
 /**
  * @param known.row what is kept in the user's row, read before
- * @returns undefined where it was not written
+ * @returns not ok where it was not written, with what the row keeps where that was asked
  */
 async function writeLink(
   context: LinkContext,
   db: Queryable,
   act: IssueAct,
   known: { row: KeptSecrets | undefined; voidsUnsettled: boolean },
-): Promise<Extract<IssueResult, { ok: true }> | undefined> {
-  const { config, vault } = context;
+): Promise<Extract<IssueResult, { ok: true }> | { ok: false; kept?: KeptSecrets }> {
+  const { config, vault, keptSecrets } = context;
   const { request, initiator, token } = act;
   const { actor } = initiator;
   const { userId, initialPassword } = request;
   const pin = pinToWrite(context, act, known.row);
-  if (!pin) return undefined;
-  const keptPassword = known.row?.sealedPassword;
+  if (!pin) return { ok: false };
+  const tokenHash = hashToken(token);
+  const kept = known.row ?? { tokenHash: null, sealedPinKey: null, sealedPassword: null };
+  const keptPassword = kept.sealedPassword;
   const issued: Omit<IssuedLink, "event"> = {
     userId,
-    tokenHash: hashToken(token),
+    tokenHash,
     expiresAt: new Date(Date.now() + config.links.lifetimeSeconds * 1000),
     issuedById: actor.userId,
     issuedByName: actor.userName,
@@ -172,6 +191,7 @@ async function writeLink(
       sealsPassword(vault, userId, { sealed: keptPassword, password: initialPassword })
         ? keptPassword
         : null,
+    known: kept,
   };
   const sealedPassword =
     initialPassword === undefined ? undefined : sealPassword(vault, userId, initialPassword);
@@ -190,12 +210,22 @@ async function writeLink(
           { ...issued, pin, sealedPassword, event: event("link.renewed") },
           config.links,
         );
-  if (!written) return undefined;
+  // In a transaction, this is believed before it is committed: then it is wrong, and the row says so.
+  if (written.ok)
+    keptSecrets.set(userId, {
+      tokenHash,
+      sealedPinKey: pin.sealedPinKey,
+      sealedPassword: sealedPassword ?? keptPassword,
+    });
+  else {
+    keptSecrets.delete(userId);
+    return { ok: false, kept: written.kept };
+  }
   if (request.user) await saveLinkUser(db, userId, request.user);
   return {
     ok: true,
     link: {
-      ...written,
+      ...written.link,
       ...(request.user && {
         userName: request.user.name,
         userDomainName: request.user.domainName,
@@ -226,8 +256,7 @@ function pinToWrite(
       ? openKeptPinKey(vault, row.sealedPinKey, { userId, tokenHash: formerTokenHash })
       : undefined;
   if (pin !== undefined) return sealPin(vault, { pin, owner, keptKey });
-  if (!keptKey || !formerTokenHash) return undefined;
-  return { sealedPinKey: sealPinKey(vault, keptKey, owner), formerTokenHash };
+  return keptKey && { sealedPinKey: sealPinKey(vault, keptKey, owner) };
 }
 
 /** @param row as it was when nothing was written, and locked since */

@@ -1,5 +1,7 @@
+import type { LRUCache } from "lru-cache";
 import type { AnonymousEvents } from "../../db/anonymous-events.store";
 import type { Database } from "../../db/client";
+import type { KeptSecrets } from "../../db/issue-link.store";
 import type { Config } from "../config/config.server";
 import type { SharedKeystone } from "../keystone/shared-session.server";
 import type { Log } from "../telemetry/log.server";
@@ -15,6 +17,8 @@ export interface LinkContext {
   readonly keystone: SharedKeystone;
   readonly policyCheck: PolicyCheck;
   readonly log: Log;
+  /** What this process wrote last of users' rows: as the database has it, sealed, and by user id. */
+  readonly keptSecrets: LRUCache<string, KeptSecrets>;
   /** Tells the mail worker that the outbox has something new, once the transaction is committed. */
   readonly outbox: { wake(): void };
 }
