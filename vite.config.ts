@@ -1,6 +1,8 @@
 import { vitePlugin as remix } from "@remix-run/dev";
 import tailwindcss from "@tailwindcss/vite";
+import compile from "icu-minify/compile";
 import { defineConfig, type Plugin } from "vite";
+import { readCatalog } from "./catalogs.mjs";
 import remixOptions from "./remix.config.js";
 
 declare module "@remix-run/node" {
@@ -48,8 +50,47 @@ function shorterWordLists(): Plugin {
   };
 }
 
+/** What pages that are not hydrated say, and mails: the browser has no use for it. */
+const SERVER_ALONE = ["portal", "reset", "confirm", "mail"];
+
+/**
+ * Leaves in the browser's catalogs what hydrated pages say, complete, and compiled: with them goes no parser,
+ * which would weigh four times what formats them.
+ */
+function browserCatalogs(): Plugin {
+  const compiled = (message: unknown, english: unknown): unknown =>
+    typeof english === "string"
+      ? compile(typeof message === "string" ? message : english)
+      : mapValues(english, (text, key) => compiled((message as Texts | undefined)?.[key], text));
+  return {
+    name: "setpass:browser-catalogs",
+    enforce: "pre",
+    apply: (_config, { command, isSsrBuild }) => command === "build" && !isSsrBuild,
+    config: () => ({
+      resolve: { alias: { "use-intl/format-message": "use-intl/format-message/format-only" } },
+    }),
+    transform(code, id) {
+      if (!/app\/messages\/[\w-]+\.json$/.test(id)) return undefined;
+      const english = mapValues(readCatalog("en"), (texts) => texts);
+      for (const part of SERVER_ALONE) delete english[part];
+      return { code: JSON.stringify(compiled(JSON.parse(code), english)), map: null };
+    },
+  };
+}
+
+type Texts = Record<string, unknown>;
+
+const mapValues = (texts: unknown, change: (text: unknown, key: string) => unknown): Texts =>
+  Object.fromEntries(Object.entries(texts as Texts).map(([key, text]) => [key, change(text, key)]));
+
 export default defineConfig({
-  plugins: [tailwindcss(), remix(remixOptions), portalEntry(), shorterWordLists()],
+  plugins: [
+    browserCatalogs(),
+    tailwindcss(),
+    remix(remixOptions),
+    portalEntry(),
+    shorterWordLists(),
+  ],
   build: {
     manifest: true,
     // Everything is a file of ours: the Content-Security-Policy allows no data: URLs.

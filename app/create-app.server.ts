@@ -14,6 +14,7 @@ import { refuseOtherPaths, routeLabelOf, takeCanonicalPath } from "./http/canoni
 import { guardRoutes } from "./http/guard-routes.server";
 import { nonceOf, pageHeaders, securityHeaders } from "./http/headers.server";
 import { healthz, readyz } from "./http/health.server";
+import { chooseLanguage } from "./http/language.server";
 import { lingeringClose } from "./http/lingering-close.server";
 import { observeRequests } from "./http/observe-requests.server";
 import { ownAddress } from "./http/own-address.server";
@@ -51,6 +52,7 @@ export function createApp(
     route: routeLabelOf(response),
     origin: response.locals.origin ?? null,
     nonce: nonceOf(response),
+    language: config.defaultLanguage,
     assets: { portalScript: options.portalScript },
   });
   const app = express();
@@ -90,7 +92,10 @@ export function createApp(
     createRequestHandler({
       build: guardRoutes(options.build, { deadlineSeconds }),
       mode: "production",
-      getLoadContext: (_request, response) => contextOf(response),
+      getLoadContext: async (request, response) => ({
+        ...contextOf(response),
+        language: await chooseLanguage(request, response, config),
+      }),
     }),
   );
   app.use(lastResort(services));

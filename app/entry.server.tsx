@@ -10,6 +10,7 @@ import { isRouteErrorResponse, RemixServer } from "@remix-run/react";
 import { isbot } from "isbot";
 import { renderToPipeableStream } from "react-dom/server";
 import { RenderContext } from "./components/render-context";
+import "./messages/catalogs.server";
 import { describeError } from "./telemetry/log.server";
 
 /** No page of ours waits for anything once its loaders are done; this only bounds a broken one. */
@@ -23,8 +24,8 @@ export default function handleRequest(
   remixContext: EntryContext,
   context: AppLoadContext,
 ): Promise<Response> {
-  const { nonce, requestId, services } = context;
-  const facts = { nonce, requestId, brand: services.config.brand };
+  const { nonce, requestId, language, services } = context;
+  const facts = { nonce, requestId, language, brand: services.config.brand };
   const ready = isbot(request.headers.get("User-Agent")) ? "onAllReady" : "onShellReady";
 
   return new Promise((resolve, reject) => {
@@ -46,6 +47,8 @@ export default function handleRequest(
           const body = withoutNulBytes();
           body.once("close", () => clearTimeout(giveUp));
           headers.set("Content-Type", "text/html; charset=utf-8");
+          headers.set("Content-Language", language);
+          headers.set("Vary", "Accept-Language, Cookie");
           resolve(
             new Response(createReadableStreamFromReadable(body), { headers, status: finalStatus }),
           );

@@ -12,9 +12,10 @@ import type { ReactNode } from "react";
 import { ErrorPage, wordsForError } from "./components/error-page";
 import mark from "./components/mark.svg?url";
 import { pageHeaders } from "./components/page-headers";
-import { pageTitle } from "./components/page-title";
-import { type RootData, useNonce } from "./components/render-context";
+import { pageTitle, wordsOfPage } from "./components/page-title";
+import { type RootData, useLanguage, useNonce } from "./components/render-context";
 import type { RouteHandle } from "./components/route-handle";
+import { directionOf } from "./messages/languages";
 import stylesheet from "./styles.css?url";
 
 export const headers = pageHeaders;
@@ -28,20 +29,22 @@ export function loader({ context }: LoaderFunctionArgs): RootData {
   return {
     brand: context.services.config.brand,
     requestId: context.requestId,
+    language: context.language,
     renderedAt: Date.now(),
   };
 }
 
 export const meta: MetaFunction<typeof loader> = ({ data, error, matches }) =>
   error
-    ? pageTitle(wordsForError(error).words.heading, matches)
+    ? pageTitle(wordsForError(wordsOfPage(matches), error).heading, matches)
     : [{ title: data?.brand.appName ?? "" }];
 
 export function Layout({ children }: { children: ReactNode }) {
   const nonce = useNonce();
+  const language = useLanguage();
   const hydrated = useMatches().some(({ handle }) => (handle as RouteHandle | undefined)?.hydrate);
   return (
-    <html lang="en">
+    <html lang={language} dir={directionOf(language)}>
       <head>
         <meta charSet="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />

@@ -1,85 +1,31 @@
 import { isRouteErrorResponse } from "@remix-run/react";
 import type { ReactNode } from "react";
+import type { Words } from "../messages/words";
 import { PublicPage } from "./public-page";
-import { useRequestId } from "./render-context";
+import { useRequestId, useWords } from "./render-context";
 
-/** What an error answer says: what happened, then what to do. */
-interface ErrorWords {
-  heading: string;
-  advice: ReactNode;
-}
+const STATUSES = [400, 403, 404, 405, 413, 415, 429, 500, 503] as const;
 
-const home = (
-  <a className="link" href="/">
-    Start page
-  </a>
-);
-
-const WORDS: Record<number, ErrorWords> = {
-  400: {
-    heading: "That could not be understood",
-    advice: "Something in the address or the form is broken. Go back and try again.",
-  },
-  403: {
-    heading: "This is not allowed",
-    advice: "Open the page again from its own address, then send the form once more.",
-  },
-  404: {
-    heading: "There is no such page",
-    advice: (
-      <>
-        Check the address. If you came to set a password, open the link in your mail again, or{" "}
-        <a className="link" href="/reset">
-          ask for a new one
-        </a>
-        .
-      </>
-    ),
-  },
-  405: {
-    heading: "This page cannot do that",
-    advice: <>It takes no requests of this kind. {home}</>,
-  },
-  413: {
-    heading: "That was too large",
-    advice: "The form holds more than 64 KiB. Go back and send less.",
-  },
-  415: {
-    heading: "That was not a form",
-    advice: "Send it as application/x-www-form-urlencoded.",
-  },
-  429: {
-    heading: "Too many tries",
-    advice: "Wait a minute, then try again. Nothing was changed.",
-  },
-  503: {
-    heading: "Not available right now",
-    advice: "Something this service needs does not answer. Wait a moment, then try again.",
-  },
-};
-
-const UNEXPECTED: ErrorWords = {
-  heading: "Something went wrong here",
-  advice:
-    "It is not your fault, and nothing you typed was kept. Try again; if it stays like this, tell your administrator, with the reference below.",
-};
+type Status = (typeof STATUSES)[number];
 
 /** Which page could not be shown, where trying again is another matter there. */
 export type FailedPage = "portal";
 
-/** The token has left the address: neither a reload nor going back leads to the form again. */
-const PORTAL_ADVICE: Record<number, ReactNode> = {
-  400: "Something in the address or the form is broken. Open the link in your mail again.",
-  403: "The form did not come from its own page, so nothing was changed. Open the link in your mail again.",
-  500: "It is not your fault, and nothing you typed was kept. Open the link in your mail again; if it stays like this, tell your administrator, with the reference below.",
-  503: "Something this service needs does not answer. Wait a moment, then open the link in your mail again; doing the same twice does no harm.",
-};
+/** The portal's token has left the address bar: neither a reload nor going back leads to the form again. */
+const PORTAL_STATUSES = [400, 403, 500, 503] as const;
 
-/** Answers thrown on purpose carry a sentence of ours; Remix's own begin with the error's name. */
-function ownWords(data: unknown): string | undefined {
-  return typeof data === "string" && data !== "" && data.length < 300 && !/^\w*Error\b/.test(data)
-    ? data
-    : undefined;
+/** What a handler threw as an answer's body, where the status does not say enough. */
+export const ERROR_CODES = {
+  "database-away": "error.code.databaseAway",
+  "not-utf8": "error.code.notUtf8",
+  "cut-short": "error.code.cutShort",
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** Answers of the console's that were thrown on purpose carry a sentence; Remix's own begin with the error's name. */
+function sentenceOf(data: unknown): string | undefined {
+  return typeof data === "string" && /^(?!\w*Error\b)\S+ .{0,300}$/.test(data) ? data : undefined;
 }
 
 /**
@@ -87,17 +33,32 @@ function ownWords(data: unknown): string | undefined {
  * @returns the words for anything a route threw; never its stack, nor a message not written for people
  */
 export function wordsForError(
+  words: Words,
   error: unknown,
   failed?: FailedPage,
-): { status: number; words: ErrorWords } {
+): { status: number; heading: string; advice: ReactNode } {
   const status = isRouteErrorResponse(error) ? error.status : 500;
-  const words = WORDS[status] ?? UNEXPECTED;
-  const thrown =
-    isRouteErrorResponse(error) && (status < 500 || status === 503)
-      ? ownWords(error.data)
-      : undefined;
-  const advice = (failed === "portal" ? PORTAL_ADVICE[status] : undefined) ?? thrown;
-  return { status, words: advice ? { ...words, advice } : words };
+  const known = STATUSES.find((one) => one === status) ?? 500;
+  const ofPortal = failed && PORTAL_STATUSES.find((one) => one === known);
+  const told = isRouteErrorResponse(error) && (status < 500 || status === 503);
+  const code = told ? ERROR_CODES[error.data as ErrorCode] : undefined;
+  const advice = ofPortal
+    ? words(`error.portal.${ofPortal}`)
+    : code
+      ? words(code)
+      : ((told ? sentenceOf(error.data) : undefined) ?? adviceFor(words, known));
+  return { status, heading: words(`error.heading.${known}`), advice };
+}
+
+function adviceFor(words: Words, status: Status): ReactNode {
+  const link = (href: string) => (text: ReactNode) => (
+    <a className="link" href={href}>
+      {text}
+    </a>
+  );
+  if (status === 404) return words.rich("error.advice.404", { reset: link("/reset") });
+  if (status === 405) return words.rich("error.advice.405", { home: link("/") });
+  return words(`error.advice.${status}`);
 }
 
 /** The page for whatever went wrong outside the console. */
@@ -112,15 +73,16 @@ export function ErrorPage(props: { error: unknown; failed?: FailedPage }) {
 /** Heading, advice and reference, for a page's main part. */
 export function ErrorWordsSection(props: { error: unknown; failed?: FailedPage }) {
   const requestId = useRequestId();
-  const { status, words } = wordsForError(props.error, props.failed);
+  const words = useWords();
+  const { status, heading, advice } = wordsForError(words, props.error, props.failed);
   return (
     <section className="max-w-xl">
       <p className="font-mono text-sm text-muted">{status}</p>
-      <h1 className="mt-1 text-3xl font-semibold sm:text-4xl">{words.heading}</h1>
-      <p className="mt-4 text-lg">{words.advice}</p>
+      <h1 className="mt-1 text-3xl font-semibold sm:text-4xl">{heading}</h1>
+      <p className="mt-4 text-lg">{advice}</p>
       {requestId && status >= 500 ? (
         <p className="mt-8 text-sm text-muted">
-          Reference for your administrator:
+          {words("error.reference")}
           <code className="mt-0.5 block font-mono wrap-anywhere">{requestId}</code>
         </p>
       ) : null}

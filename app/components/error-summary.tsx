@@ -1,4 +1,5 @@
 import { useEffect, useRef } from "react";
+import { useWords } from "./render-context";
 
 /** What is wrong, by the name of the field it is about. */
 export type FieldErrors<Name extends string = string> = Partial<Record<Name, string>>;
@@ -16,6 +17,7 @@ export function ErrorSummary(props: {
   heading?: string;
   message?: string;
 }) {
+  const words = useWords();
   const { errors = {}, idPrefix = "", message } = props;
   const entries = Object.entries(errors).filter((entry): entry is [string, string] => !!entry[1]);
   const empty = entries.length === 0 && !message;
@@ -25,7 +27,7 @@ export function ErrorSummary(props: {
     if (props.errors !== undefined || props.message !== undefined) box.current?.focus();
   }, [props.errors, props.message]);
   if (empty) return null;
-  const heading = props.heading ?? (entries.length > 1 ? "Please mend these" : "Please mend this");
+  const heading = props.heading ?? words("shared.fixFields", { count: entries.length });
   return (
     <div
       ref={box}
@@ -34,7 +36,7 @@ export function ErrorSummary(props: {
       // biome-ignore lint/a11y/noAutofocus: whoever sent the form has to learn first that it did not go through.
       autoFocus
       data-error-summary
-      className="rounded-xl border-l-4 border-bad bg-bad-soft px-4 py-3"
+      className="rounded-xl border-s-4 border-bad bg-bad-soft px-4 py-3"
     >
       <p className="font-semibold">{heading}</p>
       {message ? <p className="mt-0.5">{message}</p> : null}

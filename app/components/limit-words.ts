@@ -1,6 +1,6 @@
 /** Why a form was not taken: too many came before it. */
 export interface LimitRefusal {
-  message: string;
+  retryAfterSeconds: number;
   /** To answer with. */
   init: { status: 429; headers: { "Retry-After": string } };
 }
@@ -18,10 +18,10 @@ export async function refusedByLimit(limit: Promise<void>): Promise<LimitRefusal
     return undefined;
   } catch (error) {
     if (!(error instanceof Response) || error.status !== 429) throw error;
-    const seconds = Number(error.headers.get("Retry-After")) || 60;
+    const retryAfterSeconds = Number(error.headers.get("Retry-After")) || 60;
     return {
-      message: `There were too many tries. Wait ${seconds} seconds, then try again.`,
-      init: { status: 429, headers: { "Retry-After": String(seconds) } },
+      retryAfterSeconds,
+      init: { status: 429, headers: { "Retry-After": String(retryAfterSeconds) } },
     };
   }
 }

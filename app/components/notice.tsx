@@ -22,7 +22,7 @@ export function Notice(props: {
 }) {
   return (
     <div
-      className={`rounded-xl border-l-4 px-4 py-3 ${TONES[props.tone]}`}
+      className={`rounded-xl border-s-4 px-4 py-3 ${TONES[props.tone]}`}
       role={props.announce ? (props.tone === "bad" ? "alert" : "status") : undefined}
     >
       {props.heading ? <p className="font-semibold">{props.heading}</p> : null}

@@ -1,9 +1,10 @@
 import type { ReactNode } from "react";
 import { Mark } from "./mark";
-import { useBrand } from "./render-context";
+import { useBrand, useWords } from "./render-context";
 
 /** The frame of what people without a session see: the service's name, the page, whom to ask. */
 export function PublicPage({ children }: { children: ReactNode }) {
+  const words = useWords();
   const { appName, supportContact } = useBrand();
   return (
     <div className="mx-auto flex min-h-dvh max-w-4xl flex-col px-5 sm:px-8">
@@ -15,7 +16,10 @@ export function PublicPage({ children }: { children: ReactNode }) {
       <footer className="pt-14 pb-8 text-sm text-muted">
         {supportContact ? (
           <p>
-            Questions? Ask <SupportContact contact={supportContact} />.
+            {words.rich("shared.questions", {
+              contact: supportContact,
+              link: () => <SupportContact contact={supportContact} />,
+            })}
           </p>
         ) : null}
       </footer>

@@ -1,8 +1,18 @@
+import { type Language, localeOf } from "../messages/languages";
+import { wordsIn } from "../messages/words";
+
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-const format = new Intl.RelativeTimeFormat("en", { numeric: "always" });
+const formats = new Map<Language, Intl.RelativeTimeFormat>();
+
+function formatOf(language: Language): Intl.RelativeTimeFormat {
+  const format =
+    formats.get(language) ?? new Intl.RelativeTimeFormat(localeOf(language), { numeric: "always" });
+  formats.set(language, format);
+  return format;
+}
 
 /**
  * Hours up to two days: which day is "tomorrow" depends on where the reader is, and on the clock
@@ -12,15 +22,20 @@ const format = new Intl.RelativeTimeFormat("en", { numeric: "always" });
  * @param now the moment to tell it from, in ms
  * @returns "3 hours ago", "in 5 minutes", "in 2 days"; a date where that says more
  */
-export function relativeTime(at: number, now: number): string {
+export function relativeTime(at: number, now: number, language: Language): string {
   const difference = at - now;
   const distance = Math.abs(difference);
   // What is done can seem to lie ahead: two clocks never agree to the second.
-  if (distance < 45_000) return difference > 10_000 ? "in a moment" : "just now";
-  if (distance > 60 * DAY_MS) return new Date(at).toISOString().slice(0, 10);
+  if (distance < 45_000)
+    return wordsIn(language)(difference > 10_000 ? "time.inAMoment" : "time.justNow");
+  if (distance > 60 * DAY_MS)
+    return new Intl.DateTimeFormat(localeOf(language), {
+      timeZone: "UTC",
+      dateStyle: "medium",
+    }).format(at);
   const count = (unitMs: number) => Math.round(distance / unitMs);
   const tell = (unit: Intl.RelativeTimeFormatUnit, unitMs: number) =>
-    format.format(Math.sign(difference) * count(unitMs), unit);
+    formatOf(language).format(Math.sign(difference) * count(unitMs), unit);
   if (count(MINUTE_MS) < 60) return tell("minute", MINUTE_MS);
   if (count(HOUR_MS) < 48) return tell("hour", HOUR_MS);
   return tell("day", DAY_MS);
@@ -33,22 +48,21 @@ export function exactTime(at: Date): string {
 
 /**
  * @param timeZone by its IANA name, the reader's; "UTC" on the server, which does not know it
- * @returns the moment to the minute, with how far its zone is from UTC: 2025-06-01 16:03 UTC+2
+ * @returns the moment to the minute, with how far its zone is from UTC: 1 Jun 2025, 16:03 UTC+2
  */
-export function clockTime(at: Date, timeZone: string): string {
-  if (timeZone === "UTC") return `${at.toISOString().slice(0, 16).replace("T", " ")} UTC`;
-  const parts = new Intl.DateTimeFormat("en-GB", {
+export function clockTime(at: Date, timeZone: string, language: Language): string {
+  return new Intl.DateTimeFormat(localeOf(language), {
     timeZone,
+    day: "numeric",
+    month: "short",
     year: "numeric",
-    month: "2-digit",
-    day: "2-digit",
     hour: "2-digit",
     minute: "2-digit",
-    hourCycle: "h23",
     timeZoneName: "shortOffset",
-  }).formatToParts(at);
-  const part = (type: Intl.DateTimeFormatPartTypes) =>
-    parts.find((one) => one.type === type)?.value ?? "";
-  const zone = part("timeZoneName").replace("GMT", "UTC").replace(/\+0$/, "");
-  return `${part("year")}-${part("month")}-${part("day")} ${part("hour")}:${part("minute")} ${zone}`;
+  })
+    .formatToParts(at)
+    .map(({ type, value }) =>
+      type === "timeZoneName" ? value.replace("GMT", "UTC").replace(/\+0$/, "") : value,
+    )
+    .join("");
 }

@@ -1,6 +1,8 @@
 import { useRouteLoaderData } from "@remix-run/react";
 import { createContext, useContext } from "react";
 import type { Brand } from "../config/config.server";
+import type { Language } from "../messages/languages";
+import { type Words, wordsIn } from "../messages/words";
 
 /** What one rendering on the server knows, whether or not any loader could run. */
 export interface RenderFacts {
@@ -8,12 +10,14 @@ export interface RenderFacts {
   readonly nonce: string;
   readonly brand: Brand;
   readonly requestId: string;
+  readonly language: Language;
 }
 
 /** What the root route's loader tells every page. */
 export interface RootData {
   readonly brand: Brand;
   readonly requestId: string;
+  readonly language: Language;
   /** The server's clock, in ms. */
   readonly renderedAt: number;
 }
@@ -32,6 +36,16 @@ export function useBrand(): Brand {
   const root = useRouteLoaderData<RootData>("root");
   return facts?.brand ?? root?.brand ?? NAMELESS;
 }
+
+/** @returns the language of the page; also on pages whose loaders failed or never ran */
+export function useLanguage(): Language {
+  const facts = useContext(RenderContext);
+  const root = useRouteLoaderData<RootData>("root");
+  return facts?.language ?? root?.language ?? (document.documentElement.lang as Language);
+}
+
+/** @returns the texts of the page's language */
+export const useWords = (): Words => wordsIn(useLanguage());
 
 /** @returns the id under which the server's log knows this page */
 export function useRequestId(): string | undefined {

@@ -1,11 +1,12 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { clockTime, exactTime, relativeTime } from "./relative-time";
-import { useRenderedAt } from "./render-context";
+import { useLanguage, useRenderedAt } from "./render-context";
 
 const TICK_MS = 30_000;
 
 /** A moment: told from now, exact on hover. It ages while one looks at it, where there is a script. */
 export function When({ at }: { at: Date }) {
+  const language = useLanguage();
   const renderedAt = useRenderedAt();
   const [clock, setClock] = useState({ renderedAt, elapsed: 0 });
   useEffect(() => {
@@ -18,7 +19,7 @@ export function When({ at }: { at: Date }) {
   // The server's clock, plus what went by here: a browser's clock may be wrong.
   return (
     <time dateTime={at.toISOString()} title={exactTime(at)} className="whitespace-nowrap">
-      {relativeTime(at.getTime(), renderedAt + elapsed)}
+      {relativeTime(at.getTime(), renderedAt + elapsed, language)}
     </time>
   );
 }
@@ -32,10 +33,16 @@ const zoneOfServer = () => "UTC";
  * script, else in UTC. The page is hydrated with what the server wrote, and takes no other room after.
  */
 export function ExactTime({ at }: { at: Date }) {
+  const language = useLanguage();
   const timeZone = useSyncExternalStore(neverChanges, zoneOfReader, zoneOfServer);
   return (
-    <time dateTime={at.toISOString()} className="whitespace-nowrap tabular-nums">
-      {clockTime(at, timeZone)}
+    // Browsers write dates as their own edition of Unicode's tables has it.
+    <time
+      dateTime={at.toISOString()}
+      className="whitespace-nowrap tabular-nums"
+      suppressHydrationWarning
+    >
+      {clockTime(at, timeZone, language)}
     </time>
   );
 }

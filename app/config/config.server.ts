@@ -1,3 +1,4 @@
+import type { Language } from "../messages/languages";
 import { environment, type LogLevel } from "./environment.server";
 
 /** What the operator decided, checked. `.env.example` explains every name. */
@@ -51,6 +52,10 @@ export interface Config {
     readonly helpdesk: string | undefined;
   };
   readonly brand: Brand;
+  /** Of mails to those of whom no other is known, and of pages whose reader asks for none that there is. */
+  readonly defaultLanguage: Language;
+  /** What pages can be read in; the default is one of them. */
+  readonly languages: readonly Language[];
   /** What Express's `trust proxy` takes: `false`, a number of hops, or CIDRs. */
   readonly trustProxy: false | number | readonly string[];
   /** Of each kind of mistake, from one client address. */
@@ -93,6 +98,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): ConfigResult {
     problems.push(
       "PUBLIC_URL is required in production: the address people reach this service at, such as https://setpass.example.org",
     );
+  if (parsed.success && !parsed.data.LANGUAGES.includes(parsed.data.DEFAULT_LANGUAGE))
+    problems.push("DEFAULT_LANGUAGE must be one of LANGUAGES");
   if (!parsed.success || problems.length > 0) return { ok: false, problems };
 
   const values = parsed.data;
@@ -142,6 +149,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): ConfigResult {
         dashboardUrl: values.DASHBOARD_URL,
         supportContact: values.SUPPORT_CONTACT,
       },
+      defaultLanguage: values.DEFAULT_LANGUAGE,
+      languages: values.LANGUAGES,
       trustProxy: values.TRUST_PROXY,
       rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
       resetLimitPerHour: values.RESET_LIMIT_PER_HOUR,

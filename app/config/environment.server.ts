@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { z } from "zod";
+import { LANGUAGES, type Language, OFFERED_LANGUAGES } from "../messages/languages";
 import { readDatabaseUrl } from "./database-url.server";
 import { readSmtpUrl } from "./smtp-url.server";
 
@@ -120,6 +121,21 @@ const metricsListen = z
     return z.NEVER;
   });
 
+const language = z.enum(LANGUAGES, { error: `must be one of ${LANGUAGES.join(", ")}` });
+
+const languages = z
+  .string()
+  .default(OFFERED_LANGUAGES.join(","))
+  .transform((text, context): readonly Language[] => {
+    const read = z.array(language).safeParse(text.split(",").map((tag) => tag.trim()));
+    if (read.success) return read.data;
+    context.addIssue({
+      code: "custom",
+      message: `must be of ${LANGUAGES.join(", ")}, separated by commas`,
+    });
+    return z.NEVER;
+  });
+
 export const environment = z.object({
   NODE_ENV: z.string().optional(),
   HOST: z.string().default("127.0.0.1"),
@@ -199,6 +215,8 @@ export const environment = z.object({
   DASHBOARD_URL: webAddress.optional(),
   APP_NAME: z.string().max(80, { error: "must be at most 80 characters" }).default("Setpass"),
   SUPPORT_CONTACT: z.string().max(200, { error: "must be at most 200 characters" }).optional(),
+  DEFAULT_LANGUAGE: language.default("en"),
+  LANGUAGES: languages,
   TRUST_PROXY: trustProxy,
   RATE_LIMIT_PER_MINUTE: wholeNumber(30, { min: 1, max: 1_000_000 }),
   RESET_LIMIT_PER_HOUR: wholeNumber(60, { min: 1, max: 1_000_000 }),

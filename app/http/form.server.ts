@@ -6,25 +6,17 @@ import { requireSameOrigin } from "./same-origin.server";
  * What every action of a page begins with: the origin is checked, the form is read, no more than
  * 64 KiB of it.
  *
- * @throws {Response} 403 from another site, 413 too large, 415 not a form, 400 not UTF-8 or cut
+ * @throws {Response} without words, which the error page has: 403 from another site, 413 too large, 415 not a form, 400 not UTF-8 or cut
  *   short
  */
 export async function readForm({ request, context }: ActionFunctionArgs): Promise<URLSearchParams> {
   await requireSameOrigin(request, context);
   const type = request.headers.get("Content-Type")?.split(";", 1)[0]?.trim().toLowerCase();
   if (type !== undefined && type !== "application/x-www-form-urlencoded")
-    throw new Response("Send the form as application/x-www-form-urlencoded.", {
-      status: 415,
-      statusText: "Unsupported Media Type",
-    });
+    throw new Response(null, { status: 415, statusText: "Unsupported Media Type" });
   const body = await readBody(request);
   if (body.ok) return new URLSearchParams(body.text);
   if (body.reason === "too-large")
-    throw new Response("This form is larger than 64 KiB. Send less.", {
-      status: 413,
-      statusText: "Content Too Large",
-    });
-  const words =
-    body.reason === "not-utf8" ? "This form is not UTF-8 text." : "This form did not come whole.";
-  throw new Response(words, { status: 400, statusText: "Bad Request" });
+    throw new Response(null, { status: 413, statusText: "Content Too Large" });
+  throw new Response(body.reason, { status: 400, statusText: "Bad Request" });
 }

@@ -18,8 +18,8 @@ export function guardRoutes(build: ServerBuild, options: { deadlineSeconds: numb
         return await answerInTime(() => handler(args), { ...options, log, requestId });
       } catch (error) {
         if (!(error instanceof UnavailableError)) throw error;
-        const { message, headers } = error;
-        throw new Response(message, { status: 503, statusText: "Service Unavailable", headers });
+        const { headers } = error;
+        throw new Response("database-away", { status: 503, statusText: "Service Unavailable", headers });
       }
     };
   };

@@ -1,4 +1,5 @@
 import type { AdminSession } from "../admins/session.server";
+import type { Language } from "../messages/languages";
 import type { Services } from "../services.server";
 
 declare module "@remix-run/node" {
@@ -15,6 +16,8 @@ declare module "@remix-run/node" {
     origin: string | null;
     /** Of this answer's Content-Security-Policy. */
     nonce: string;
+    /** Of the page, and of what is mailed for it. */
+    language: Language;
     assets: { portalScript: string };
     /** Behind the console's guard alone: see `adminOf`. */
     admin?: AdminSession;

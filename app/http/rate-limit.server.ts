@@ -62,12 +62,9 @@ export async function forgiveSignIn(
 
 function refuseBeyond(result: RateLimitResult): void {
   if (result.ok) return;
-  throw new Response(
-    `Too many tries. Wait ${result.retryAfterSeconds} seconds, then try again; nothing was changed.`,
-    {
-      status: 429,
-      statusText: "Too Many Requests",
-      headers: { "Retry-After": String(result.retryAfterSeconds) },
-    },
-  );
+  throw new Response(null, {
+    status: 429,
+    statusText: "Too Many Requests",
+    headers: { "Retry-After": String(result.retryAfterSeconds) },
+  });
 }

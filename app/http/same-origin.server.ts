@@ -17,11 +17,5 @@ export async function requireSameOrigin(request: Request, context: AppLoadContex
     requestId: context.requestId,
     clientAddress: context.clientAddress,
   });
-  throw new Response(
-    `This form was not sent from ${expected}. Open the page there and try again.`,
-    {
-      status: 403,
-      statusText: "Forbidden",
-    },
-  );
+  throw new Response(null, { status: 403, statusText: "Forbidden" });
 }

@@ -1,3 +1,5 @@
+import { useWords } from "../components/render-context";
+
 /** Longer names do not fit a field, which cannot break its line, on a phone. */
 const FITS_A_FIELD = 22;
 
@@ -6,12 +8,13 @@ const FITS_A_FIELD = 22;
  * it from there.
  */
 export function AccountTag(props: { userName: string; domainName: string | null; form?: string }) {
+  const words = useWords();
   const { userName, domainName } = props;
   const fits = userName.length <= FITS_A_FIELD;
   return (
     <div className="tag">
       <label htmlFor="username" className="block text-sm text-muted">
-        User name
+        {words("portal.userName")}
       </label>
       <input
         id="username"
@@ -31,7 +34,7 @@ export function AccountTag(props: { userName: string; domainName: string | null;
       )}
       {domainName ? (
         <p className="mt-1 text-sm">
-          <span className="text-muted">Domain</span>{" "}
+          <span className="text-muted">{words("portal.domain")}</span>{" "}
           <span className="font-mono wrap-anywhere">{domainName}</span>
         </p>
       ) : null}

@@ -4,7 +4,7 @@
  */
 import { findPasswordProblem, MAX_PASSWORD_BYTES, translatePolicy } from "../links/password-rules";
 import { type PolicyVerdict, startPolicyCheck } from "./check-policy";
-import { describePasswordProblem, PASSWORDS_DIFFER } from "./password-words";
+import type { ScriptWords } from "./password-words";
 
 // First of all: the token leaves the address bar and the history. The form holds it from here on. Where
 // this page answers a form, a reload asks for the page from here on, and does not send the form again:
@@ -18,13 +18,14 @@ addEventListener("load", () => {
 });
 
 const form = document.querySelector<HTMLFormElement>("form[data-portal]");
+const words: ScriptWords = JSON.parse(form?.dataset.words ?? "{}");
 if (form) enhance(form);
 
 function enhance(form: HTMLFormElement): void {
   const input = (name: string) => form.elements.namedItem(name) as HTMLInputElement;
   const password = input("password");
   const confirmation = input("confirm_password");
-  const { policyRegex = "", policyDescription = null } = form.dataset;
+  const { policyRegex = "" } = form.dataset;
   const policy = policyRegex ? translatePolicy(policyRegex) : undefined;
   let judged: { password: string; verdict: PolicyVerdict } | undefined;
   const askPolicy =
@@ -42,10 +43,8 @@ function enhance(form: HTMLFormElement): void {
     const differ = confirmation.value !== typed;
     // The browser shows these where the form is sent, and does not send it. Without a verdict it does,
     // and the server decides.
-    password.setCustomValidity(
-      problem && problem !== "empty" ? describePasswordProblem(problem, policyDescription) : "",
-    );
-    confirmation.setCustomValidity(differ && confirmation.value ? PASSWORDS_DIFFER : "");
+    password.setCustomValidity(problem && problem !== "empty" ? words.problems[problem] : "");
+    confirmation.setCustomValidity(differ && confirmation.value ? words.differ : "");
     // Half typed is not wrong yet: that shows on leaving the field.
     const typing = document.activeElement === password;
     // Until the verdict is there, which takes a moment, the one before stands: else it would flicker.
@@ -95,9 +94,9 @@ function mark(rule: string, met: boolean | undefined): void {
   if (!item) return;
   if (met === undefined) delete item.dataset.met;
   else item.dataset.met = met ? "yes" : "no";
-  const words = item.querySelector("[data-rule-state]");
-  const told = met === undefined ? "" : met ? " (done)" : " (not yet)";
-  if (words && words.textContent !== told) words.textContent = told;
+  const state = item.querySelector("[data-rule-state]");
+  const told = met === undefined ? "" : met ? words.met : words.notMet;
+  if (state && state.textContent !== told) state.textContent = told;
 }
 
 /** @returns what hides the passwords again */
@@ -109,8 +108,8 @@ function offerToShow(form: HTMLFormElement, fields: HTMLInputElement[]): () => v
     for (const field of fields) field.type = shown ? "text" : "password";
     if (!toggle) return;
     // The name says what a press does, so there is no pressed state beside it.
-    toggle.textContent = shown ? "Hide" : "Show";
-    toggle.setAttribute("aria-label", shown ? "Hide the passwords" : "Show the passwords");
+    toggle.textContent = shown ? words.hide : words.show;
+    toggle.setAttribute("aria-label", shown ? words.hidePasswords : words.showPasswords);
   };
   if (toggle) toggle.hidden = false;
   toggle?.addEventListener("click", () => turn(shown ? "hide" : "show"));
@@ -121,17 +120,17 @@ function offerToShow(form: HTMLFormElement, fields: HTMLInputElement[]): () => v
 function showProgress(form: HTMLFormElement, beforeSending: () => void): void {
   const button = form.querySelector<HTMLButtonElement>("button[data-submit]");
   if (!button) return;
-  const words = button.textContent;
+  const label = button.textContent;
   form.addEventListener("submit", () => {
     // Browsers remember what a visible field held.
     beforeSending();
     button.disabled = true;
-    button.textContent = button.dataset.submit ?? words;
+    button.textContent = button.dataset.submit ?? label;
   });
   // Coming back by the back button, some browsers show the page as it was left.
   addEventListener("pageshow", () => {
     button.disabled = false;
-    button.textContent = words;
+    button.textContent = label;
   });
 }
 
@@ -148,11 +147,13 @@ async function hintStrength(form: HTMLFormElement, password: HTMLInputElement): 
   // Typed on meanwhile: the newest call answers.
   if (!strength || mine !== asked) return;
   const typed = password.value;
-  const { level, words } = typed
-    ? strength.judgePassword(typed, [form.dataset.userName ?? "", form.dataset.appName ?? ""])
-    : { level: 0, words: advice };
+  const personal = [form.dataset.userName ?? "", form.dataset.appName ?? ""];
+  const { level, sentences } = typed
+    ? strength.judgePassword(words.strength, typed, personal)
+    : { level: 0, sentences: [advice] };
+  const told = sentences.join(" ");
   const meter = box.querySelector<HTMLElement>(".meter");
   const text = box.querySelector("[data-strength-words]");
   if (meter) meter.dataset.score = String(level);
-  if (text && text.textContent !== words) text.textContent = words;
+  if (text && text.textContent !== told) text.textContent = told;
 }

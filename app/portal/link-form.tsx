@@ -2,9 +2,9 @@ import { ErrorSummary } from "../components/error-summary";
 import { Field } from "../components/field";
 import { Notice } from "../components/notice";
 import { FormSplit, Intro } from "../components/public-page";
-import { useBrand } from "../components/render-context";
+import { useBrand, useWords } from "../components/render-context";
 import { AccountTag } from "./account-tag";
-import type { PasswordRule } from "./password-words";
+import { type PasswordRule, scriptWords } from "./password-words";
 import type { PortalPage } from "./portal-page";
 import type { WaysOn } from "./refusal-words";
 
@@ -12,6 +12,7 @@ const FORM_ID = "set-password";
 
 /** The one form a new user meets: PIN, password, password again. */
 export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }> }) {
+  const words = useWords();
   const { appName } = useBrand();
   const { link, errors = {}, notice } = page;
   const { pinLength, policy } = link;
@@ -20,9 +21,8 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
     <FormSplit
       intro={
         <>
-          <Intro heading="Choose your password">
-            Your account at {appName} is ready. Prove that it is yours with your PIN, then give it a
-            password that only you know.
+          <Intro heading={words("portal.form.heading")}>
+            {words("portal.form.intro", { appName })}
           </Intro>
           <div className="mt-6 max-w-md">
             <AccountTag userName={userName} domainName={link.domainName} form={FORM_ID} />
@@ -37,7 +37,7 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
         className="card space-y-6 p-5 sm:p-7"
         data-portal
         data-policy-regex={policy.regex ?? undefined}
-        data-policy-description={policy.description ?? undefined}
+        data-words={JSON.stringify(scriptWords(words, policy))}
         data-user-name={userName}
         data-app-name={appName}
       >
@@ -45,19 +45,19 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
         <ErrorSummary
           errors={errors}
           message={notice?.message}
-          heading={notice?.heading ?? "Your password is not set yet"}
+          heading={notice?.heading ?? words("portal.form.notSet")}
         />
 
         <Field
           name="pin"
-          label="PIN"
-          hint={`The ${pinLength} digits you gave when you registered.`}
+          label={words("portal.form.pin")}
+          hint={words("portal.form.pinHint", { digits: pinLength })}
           error={errors.pin}
           type="text"
           inputMode="numeric"
           autoComplete="off"
           pattern={`[0-9]{${pinLength}}`}
-          title={`The PIN has exactly ${pinLength} digits.`}
+          title={words("portal.form.pinFormat", { digits: pinLength })}
           required
           className="!w-40 font-mono text-xl tracking-[0.35em]"
         />
@@ -65,7 +65,7 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
         <div>
           <Field
             name="password"
-            label="New password"
+            label={words("portal.form.password")}
             error={errors.password}
             hint={<Rules rules={page.rules} />}
             type="password"
@@ -79,10 +79,10 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
                 type="button"
                 hidden
                 data-show-password
-                aria-label="Show the passwords"
+                aria-label={words("portal.form.showPasswords")}
                 className="button button-quiet min-w-20 shrink-0"
               >
-                Show
+                {words("portal.form.show")}
               </button>
             }
           />
@@ -92,7 +92,7 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
         <div>
           <Field
             name="confirm_password"
-            label="New password again"
+            label={words("portal.form.confirm")}
             error={errors.confirm_password}
             type="password"
             autoComplete="new-password"
@@ -101,15 +101,15 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
             spellCheck={false}
             required
           />
-          <Rules rules={[{ name: "match", text: "The same password, typed twice." }]} />
+          <Rules rules={[{ name: "match", text: words("portal.form.match") }]} />
         </div>
 
         <button
           type="submit"
           className="button button-primary w-full text-lg"
-          data-submit="Setting your password…"
+          data-submit={words("portal.form.submitting")}
         >
-          Set password
+          {words("portal.form.submit")}
         </button>
       </form>
     </FormSplit>
@@ -122,8 +122,7 @@ function Rules({ rules }: { rules: readonly PasswordRule[] }) {
     <span className="mt-1.5 block space-y-1 text-sm text-muted">
       {rules.map(({ name, text }) => (
         <span key={name} className="rule block" data-rule={name}>
-          {text}
-          <span className="sr-only" data-rule-state />
+          {text} <span className="sr-only" data-rule-state />
         </span>
       ))}
     </span>
@@ -135,6 +134,7 @@ function Rules({ rules }: { rules: readonly PasswordRule[] }) {
  * phone: nothing below moves when it comes.
  */
 function StrengthHint() {
+  const words = useWords();
   return (
     <div data-strength className="mt-3">
       <div className="meter noscript:hidden" data-score="0" aria-hidden="true">
@@ -144,7 +144,7 @@ function StrengthHint() {
         <span />
       </div>
       <p className="mt-1 min-h-10 text-sm text-muted" role="status" data-strength-words>
-        Several words are hard to guess and easy to remember.
+        {words("portal.form.strengthAdvice")}
       </p>
     </div>
   );
@@ -152,18 +152,17 @@ function StrengthHint() {
 
 /** The end of the way: it is done, and this is where to go. */
 export function PasswordSet(props: { userName: string | null; domainName: string | null }) {
+  const words = useWords();
   const { appName, dashboardUrl } = useBrand();
   return (
     <section className="max-w-xl">
-      <Intro heading="Password set">
-        Your account at {appName} is yours now. The link has done its work and no longer works.
-      </Intro>
-      <h2 className="mt-8 font-semibold">Sign in with</h2>
+      <Intro heading={words("portal.set.heading")}>{words("portal.set.intro", { appName })}</Intro>
+      <h2 className="mt-8 font-semibold">{words("portal.set.signInWith")}</h2>
       <div className="mt-2">
         {props.userName ? (
           <AccountTag userName={props.userName} domainName={props.domainName} />
         ) : (
-          <p>your user name and the password you have just chosen.</p>
+          <p>{words("portal.set.userAndPassword")}</p>
         )}
       </div>
       {dashboardUrl ? (
@@ -171,9 +170,7 @@ export function PasswordSet(props: { userName: string | null; domainName: string
           <SignIn dashboardUrl={dashboardUrl} />
         </div>
       ) : (
-        <p className="mt-8">
-          You can sign in to {appName} right away, with the password you have just chosen.
-        </p>
+        <p className="mt-8">{words("portal.set.signInNow", { appName })}</p>
       )}
     </section>
   );
@@ -181,11 +178,12 @@ export function PasswordSet(props: { userName: string | null; domainName: string
 
 /** The cloud's own page, and its address for those who want to see it first. */
 function SignIn({ dashboardUrl }: { dashboardUrl: string }) {
+  const words = useWords();
   const { appName } = useBrand();
   return (
     <p>
       <a className="button button-primary text-lg" href={dashboardUrl}>
-        Sign in to {appName}
+        {words("portal.signIn", { appName })}
       </a>
       <span className="mt-3 block text-sm wrap-anywhere text-muted">{dashboardUrl}</span>
     </p>
@@ -194,6 +192,7 @@ function SignIn({ dashboardUrl }: { dashboardUrl: string }) {
 
 /** A link that leads no further, and the ways on from here. */
 export function LinkEnd(props: { heading: string; message: string; waysOn: WaysOn }) {
+  const words = useWords();
   return (
     <section className="max-w-xl">
       <Intro heading={props.heading}>{props.message}</Intro>
@@ -201,7 +200,7 @@ export function LinkEnd(props: { heading: string; message: string; waysOn: WaysO
       {props.waysOn === "new-link" ? (
         <p className="mt-8">
           <a className="button button-primary" href="/reset">
-            Ask for a new link
+            {words("portal.requestLink")}
           </a>
         </p>
       ) : null}
@@ -211,26 +210,22 @@ export function LinkEnd(props: { heading: string; message: string; waysOn: WaysO
 
 /** Whoever has set a password is sent to sign in; only the others need a new link. */
 function DoneOrNot() {
+  const words = useWords();
   const { appName, dashboardUrl } = useBrand();
   return (
     <>
-      <h2 className="mt-8 text-xl font-semibold">You have set your password already?</h2>
-      <p className="mt-2">
-        Then you are done: sign in to {appName} with your user name and that password.
-      </p>
+      <h2 className="mt-8 text-xl font-semibold">{words("portal.end.alreadySet")}</h2>
+      <p className="mt-2">{words("portal.end.done", { appName })}</p>
       {dashboardUrl ? (
         <div className="mt-4">
           <SignIn dashboardUrl={dashboardUrl} />
         </div>
       ) : null}
-      <h2 className="mt-10 text-xl font-semibold">Not yet?</h2>
-      <p className="mt-2">
-        If you have several mails from us, open the link in the newest. If that one does not work
-        either, ask for a new link.
-      </p>
+      <h2 className="mt-10 text-xl font-semibold">{words("portal.end.notYet")}</h2>
+      <p className="mt-2">{words("portal.end.newest")}</p>
       <p className="mt-4">
         <a className="button button-quiet" href="/reset">
-          Ask for a new link
+          {words("portal.requestLink")}
         </a>
       </p>
     </>
@@ -239,25 +234,26 @@ function DoneOrNot() {
 
 /** Nobody meant to come here: the way back to the link is what they need. */
 export function NoLink() {
+  const words = useWords();
   const { appName } = useBrand();
   return (
     <section className="max-w-xl">
-      <Intro heading="Open the link in your mail">
-        This is where new users of {appName} choose their password. The page opens from the link you
-        were sent, and only from there.
+      <Intro heading={words("portal.none.heading")}>
+        {words("portal.none.intro", { appName })}
       </Intro>
       <div className="mt-8">
-        <Notice tone="info" heading="You were just on that page?">
-          Reloading it leads here, because the link is kept out of the address bar. Open it in your
-          mail once more: it works until you have set your password.
+        <Notice tone="info" heading={words("portal.none.reloaded")}>
+          {words("portal.none.reloadedAdvice")}
         </Notice>
       </div>
       <p className="mt-8">
-        No mail, or its link does not work?{" "}
-        <a className="link" href="/reset">
-          Ask for a new link
-        </a>
-        .
+        {words.rich("portal.none.noEmail", {
+          reset: (text) => (
+            <a className="link" href="/reset">
+              {text}
+            </a>
+          ),
+        })}
       </p>
     </section>
   );

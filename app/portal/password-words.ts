@@ -3,6 +3,7 @@ import {
   type PasswordPolicyText,
   type PasswordProblem,
 } from "../links/password-rules";
+import type { Words } from "../messages/words";
 
 export interface PasswordRule {
   /** By which the script finds it, to tick it off. */
@@ -10,42 +11,98 @@ export interface PasswordRule {
   text: string;
 }
 
-/** Shared by the server and the portal's script, so that both say the same. */
-export const PASSWORDS_DIFFER = "The two passwords are not the same. Type the same one twice.";
+const bytes = MAX_PASSWORD_BYTES;
 
 /**
  * @param description Keystone's own words for its policy, where it has any
  * @returns what is wrong with a password, and what to do
  */
 export function describePasswordProblem(
+  words: Words,
   problem: PasswordProblem,
   description: string | null,
 ): string {
   switch (problem) {
     case "empty":
-      return "Type a password of your own.";
+      return words("portal.problem.empty");
     case "too-long":
-      return `This password is too long: ${MAX_PASSWORD_BYTES} bytes at most, which is ${MAX_PASSWORD_BYTES} plain letters and digits, or fewer with accents and symbols from other scripts.`;
+      return words("portal.problem.tooLong", { bytes });
     case "control-characters":
-      return "This password holds a character that cannot be typed, such as a tab or a line break. Leave it out.";
+      return words("portal.problem.controlCharacters");
     case "policy":
       return description
-        ? `This password does not follow the rules: ${description}`
-        : "This password does not follow the rules of your cloud.";
+        ? words("portal.problem.policy", { description })
+        : words("portal.problem.policyUnknown");
   }
 }
 
 /** @returns what the form says before anything is typed */
-export function describeRules(policy: PasswordPolicyText): readonly PasswordRule[] {
+export function describeRules(words: Words, policy: PasswordPolicyText): readonly PasswordRule[] {
   return [
-    {
-      name: "policy",
-      text:
-        policy.description ?? "Your cloud may have rules of its own; you are told if it refuses.",
-    },
-    {
-      name: "length",
-      text: `At most ${MAX_PASSWORD_BYTES} letters, digits and signs. Accents and other scripts count double or more.`,
-    },
+    { name: "policy", text: policy.description ?? words("portal.rule.policy") },
+    { name: "length", text: words("portal.rule.length", { bytes }) },
   ];
+}
+
+/** What the page's script says, handed to it with the form: it brings no texts of its own. */
+export interface ScriptWords {
+  problems: Record<Exclude<PasswordProblem, "empty">, string>;
+  differ: string;
+  met: string;
+  notMet: string;
+  show: string;
+  hide: string;
+  showPasswords: string;
+  hidePasswords: string;
+  strength: StrengthWords;
+}
+
+export interface StrengthWords {
+  levels: Record<1 | 2 | 3 | 4, string>;
+  /** What makes a password weak, by zxcvbn's key for it. Not every key needs words. */
+  reasons: Record<string, string>;
+  /** Where there is no such reason. */
+  more: string;
+}
+
+export function scriptWords(words: Words, { description }: PasswordPolicyText): ScriptWords {
+  const common = words("portal.strength.common");
+  return {
+    problems: {
+      "too-long": describePasswordProblem(words, "too-long", null),
+      "control-characters": describePasswordProblem(words, "control-characters", null),
+      policy: describePasswordProblem(words, "policy", description),
+    },
+    differ: words("portal.problem.differ"),
+    met: words("portal.form.met"),
+    notMet: words("portal.form.notMet"),
+    show: words("portal.form.show"),
+    hide: words("portal.form.hide"),
+    showPasswords: words("portal.form.showPasswords"),
+    hidePasswords: words("portal.form.hidePasswords"),
+    strength: {
+      levels: {
+        1: words("portal.strength.weak"),
+        2: words("portal.strength.fair"),
+        3: words("portal.strength.good"),
+        4: words("portal.strength.strong"),
+      },
+      reasons: {
+        straightRow: words("portal.strength.row"),
+        keyPattern: words("portal.strength.keys"),
+        simpleRepeat: words("portal.strength.repeat"),
+        extendedRepeat: words("portal.strength.repeats"),
+        sequences: words("portal.strength.sequence"),
+        recentYears: words("portal.strength.year"),
+        dates: words("portal.strength.date"),
+        topTen: words("portal.strength.top"),
+        topHundred: common,
+        common,
+        similarToCommon: words("portal.strength.similar"),
+        wordByItself: words("portal.strength.word"),
+        userInputs: words("portal.strength.user"),
+      },
+      more: words("portal.strength.more"),
+    },
+  };
 }

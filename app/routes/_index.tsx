@@ -9,7 +9,7 @@ import { useLoaderData, useRouteError } from "@remix-run/react";
 import { ErrorPage, wordsForError } from "../components/error-page";
 import { type LimitRefusal, refusedByLimit } from "../components/limit-words";
 import { pageHeaders } from "../components/page-headers";
-import { pageTitle } from "../components/page-title";
+import { pageTitle, wordsOfPage } from "../components/page-title";
 import { PublicPage } from "../components/public-page";
 import { readForm } from "../http/form.server";
 import { visitorOf } from "../http/initiator.server";
@@ -17,10 +17,12 @@ import { countWrongLink } from "../http/rate-limit.server";
 import { parseLinkToken } from "../links/link-token.server";
 import { redeemLink } from "../links/redeem/redeem-link.server";
 import { viewLink } from "../links/view-link.server";
+import { wordsIn } from "../messages/catalogs.server";
+import type { Words } from "../messages/words";
 import { LinkEnd, LinkForm, NoLink, PasswordSet } from "../portal/link-form";
-import { describeRules, PASSWORDS_DIFFER } from "../portal/password-words";
+import { describeRules } from "../portal/password-words";
 import type { PortalErrors, PortalPage } from "../portal/portal-page";
-import { DEAD_LINK, STATUS_OF_REFUSAL, wordsForRefusal } from "../portal/refusal-words";
+import { deadLink, STATUS_OF_REFUSAL, wordsForRefusal } from "../portal/refusal-words";
 
 export const headers = pageHeaders;
 
@@ -43,8 +45,9 @@ async function show(request: Request, context: AppLoadContext): Promise<Answer> 
   if (!given) return { page: { view: "none" }, status: 404 };
   const token = parseLinkToken(given);
   const link = token && (await viewLink(context.services, token));
-  if (!link) return { page: { view: "end", ...DEAD_LINK }, status: 404 };
-  const rules = describeRules(link.policy);
+  const words = wordsIn(context.language);
+  if (!link) return { page: { view: "end", ...deadLink(words) }, status: 404 };
+  const rules = describeRules(words, link.policy);
   return { page: { view: "form", token, link, rules }, status: 200 };
 }
 
@@ -55,21 +58,25 @@ export async function action(args: ActionFunctionArgs) {
 }
 
 /** There is no such link: counted, and beyond the limit no longer told. */
-async function deadLink(args: ActionFunctionArgs): Promise<Answer> {
+async function noSuchLink(args: ActionFunctionArgs): Promise<Answer> {
+  const words = wordsIn(args.context.language);
   const limited = await refusedByLimit(countWrongLink(args));
-  return limited ? tooMany(limited) : { page: { view: "end", ...DEAD_LINK }, status: 404 };
+  return limited
+    ? tooMany(words, limited)
+    : { page: { view: "end", ...deadLink(words) }, status: 404 };
 }
 
-const tooMany = ({ init }: LimitRefusal): Answer => {
-  const seconds = init.headers["Retry-After"];
+const tooMany = (words: Words, { init, retryAfterSeconds }: LimitRefusal): Answer => {
   const page = {
     view: "end",
     form: false,
-    heading: "Too many tries",
-    message: `Too many links from your network did not work. Wait ${seconds} seconds, then open the link in your mail again.`,
+    heading: words("portal.refusal.tooMany.heading"),
+    message: words("portal.refusal.tooMany.message", {
+      seconds: retryAfterSeconds,
+    }),
     waysOn: "none",
   } as const;
-  return { page, status: init.status, retryAfterSeconds: Number(seconds) };
+  return { page, status: init.status, retryAfterSeconds };
 };
 
 const initOf = ({ status, retryAfterSeconds }: Answer): ResponseInit => ({
@@ -84,69 +91,77 @@ async function redeem(args: ActionFunctionArgs): Promise<Answer> {
   const given = form.get("token") || new URL(request.url).searchParams.get("token");
   if (!given) return { page: { view: "none" }, status: 400 };
   const token = parseLinkToken(given);
-  if (!token) return deadLink(args);
-  type Shown = Pick<Extract<PortalPage, { view: "form" }>, "errors" | "notice">;
-  const again = async (shown: Shown, init: Omit<Answer, "page">): Promise<Answer> => {
-    const link = await viewLink(services, token);
-    if (!link) return deadLink(args);
-    const rules = describeRules(link.policy);
-    return { page: { view: "form", token, link, rules, ...shown }, ...init };
-  };
+  const link = token && (await viewLink(services, token));
+  if (!link) return noSuchLink(args);
+
+  const words = wordsIn(context.language);
+  const rules = describeRules(words, link.policy);
+  const again = (shown: Pick<Extract<PortalPage, { view: "form" }>, "errors" | "notice">) =>
+    ({ view: "form", token, link, rules, ...shown }) as const;
   const pin = (form.get("pin") ?? "").trim();
   const password = form.get("password") ?? "";
-  const errors = findErrors({ pin, password, confirmation: form.get("confirm_password") ?? "" });
-  if (errors) return again({ errors }, { status: 400 });
+  const errors = findErrors(words, {
+    pin,
+    password,
+    confirmation: form.get("confirm_password") ?? "",
+  });
+  if (errors) return { page: again({ errors }), status: 400 };
 
   const result = await redeemLink(services, { token, pin, password }, visitorOf(context));
   services.metrics.countRedemption(result.ok ? "ok" : result.reason);
   if (result.ok)
     return {
-      page: { view: "set", userName: result.userName, domainName: result.domainName },
+      page: {
+        view: "set",
+        userName: result.userName ?? link.userName,
+        domainName: link.domainName,
+      },
       status: 200,
     };
-  if (result.reason === "unknown-link") return deadLink(args);
+  if (result.reason === "unknown-link") return noSuchLink(args);
   // Answered as what it is also beyond the limit: the link counts its own, and the right PIN must work.
   if (result.reason === "wrong-pin") await refusedByLimit(countWrongLink(args));
   const status = STATUS_OF_REFUSAL[result.reason];
   const retryAfterSeconds =
     result.reason === "keystone-unavailable" ? result.retryAfterSeconds : undefined;
-  const words = wordsForRefusal(result);
-  if (!words.form) return { page: { view: "end", ...words }, status };
-  const shown =
-    words.field === undefined
-      ? { notice: { heading: words.heading, message: words.message } }
-      : { errors: { [words.field]: words.message } };
-  return again(shown, { status, retryAfterSeconds });
+  const said = wordsForRefusal(words, result);
+  if (!said.form) return { page: { view: "end", ...said }, status };
+  const page =
+    said.field === undefined
+      ? again({ notice: { heading: said.heading, message: said.message } })
+      : again({ errors: { [said.field]: said.message } });
+  return { page, status, retryAfterSeconds };
 }
 
-function findErrors(typed: {
-  pin: string;
-  password: string;
-  confirmation: string;
-}): PortalErrors | undefined {
+function findErrors(
+  words: Words,
+  typed: { pin: string; password: string; confirmation: string },
+): PortalErrors | undefined {
   const errors: PortalErrors = {};
-  if (typed.pin === "") errors.pin = "Type the PIN you gave when you registered.";
-  if (typed.password === "") errors.password = "Type a password of your own.";
-  else if (typed.confirmation === "") errors.confirm_password = "Type the same password again.";
-  else if (typed.confirmation !== typed.password) errors.confirm_password = PASSWORDS_DIFFER;
+  if (typed.pin === "") errors.pin = words("portal.problem.pinEmpty");
+  if (typed.password === "") errors.password = words("portal.problem.empty");
+  else if (typed.confirmation === "")
+    errors.confirm_password = words("portal.problem.confirmEmpty");
+  else if (typed.confirmation !== typed.password)
+    errors.confirm_password = words("portal.problem.differ");
   return Object.keys(errors).length > 0 ? errors : undefined;
 }
 
-export const meta: MetaFunction<typeof loader> = ({ data, error, matches }) =>
-  pageTitle(data ? titleOf(data.page) : wordsForError(error).words.heading, matches);
+export const meta: MetaFunction<typeof loader> = ({ data, error, matches }) => {
+  const words = wordsOfPage(matches);
+  return pageTitle(data ? titleOf(words, data.page) : wordsForError(words, error).heading, matches);
+};
 
-function titleOf(page: Answer["page"]): string {
+function titleOf(words: Words, page: Answer["page"]): string {
   switch (page.view) {
     case "form":
-      return page.errors || page.notice
-        ? "Not set yet: choose your password"
-        : "Choose your password";
+      return words(page.errors || page.notice ? "portal.form.titleAgain" : "portal.form.heading");
     case "set":
-      return "Password set";
+      return words("portal.set.heading");
     case "end":
       return page.heading;
     case "none":
-      return "Open the link in your mail";
+      return words("portal.none.heading");
   }
 }
 

@@ -24,6 +24,7 @@ import { visitorOf } from "../http/initiator.server";
 import { forgiveSignIn, limitSignIn } from "../http/rate-limit.server";
 import { safePath } from "../http/safe-redirect";
 import { readSessionId, sessionCookieHeader } from "../http/session-cookie.server";
+import { wordsIn } from "../messages/catalogs.server";
 
 export const handle: RouteHandle = { hydrate: true };
 export const headers = pageHeaders;
@@ -68,7 +69,16 @@ export async function action(args: ActionFunctionArgs) {
   if (errors) return data<Answer>({ ...answer, errors }, { status: 400 });
 
   const heldBack = await refusedByLimit(limitSignIn(args, typed));
-  if (heldBack) return data<Answer>({ ...answer, message: heldBack.message }, heldBack.init);
+  if (heldBack)
+    return data<Answer>(
+      {
+        ...answer,
+        message: wordsIn(args.context.language)("shared.tooManyAttempts", {
+          seconds: heldBack.retryAfterSeconds,
+        }),
+      },
+      heldBack.init,
+    );
   const origin = visitorOf(context);
   const result = await signIn(services, { ...typed, password, passcode }, origin);
   if (!result.ok) {

@@ -16,6 +16,7 @@ import { visitorOf } from "../http/initiator.server";
 import { limitByAddress } from "../http/rate-limit.server";
 import { isPin } from "../links/pin.server";
 import { canonicalAddress } from "../links/same-mailbox";
+import { wordsIn } from "../messages/catalogs.server";
 import { requestReset } from "../reset-requests/request-reset.server";
 
 export const headers = pageHeaders;
@@ -53,7 +54,17 @@ export async function action(args: ActionFunctionArgs) {
     email: readLine(form, "email"),
     confirmEmail: readLine(form, "confirm_email"),
   };
-  if (limited) return data<Answer>({ sent: false, typed, message: limited.message }, limited.init);
+  if (limited)
+    return data<Answer>(
+      {
+        sent: false,
+        typed,
+        message: wordsIn(args.context.language)("shared.tooManyAttempts", {
+          seconds: limited.retryAfterSeconds,
+        }),
+      },
+      limited.init,
+    );
   const pin = (form.get("pin") ?? "").trim();
   const errors = findErrors(typed, pin, services.config.links.pinLength);
   if (errors) return data<Answer>({ sent: false, typed, errors }, { status: 400 });

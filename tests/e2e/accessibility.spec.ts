@@ -33,7 +33,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       await isAccessible(page);
       await page.getByLabel("PIN").fill("0000");
       await page.getByLabel("New password", { exact: true }).fill("Some password 1");
-      await page.getByLabel("New password again").fill("Some password 1");
+      await page.getByLabel("Confirm new password").fill("Some password 1");
       await isAccessible(page);
       await page.getByRole("button", { name: "Set password" }).click();
       await expect(page.getByText(/not right/).first()).toBeVisible();

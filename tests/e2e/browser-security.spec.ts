@@ -65,10 +65,10 @@ test("no page of the build is refused anything by its own policy", async ({
   await page.goto(link.path);
   await page.getByLabel("PIN").fill("0000");
   await page.getByLabel("New password", { exact: true }).fill("Some password 1 of mine");
-  await page.getByRole("button", { name: "Show the passwords" }).click();
-  await page.getByLabel("New password again").fill("Some password 1 of mine");
+  await page.getByRole("button", { name: "Show passwords" }).click();
+  await page.getByLabel("Confirm new password").fill("Some password 1 of mine");
   await page.getByRole("button", { name: "Set password" }).click();
-  await expect(page.getByText("This PIN is not right").first()).toBeVisible();
+  await expect(page.getByText("Wrong PIN").first()).toBeVisible();
   await page.goto("/reset");
   await page.getByRole("button", { name: "Send request" }).click();
 
@@ -211,7 +211,7 @@ test("the link's token stays nowhere: not in the address, the history, a referre
   await expect(page).toHaveURL(`${stack.url}/reset`);
   await isNowhere("going back");
   await page.goForward();
-  await expect(page.getByRole("heading", { name: "Open the link in your mail" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Open the link in your email" })).toBeVisible();
   await isNowhere("going forward");
 
   const follow = async (to: string) => {
@@ -241,11 +241,11 @@ test("the link's token stays nowhere: not in the address, the history, a referre
   const fill = async (typed: string) => {
     await page.getByLabel("PIN").fill(typed);
     await page.getByLabel("New password", { exact: true }).fill("Own browser pass 1");
-    await page.getByLabel("New password again").fill("Own browser pass 1");
+    await page.getByLabel("Confirm new password").fill("Own browser pass 1");
     await page.getByRole("button", { name: "Set password" }).click();
   };
   await fill("0000");
-  await expect(page.getByText("This PIN is not right").first()).toBeVisible();
+  await expect(page.getByText("Wrong PIN").first()).toBeVisible();
   await isNowhere("after a wrong PIN");
   await fill(pin);
   await expect(page.getByRole("heading", { name: "Password set" })).toBeVisible();

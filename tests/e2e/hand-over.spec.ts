@@ -73,7 +73,7 @@ async function linkInMail(stack: BrowserStack, user: Newcomer): Promise<string> 
 async function setPassword(page: Page, user: Pick<Newcomer, "pin" | "ownPassword">) {
   await page.getByLabel("PIN").fill(user.pin);
   await page.getByLabel("New password", { exact: true }).fill(user.ownPassword);
-  await page.getByLabel("New password again").fill(user.ownPassword);
+  await page.getByLabel("Confirm new password").fill(user.ownPassword);
   await page.getByRole("button", { name: "Set password" }).click();
 }
 
@@ -155,7 +155,7 @@ test("a wrong PIN says how many tries are left, and the right one then works", {
   await asAnotherPerson(async (portal) => {
     await portal.goto(link);
     await setPassword(portal, { ...user, pin: "7052" });
-    await expect(portal.locator("#pin-error")).toContainText("2 tries left");
+    await expect(portal.locator("#pin-error")).toContainText("2 attempts left");
     await expect(portal.getByLabel("New password", { exact: true })).toHaveValue("");
     await setPassword(portal, user);
     await expect(portal.getByRole("heading", { name: "Password set" })).toBeVisible();

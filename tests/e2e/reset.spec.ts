@@ -45,15 +45,15 @@ test("a reload after asking or confirming sends nothing again", async ({ page, s
     if (request.method() === "POST") posted.push(request.url());
   });
   await page.reload();
-  await expect(page.getByRole("heading", { name: "Ask for a new link" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Request a new link" })).toBeVisible();
   await page.goto(path);
   await page.reload();
-  await expect(page.getByRole("heading", { name: "Open the link in your mail" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Open the link in your email" })).toBeVisible();
   await page.goto(path);
   await page.getByRole("button", { name: "Confirm request" }).click();
   await expect(page.getByRole("heading", { name: "Request confirmed" })).toBeVisible();
   await page.reload();
-  await expect(page.getByRole("heading", { name: "Open the link in your mail" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Open the link in your email" })).toBeVisible();
   expect(posted).toHaveLength(1);
 });
 

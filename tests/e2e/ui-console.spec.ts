@@ -93,7 +93,7 @@ test("renewing a link whose password is no longer good shows why, and chooses a 
     await portal.goto(`/?token=${token}`);
     await portal.getByLabel("PIN").fill(pin);
     await portal.getByLabel("New password", { exact: true }).fill(own);
-    await portal.getByLabel("New password again").fill(own);
+    await portal.getByLabel("Confirm new password").fill(own);
     await portal.getByRole("button", { name: "Set password" }).click();
     await expect(portal.getByRole("button", { name: "Set password" })).toHaveCount(0);
   });
@@ -313,7 +313,7 @@ for (const javaScriptEnabled of [true, false]) {
         await portal.goto(link);
         await portal.getByLabel("PIN").fill(pin);
         await portal.getByLabel("New password", { exact: true }).fill(own);
-        await portal.getByLabel("New password again").fill(own);
+        await portal.getByLabel("Confirm new password").fill(own);
         await portal.getByRole("button", { name: "Set password" }).click();
         await expect(portal.getByRole("heading", { name: "Password set" })).toBeVisible();
       });

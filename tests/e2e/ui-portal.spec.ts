@@ -21,11 +21,11 @@ test("the portal loads no React, and what looks at passwords only when somebody 
     if (request.resourceType() === "script") scripts.push(new URL(request.url()).pathname);
   });
   await page.goto(path);
-  await expect(page.getByRole("button", { name: "Show the passwords" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Show passwords" })).toBeVisible();
   expect(scripts).toEqual([expect.stringMatching(/^\/assets\/portal-/)]);
   await page.getByLabel("New password", { exact: true }).fill("password");
   await expect(
-    page.getByText("Easy to guess: it is one of the most used passwords."),
+    page.getByText("Easy to guess. It is one of the most common passwords."),
   ).toBeVisible();
   await expect
     .poll(() => scripts.slice(1).sort())
@@ -51,7 +51,7 @@ test("rules are ticked off while typing, and the browser sends no password that 
     if (request.method() === "POST") posted.push(request.url());
   });
   const password = page.getByLabel("New password", { exact: true });
-  const again = page.getByLabel("New password again");
+  const again = page.getByLabel("Confirm new password");
   const policy = page.locator("[data-rule=policy]");
   const send = page.getByRole("button", { name: "Set password" });
 
@@ -115,7 +115,7 @@ test("an operator's expression that backtracks does not freeze the page, and the
   });
   await password.fill("");
   await password.pressSequentially(own);
-  await page.getByLabel("New password again").fill(own);
+  await page.getByLabel("Confirm new password").fill(own);
   // Ended where it did not finish, and nothing said of it.
   await expect.poll(() => page.workers().length).toBe(0);
   await expect(policy).not.toHaveAttribute("data-met");
@@ -137,7 +137,7 @@ test("whoever sends the form before the rules are looked at is told by the serve
   await page.goto(path);
   await page.getByLabel("PIN").fill("4972");
   await page.getByLabel("New password", { exact: true }).fill("short");
-  await page.getByLabel("New password again").fill("short");
+  await page.getByLabel("Confirm new password").fill("short");
   await page.getByRole("button", { name: "Set password" }).click();
   await expect(page.locator("#password-error")).toContainText(testPasswordRegexDescription);
 });
@@ -147,9 +147,9 @@ test("what is shown can be hidden, and is hidden before it is sent", async ({ pa
   const own = await ownPassword(stack);
   await page.goto(path);
   const password = page.getByLabel("New password", { exact: true });
-  const again = page.getByLabel("New password again");
-  const show = page.getByRole("button", { name: "Show the passwords" });
-  const hide = page.getByRole("button", { name: "Hide the passwords" });
+  const again = page.getByLabel("Confirm new password");
+  const show = page.getByRole("button", { name: "Show passwords" });
+  const hide = page.getByRole("button", { name: "Hide passwords" });
   await page.getByLabel("PIN").fill("6048");
   await password.fill(own);
   await again.fill(own);
@@ -191,7 +191,7 @@ test("whoever has set a password is told so by the used link, and not sent for a
   await page.goto(path);
   await page.getByLabel("PIN").fill("3715");
   await page.getByLabel("New password", { exact: true }).fill(own);
-  await page.getByLabel("New password again").fill(own);
+  await page.getByLabel("Confirm new password").fill(own);
   await page.getByRole("button", { name: "Set password" }).click();
   await expect(page.getByRole("heading", { name: "Password set" })).toBeVisible();
   const signIn = page.getByRole("link", { name: /^Sign in to / });
@@ -207,7 +207,7 @@ test("whoever has set a password is told so by the used link, and not sent for a
     expect(answer?.status()).toBe(404);
     await expect(page.getByText("Then you are done")).toBeVisible();
     await expect(signIn).toHaveAttribute("href", dashboard ?? "");
-    await expect(page.getByRole("link", { name: "Ask for a new link" })).toBeVisible();
+    await expect(page.getByRole("link", { name: "Request a new link" })).toBeVisible();
     seen.push(await page.locator("main").innerHTML());
   }
   // An unknown link looks no different.
@@ -222,15 +222,15 @@ test("nothing moves when the verdict on a password comes, or goes", { tag: "@pho
   const password = page.getByLabel("New password", { exact: true });
   const words = page.locator("[data-strength-words]");
   const button = page.getByRole("button", { name: "Set password" });
-  await expect(page.getByRole("button", { name: "Show the passwords" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Show passwords" })).toBeVisible();
   /** From the page's top: typing may scroll it. */
   const placeOfButton = () =>
     button.evaluate((element) => element.getBoundingClientRect().top + window.scrollY);
   const before = await placeOfButton();
   const advice = await words.textContent();
   for (const [typed, verdict] of [
-    ["password", "Easy to guess: it is one of the most used passwords."],
-    ["qwertzuiop kitten", /^Could be better: |^Easy to guess: |^Good/],
+    ["password", "Easy to guess. It is one of the most common passwords."],
+    ["qwertzuiop kitten", /^Could be better\. |^Easy to guess\. |^Good/],
     ["Seven quiet rivers cross 4 maps", "Very good."],
     ["", advice ?? ""],
   ] as const) {
@@ -246,7 +246,7 @@ test("what was wrong with a field is no longer said once something else is typed
   await page.goto((await issueByScript(stack, "1593")).path);
   const form = page.locator("form");
   const password = page.getByLabel("New password", { exact: true });
-  const again = page.getByLabel("New password again");
+  const again = page.getByLabel("Confirm new password");
   await page.getByLabel("PIN").fill("1593");
   await password.fill("Two different passwords 1");
   await again.fill("Two different passwords 2");
@@ -275,7 +275,7 @@ test("what was wrong with a field is no longer said once something else is typed
   await expect(again).not.toHaveAttribute("aria-invalid");
   await expect(again).not.toHaveAttribute("aria-describedby");
   await expect(page.locator("[data-rule=match]")).toHaveAttribute("data-met", "yes");
-  await expect(summary).toHaveText("Your password is not set yet");
+  await expect(summary).toHaveText("Your password has not been set yet");
 });
 
 test("reloading the page after a wrong PIN spends no other try", { tag: "@phone" }, async ({
@@ -288,19 +288,19 @@ test("reloading the page after a wrong PIN spends no other try", { tag: "@phone"
   const tryWrongPin = async () => {
     await page.getByLabel("PIN").fill("6805");
     await page.getByLabel("New password", { exact: true }).fill(own);
-    await page.getByLabel("New password again").fill(own);
+    await page.getByLabel("Confirm new password").fill(own);
     await page.getByRole("button", { name: "Set password" }).click();
   };
   await page.goto(path);
   await tryWrongPin();
-  await expect(page.locator("#pin-error")).toContainText("2 tries left");
+  await expect(page.locator("#pin-error")).toContainText("2 attempts left");
   // The script has run.
-  await expect(page.getByRole("button", { name: "Show the passwords" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Show passwords" })).toBeVisible();
   await page.reload();
-  await expect(page.getByRole("heading", { name: "Open the link in your mail" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Open the link in your email" })).toBeVisible();
   await page.goto(path);
   await tryWrongPin();
-  await expect(page.locator("#pin-error")).toContainText("1 try left");
+  await expect(page.locator("#pin-error")).toContainText("1 attempt left");
 });
 
 test("the third wrong PIN is told what it did: the link is locked, and the way on is a new one", {
@@ -310,17 +310,17 @@ test("the third wrong PIN is told what it did: the link is locked, and the way o
   await stack.noteSecret("wrong PIN", "3916");
   const own = await ownPassword(stack);
   await page.goto(path);
-  for (const left of ["2 tries left", "1 try left", undefined]) {
+  for (const left of ["2 attempts left", "1 attempt left", undefined]) {
     await page.getByLabel("PIN").fill("3916");
     await page.getByLabel("New password", { exact: true }).fill(own);
-    await page.getByLabel("New password again").fill(own);
+    await page.getByLabel("Confirm new password").fill(own);
     await page.getByRole("button", { name: "Set password" }).click();
     if (left) await expect(page.locator("#pin-error")).toContainText(left);
   }
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("This link is locked");
   await expect(page.getByText("left", { exact: false })).toHaveCount(0);
   await expect(page.locator("form")).toHaveCount(0);
-  await expect(page.getByRole("link", { name: "Ask for a new link" })).toBeVisible();
+  await expect(page.getByRole("link", { name: "Request a new link" })).toBeVisible();
 });
 
 test("whoever reloads the page learns how to get back to it", { tag: "@phone" }, async ({
@@ -332,7 +332,7 @@ test("whoever reloads the page learns how to get back to it", { tag: "@phone" },
   await expect(page).toHaveURL(`${stack.url}/`);
   const answer = await page.reload();
   expect(answer?.status()).toBe(404);
-  await expect(page.getByRole("heading", { name: "Open the link in your mail" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Open the link in your email" })).toBeVisible();
   await page.goto(path);
   await expect(page.getByLabel("PIN")).toBeVisible();
 });
@@ -351,8 +351,8 @@ test("an error page is titled by its heading, and the portal's leads back to the
   });
   expect(answer.status()).toBe(403);
   const text = await answer.text();
-  expect(text).toContain("Open the link in your mail again");
-  expect(text).toMatch(/<title>This is not allowed · /);
+  expect(text).toContain("Open the link in your email again");
+  expect(text).toMatch(/<title>Not allowed · /);
 });
 
 test.describe("without JavaScript", () => {
@@ -379,7 +379,7 @@ test.describe("without JavaScript", () => {
     await expect(pin).toHaveValue("948265");
     const own = await ownPassword(stack);
     await page.getByLabel("New password", { exact: true }).fill(own);
-    await page.getByLabel("New password again").fill(own);
+    await page.getByLabel("Confirm new password").fill(own);
     await page.getByRole("button", { name: "Set password" }).click();
     // The browser does not send it …
     expect(await pin.evaluate((input: HTMLInputElement) => input.validity.patternMismatch)).toBe(
@@ -392,7 +392,7 @@ test.describe("without JavaScript", () => {
     });
     await page.getByRole("button", { name: "Set password" }).click();
     await expect(page.locator("#pin-error")).toHaveText(
-      "The PIN has exactly 4 digits. This did not count as a try.",
+      "The PIN has exactly 4 digits. This did not count as an attempt.",
     );
 
     await page.goto("/reset");

@@ -124,7 +124,7 @@ describe("a limit by address", () => {
     // A link that there is works on, and counts its own wrong PINs.
     const wrongPin = await limited.redeem(link.token, "9999", "Own-password-1", flooder);
     tried.status("a wrong PIN", wrongPin, 403);
-    tried.is("what its page says", wrongPin.body.includes("2 tries left"), true);
+    tried.is("what its page says", wrongPin.body.includes("2 attempts left"), true);
     const redeemed = await limited.redeem(link.token, link.pin, "Own-password-1", flooder);
     tried.status("the right PIN", redeemed, 200);
     await limited.endWindows();

@@ -100,7 +100,7 @@ describeWhere(
       const link = await issue();
       const answer = await visitor.redeem(link, { pin: "9999", password: slowPassword() });
       expect(answer.status).toBe(403);
-      expect(answer.text).toContain("2 tries left");
+      expect(answer.text).toContain("2 attempts left");
       expect(answer.tookMs).toBeLessThan(2000);
       expect(notChecked()).toEqual([]);
     });
@@ -124,7 +124,7 @@ describeWhere(
       expect(answer.status).toBe(400);
       expect(answer.text).toContain("The password does not match the requirements");
       const wrong = await visitor.redeem(link, { pin: "9999", password: slowPassword() });
-      expect(wrong.text).toContain("2 tries left");
+      expect(wrong.text).toContain("2 attempts left");
     });
   },
 );

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { wordsForError } from "../../../app/components/error-page";
+import { wordsIn } from "../../../app/messages/catalogs.server";
 
 /** As Remix hands on what a loader or an action threw. */
 const thrown = (status: number, data: unknown) => ({
@@ -9,38 +10,50 @@ const thrown = (status: number, data: unknown) => ({
   data,
 });
 
-const databaseAway = thrown(503, "The database does not answer just now. Try again in a moment.");
+const words = wordsIn("en");
 
 describe("an error page", () => {
+  it("has words for what was thrown by its code, in the reader's language", () => {
+    const databaseAway = thrown(503, "database-away");
+    expect(wordsForError(words, databaseAway)).toEqual({
+      status: 503,
+      heading: "Temporarily unavailable",
+      advice:
+        "The database is not responding. Try again in a moment; sending the form twice does no harm.",
+    });
+    expect(wordsForError(wordsIn("de"), databaseAway).advice).toContain("Die Datenbank");
+  });
+
   it("says what was thrown for people to read", () => {
-    const { status, words } = wordsForError(databaseAway);
-    expect(status).toBe(503);
-    expect(words).toEqual({ heading: "Not available right now", advice: databaseAway.data });
+    const gone = thrown(404, "This link is not in the list any more.");
+    expect(wordsForError(words, gone).advice).toBe(gone.data);
   });
 
   it.each([
     ["an error of ours", new TypeError("secrets.map is not a function")],
     ["a 500 with words of its own", thrown(500, "secrets.map is not a function")],
     ["a status nobody thought of", thrown(418, "TypeError: secrets.map is not a function")],
+    ["a code that there is not", thrown(503, "secrets-away")],
   ])("never shows what was not written for people: %s", (_, error) => {
     for (const failed of [undefined, "portal"] as const) {
-      const { words } = wordsForError(error, failed);
-      expect(words.heading).toBe("Something went wrong here");
-      expect(words.advice).not.toContain("secrets");
+      const { heading, advice } = wordsForError(words, error, failed);
+      expect(heading).toMatch(/^(Something went wrong|Temporarily unavailable)$/);
+      expect(advice).not.toContain("secrets");
     }
   });
 
   it.each([400, 403, 500, 503])(
     "leads back to the mail where it stands for the portal, whose address has lost the token: %i",
     (status) => {
-      const { words } = wordsForError(thrown(status, "Try again in a moment."), "portal");
-      expect(words.advice).toMatch(/open the link in your mail again/i);
-      expect(words.advice).not.toMatch(/try again/i);
+      const { advice } = wordsForError(words, thrown(status, "cut-short"), "portal");
+      expect(advice).toMatch(/open the link in your email again/i);
+      expect(advice).not.toMatch(/try again/i);
     },
   );
 
-  it("keeps the sentence that was thrown where the portal has none", () => {
-    const tooLarge = thrown(413, "This form is larger than 64 KiB. Send less.");
-    expect(wordsForError(tooLarge, "portal").words.advice).toBe(tooLarge.data);
+  it("says of a form that is too large the same in the portal", () => {
+    const tooLarge = thrown(413, null);
+    expect(wordsForError(words, tooLarge, "portal")).toEqual(wordsForError(words, tooLarge));
+    expect(wordsForError(words, tooLarge).advice).toContain("64 KiB");
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import "../../../app/messages/catalogs.server";
 import { clockTime, exactTime, relativeTime } from "../../../app/components/relative-time";
 
 const SECOND = 1000;
@@ -6,7 +7,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const now = Date.parse("2030-01-01T08:00:00Z");
-const tell = (distance: number) => relativeTime(now + distance, now);
+const tell = (distance: number) => relativeTime(now + distance, now, "en");
 
 describe("a moment told from now", () => {
   it("is never called tomorrow or yesterday, which depend on where the reader is", () => {
@@ -36,7 +37,7 @@ describe("a moment told from now", () => {
     [-48 * HOUR, "2 days ago"],
     [7 * DAY - SECOND, "in 7 days"],
     [60 * DAY, "in 60 days"],
-    [60 * DAY + 1, "2030-03-02"],
+    [60 * DAY + 1, "2 Mar 2030"],
   ])("%i ms away, is %s", (distance, words) => {
     expect(tell(distance)).toBe(words);
   });
@@ -46,14 +47,20 @@ describe("a moment by the clock", () => {
   const at = new Date("2030-06-30T22:05:09Z");
 
   it("is told in the reader's time zone, and says in which", () => {
-    expect(clockTime(at, "UTC")).toBe("2030-06-30 22:05 UTC");
-    expect(clockTime(at, "Europe/Berlin")).toBe("2030-07-01 00:05 UTC+2");
-    expect(clockTime(at, "America/New_York")).toBe("2030-06-30 18:05 UTC-4");
-    expect(clockTime(at, "Asia/Kolkata")).toBe("2030-07-01 03:35 UTC+5:30");
-    expect(clockTime(at, "Europe/London")).toBe("2030-06-30 23:05 UTC+1");
-    expect(clockTime(new Date("2030-01-01T00:00:00Z"), "Europe/London")).toBe(
-      "2030-01-01 00:00 UTC",
+    expect(clockTime(at, "UTC", "en")).toBe("30 Jun 2030, 22:05 UTC");
+    expect(clockTime(at, "Europe/Berlin", "en")).toBe("1 Jul 2030, 00:05 UTC+2");
+    expect(clockTime(at, "America/New_York", "en")).toBe("30 Jun 2030, 18:05 UTC-4");
+    expect(clockTime(at, "Asia/Kolkata", "en")).toBe("1 Jul 2030, 03:35 UTC+5:30");
+    expect(clockTime(at, "Europe/London", "en")).toBe("30 Jun 2030, 23:05 UTC+1");
+    expect(clockTime(new Date("2030-01-01T00:00:00Z"), "Europe/London", "en")).toBe(
+      "1 Jan 2030, 00:00 UTC",
     );
+  });
+
+  it("is told as the reader's language writes it", () => {
+    expect(clockTime(at, "Europe/Berlin", "de")).toBe("1. Juli 2030, 00:05 UTC+2");
+    expect(relativeTime(now - 2 * DAY, now, "de")).toBe("vor 2 Tagen");
+    expect(relativeTime(now, now, "de")).toBe("gerade eben");
   });
 
   it("is told to the second in UTC, for whoever compares it with a log", () => {
