@@ -3,9 +3,7 @@ export type Catalog = {
   "shared": {
     "fixFields": "{count, plural, one {Fix this field} other {Fix these fields}}",
     "questions": "Questions? Contact <link>{contact}</link>.",
-    "keepComing": "If such emails keep coming, contact <link>{contact}</link>.",
-    "tooManyAttempts": "Too many attempts. Wait {seconds, plural, one {# second} other {# seconds}}, then try again.",
-    "notAnEmail": "Enter an email address, such as name@example.org."
+    "tooManyAttempts": "Too many attempts. Wait {seconds, plural, one {# second} other {# seconds}}, then try again."
   },
   "time": {
     "justNow": "just now",

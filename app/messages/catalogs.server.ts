@@ -14,8 +14,8 @@ const catalogs: Record<Language, unknown> = { en, de, "en-XA": enXA, "ar-XB": ar
 for (const [language, catalog] of Object.entries(catalogs))
   learnLanguage(language as Language, onto(en, catalog) as Catalog);
 
-/** What a language lacks is said in English. */
-function onto(base: unknown, over: unknown): unknown {
+/** @returns a catalog in which what `over` lacks is said in the language of `base` */
+export function onto(base: unknown, over: unknown): unknown {
   if (typeof base !== "object" || base === null) return over ?? base;
   const given = (over ?? {}) as Record<string, unknown>;
   return Object.fromEntries(

@@ -59,7 +59,6 @@ describe("what is anonymous", () => {
     full = [name];
     const answer = await refusalOf(count(from("192.0.2.7")));
     expect([answer?.status, answer?.headers.get("Retry-After")]).toEqual([429, "37"]);
-    expect(await answer?.text()).toContain("37 seconds");
   });
 });
 

@@ -1,0 +1,73 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import express from "express";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chooseLanguage } from "../../../app/http/language.server";
+
+describe("the language of a page", () => {
+  let server: Server;
+
+  beforeAll(async () => {
+    const config = {
+      languages: ["en", "de"],
+      defaultLanguage: "de",
+      publicUrl: new URL("https://setpass.example.org"),
+    } as const;
+    const app = express().set("query parser", "simple");
+    app.use(async (request, response) => {
+      response.send(await chooseLanguage(request, response, config));
+    });
+    server = createServer(app);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  });
+  afterAll(() => server.close());
+
+  async function ask(path: string, headers: Record<string, string> = {}) {
+    const { port } = server.address() as AddressInfo;
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
+      headers: { "Accept-Language": "", ...headers },
+    });
+    return { language: await answer.text(), cookie: answer.headers.get("Set-Cookie") };
+  }
+
+  it("is what the browser prefers of those there are", async () => {
+    expect(await ask("/", { "Accept-Language": "fr, en-GB;q=0.8, de;q=0.2" })).toEqual({
+      language: "en",
+      cookie: null,
+    });
+    expect(await ask("/", { "Accept-Language": "de-AT, en;q=0.9" })).toMatchObject({ language: "de" });
+  });
+
+  it("is DEFAULT_LANGUAGE where it prefers none of them", async () => {
+    for (const header of ["fr", "*", "", "en;q=0", ";;,,="])
+      expect(await ask("/", { "Accept-Language": header }), header).toEqual({
+        language: "de",
+        cookie: null,
+      });
+  });
+
+  it("is the one asked for by ?lang, which a cookie keeps for the forms of the page", async () => {
+    const { language, cookie } = await ask("/?lang=en", { "Accept-Language": "de" });
+    expect(language).toBe("en");
+    expect(cookie).toMatch(
+      /^setpass-language=\S+; Max-Age=31536000; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
+    );
+    const kept = { Cookie: cookie?.split(";", 1)[0] ?? "" };
+    expect(await ask("/", { "Accept-Language": "de", ...kept })).toEqual({
+      language: "en",
+      cookie: null,
+    });
+    expect(await ask("/?lang=de", kept)).toMatchObject({ language: "de" });
+  });
+
+  it("is none that is not offered, whoever asks for it", async () => {
+    for (const asked of ["fr", "en-XA", "../en", "__proto__", "en&lang=de"])
+      expect(await ask(`/?lang=${asked}`), asked).toMatchObject({ language: "de" });
+    const cookie = Buffer.from('"en-XA"').toString("base64");
+    for (const value of [cookie, "e30=", "%", "constructor"])
+      expect(await ask("/", { Cookie: `setpass-language=${value}` })).toEqual({
+        language: "de",
+        cookie: null,
+      });
+  });
+});
