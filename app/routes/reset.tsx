@@ -21,7 +21,7 @@ import { requestReset } from "../reset-requests/request-reset.server";
 
 export const headers = pageHeaders;
 
-export const meta: MetaFunction = ({ matches }) => pageTitle("Ask for a new link", matches);
+export const meta: MetaFunction = ({ matches }) => pageTitle("Request a new link", matches);
 
 export function loader({ context }: LoaderFunctionArgs) {
   return { pinLength: context.services.config.links.pinLength };
@@ -144,7 +144,7 @@ function ResetForm(props: {
   return (
     <FormSplit
       intro={
-        <Intro heading="Ask for a new link">
+        <Intro heading="Request a new link">
           Your link has expired, or you have lost your password at {appName}? Say who you are; an
           administrator sends you a new link.
         </Intro>

@@ -149,7 +149,7 @@ function titleOf(page: Page): string {
     case "end":
       return page.heading;
     case "none":
-      return "Open the link in your mail";
+      return "Open the link in your email";
   }
 }
 
@@ -179,7 +179,7 @@ function Shown({ page }: { page: Page }) {
     case "none":
       return (
         <section className="max-w-xl">
-          <Intro heading="Open the link in your mail">
+          <Intro heading="Open the link in your email">
             This is where a request for a new link is confirmed. The page opens from the mail you
             got after asking, and only from there.
           </Intro>
@@ -199,7 +199,7 @@ function AskAgain() {
   return (
     <p className="mt-8">
       <a className="button button-quiet" href="/reset">
-        Ask for a new link
+        Request a new link
       </a>
     </p>
   );

@@ -342,8 +342,8 @@ test("an error page is titled by its heading, and the portal's leads back to the
   stack,
 }) => {
   await page.goto("/nowhere");
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText("There is no such page");
-  await expect(page).toHaveTitle(/^There is no such page · /);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Page not found");
+  await expect(page).toHaveTitle(/^Page not found · /);
 
   const answer = await page.request.post(`${stack.url}/`, {
     headers: { Origin: "https://elsewhere.example" },
