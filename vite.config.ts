@@ -2,6 +2,7 @@ import { vitePlugin as remix } from "@remix-run/dev";
 import tailwindcss from "@tailwindcss/vite";
 import compile from "icu-minify/compile";
 import { defineConfig, type Plugin } from "vite";
+import { LANGUAGES } from "./app/messages/languages";
 import { readCatalog } from "./catalogs.mjs";
 import remixOptions from "./remix.config.js";
 
@@ -53,6 +54,8 @@ function shorterWordLists(): Plugin {
 /** What pages that are not hydrated say, and mails: the browser has no use for it. */
 const SERVER_ALONE = ["portal", "reset", "confirm", "mail"];
 
+const CATALOGS = "virtual:browser-catalogs";
+
 /**
  * Leaves in the browser's catalogs what hydrated pages say, complete, and compiled: with them goes no parser,
  * which would weigh four times what formats them.
@@ -69,11 +72,17 @@ function browserCatalogs(): Plugin {
     config: () => ({
       resolve: { alias: { "use-intl/format-message": "use-intl/format-message/format-only" } },
     }),
-    transform(code, id) {
-      if (!/app\/messages\/[\w-]+\.json$/.test(id)) return undefined;
+    resolveId: (id) => (id === CATALOGS ? `\0${CATALOGS}` : undefined),
+    load(id) {
+      if (id !== `\0${CATALOGS}`) return undefined;
       const english = mapValues(readCatalog("en"), (texts) => texts);
       for (const part of SERVER_ALONE) delete english[part];
-      return { code: JSON.stringify(compiled(JSON.parse(code), english)), map: null };
+      const addresses = LANGUAGES.map((language) => {
+        const source = JSON.stringify(compiled(readCatalog(language), english));
+        const file = this.emitFile({ type: "asset", name: `${language}.json`, source });
+        return `${JSON.stringify(language)}: import.meta.ROLLUP_FILE_URL_${file}`;
+      });
+      return `export default {${addresses.join(", ")}};`;
     },
   };
 }

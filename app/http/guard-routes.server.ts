@@ -19,7 +19,11 @@ export function guardRoutes(build: ServerBuild, options: { deadlineSeconds: numb
       } catch (error) {
         if (!(error instanceof UnavailableError)) throw error;
         const { headers } = error;
-        throw new Response("database-away", { status: 503, statusText: "Service Unavailable", headers });
+        throw new Response("database-away", {
+          status: 503,
+          statusText: "Service Unavailable",
+          headers,
+        });
       }
     };
   };

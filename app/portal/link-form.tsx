@@ -4,7 +4,7 @@ import { Notice } from "../components/notice";
 import { FormSplit, Intro } from "../components/public-page";
 import { useBrand, useWords } from "../components/render-context";
 import { AccountTag } from "./account-tag";
-import { type PasswordRule, scriptWords } from "./password-words";
+import type { PasswordRule } from "./password-words";
 import type { PortalPage } from "./portal-page";
 import type { WaysOn } from "./refusal-words";
 
@@ -37,7 +37,7 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
         className="card space-y-6 p-5 sm:p-7"
         data-portal
         data-policy-regex={policy.regex ?? undefined}
-        data-words={JSON.stringify(scriptWords(words, policy))}
+        data-words={JSON.stringify(page.scriptWords)}
         data-user-name={userName}
         data-app-name={appName}
       >

@@ -1,5 +1,5 @@
 import type { LinkView } from "../links/view-link.server";
-import type { PasswordRule } from "./password-words";
+import type { PasswordRule, ScriptWords } from "./password-words";
 import type { RefusalWords } from "./refusal-words";
 
 /** What the portal shows, in one value: the loader makes it for a GET, the action for a POST. */
@@ -11,6 +11,8 @@ export type PortalPage =
       link: LinkView;
       /** What the password has to be, told before anything is typed. */
       rules: readonly PasswordRule[];
+      /** What the page's script says. */
+      scriptWords: ScriptWords;
       errors?: PortalErrors;
       /** Nothing in the form was wrong, and yet no password was set. */
       notice?: { heading: string; message: string };

@@ -16,11 +16,11 @@ import { visitorOf } from "../http/initiator.server";
 import { countWrongLink } from "../http/rate-limit.server";
 import { parseLinkToken } from "../links/link-token.server";
 import { redeemLink } from "../links/redeem/redeem-link.server";
-import { viewLink } from "../links/view-link.server";
+import { type LinkView, viewLink } from "../links/view-link.server";
 import { wordsIn } from "../messages/catalogs.server";
 import type { Words } from "../messages/words";
 import { LinkEnd, LinkForm, NoLink, PasswordSet } from "../portal/link-form";
-import { describeRules } from "../portal/password-words";
+import { describeRules, scriptWords } from "../portal/password-words";
 import type { PortalErrors, PortalPage } from "../portal/portal-page";
 import { deadLink, STATUS_OF_REFUSAL, wordsForRefusal } from "../portal/refusal-words";
 
@@ -47,9 +47,14 @@ async function show(request: Request, context: AppLoadContext): Promise<Answer> 
   const link = token && (await viewLink(context.services, token));
   const words = wordsIn(context.language);
   if (!link) return { page: { view: "end", ...deadLink(words) }, status: 404 };
-  const rules = describeRules(words, link.policy);
-  return { page: { view: "form", token, link, rules }, status: 200 };
+  const told = formWords(words, link);
+  return { page: { view: "form", token, link, ...told }, status: 200 };
 }
+
+const formWords = (words: Words, { policy }: LinkView) => ({
+  rules: describeRules(words, policy),
+  scriptWords: scriptWords(words, policy),
+});
 
 export async function action(args: ActionFunctionArgs) {
   const answer = await redeem(args);
@@ -95,9 +100,9 @@ async function redeem(args: ActionFunctionArgs): Promise<Answer> {
   if (!link) return noSuchLink(args);
 
   const words = wordsIn(context.language);
-  const rules = describeRules(words, link.policy);
+  const told = formWords(words, link);
   const again = (shown: Pick<Extract<PortalPage, { view: "form" }>, "errors" | "notice">) =>
-    ({ view: "form", token, link, rules, ...shown }) as const;
+    ({ view: "form", token, link, ...told, ...shown }) as const;
   const pin = (form.get("pin") ?? "").trim();
   const password = form.get("password") ?? "";
   const errors = findErrors(words, {

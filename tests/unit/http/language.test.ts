@@ -35,7 +35,9 @@ describe("the language of a page", () => {
       language: "en",
       cookie: null,
     });
-    expect(await ask("/", { "Accept-Language": "de-AT, en;q=0.9" })).toMatchObject({ language: "de" });
+    expect(await ask("/", { "Accept-Language": "de-AT, en;q=0.9" })).toMatchObject({
+      language: "de",
+    });
   });
 
   it("is DEFAULT_LANGUAGE where it prefers none of them", async () => {

@@ -61,7 +61,7 @@ describe("the catalogs", () => {
 
   it("send to the browser whatever hydrated pages say", () => {
     const config = readFileSync("vite.config.ts", "utf8");
-    const kept = /SERVER_ALONE = \[(.*?)\]/.exec(config)?.[1]?.match(/\w+/g) ?? [];
+    const kept: string[] = /SERVER_ALONE = \[(.*?)\]/.exec(config)?.[1]?.match(/\w+/g) ?? [];
     expect(kept).toContain("portal");
     const hydrated = sources.filter(([file]) =>
       /^app\/(components|console|routes\/admin)(?!.*\.server\.)/.test(file),
