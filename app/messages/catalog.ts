@@ -3,7 +3,9 @@ export type Catalog = {
   "shared": {
     "fixFields": "{count, plural, one {Fix this field} other {Fix these fields}}",
     "questions": "Questions? Contact <link>{contact}</link>.",
-    "tooManyAttempts": "Too many attempts. Wait {seconds, plural, one {# second} other {# seconds}}, then try again."
+    "tooManyAttempts": "Too many attempts. Wait {seconds, plural, one {# second} other {# seconds}}, then try again.",
+    "keepComing": "If such emails keep coming, contact <link>{contact}</link>.",
+    "notAnEmail": "Enter an email address, such as name@example.org."
   },
   "time": {
     "justNow": "just now",
@@ -179,6 +181,79 @@ export type Catalog = {
       "reloaded": "Were you just on that page?",
       "reloadedAdvice": "Reloading leads here, because the link is kept out of the address bar. Open it from your email again: it works until you have set your password.",
       "noEmail": "No email, or the link does not work? <reset>Request a new link</reset>."
+    }
+  },
+  "reset": {
+    "heading": "Request a new link",
+    "intro": "Has your link expired, or have you lost your password at {appName}? Say who you are, and an administrator will send you a new link.",
+    "notSent": "Your request has not been sent yet",
+    "userName": "User name",
+    "userNameHint": "The one you sign in with. If you do not know it, enter your own name.",
+    "email": "Email address",
+    "confirmEmail": "Confirm email address",
+    "pin": "PIN",
+    "pinHint": "{digits, number} digits of your choice. You will need them to use the new link.",
+    "pinFormat": "Enter a PIN of exactly {digits, number} digits.",
+    "send": "Send request",
+    "problem": {
+      "name": "Enter your user name, or your own name.",
+      "email": "Enter your email address.",
+      "differ": "The addresses are not the same. Enter the same one twice."
+    },
+    "tooMany": "There have been many requests from your network. Try again in {minutes, plural, one {# minute} other {# minutes}}, or contact your administrator directly.",
+    "sent": {
+      "heading": "Now confirm it by email",
+      "intro": "Your request counts once you confirm it. We are emailing <strong>{email}</strong> how to do so.",
+      "code": "This is the code of your request. Write it down:",
+      "next": "What happens next",
+      "open": "Open the email within a day, check that it shows the same code, and confirm your request on the page it leads to.",
+      "review": "An administrator reviews it. They may call you and ask for the code: read it out to them. Nobody will ever ask for your PIN.",
+      "mailed": "You receive an email with a new link, at the address stored with your account.",
+      "use": "Open the link, enter the PIN you have just chosen, and set a new password.",
+      "noEmail": "<strong>No email?</strong> Check your spam folder. Only a few of these emails are sent to one address in an hour: if you have an earlier one, open its page and enter this code there."
+    }
+  },
+  "confirm": {
+    "heading": "Confirm your request",
+    "titleAgain": "Not confirmed yet: confirm your request",
+    "intro": "Someone requested a new link for choosing a password at {appName} and gave your address. Was it you?",
+    "compare": "<strong>Compare the codes first.</strong> The page you sent the request from shows one. If it differs from the code here, this is someone else's request: do not confirm it.",
+    "notYou": "You did not request anything? Close this page. What is not confirmed expires by itself, and nobody sees it.",
+    "already": {
+      "heading": "This request is confirmed",
+      "intro": "There is nothing left to do: an administrator will review it."
+    },
+    "code": "Code of the request",
+    "nameGiven": "User name given",
+    "addressGiven": "Address given",
+    "askedOn": "Requested on",
+    "endsOn": "Expires on",
+    "submit": "Confirm request <unbroken>{code}</unbroken>",
+    "other": {
+      "summary": "My page shows another code",
+      "label": "Code on your page",
+      "hint": "Of a request with the address {email}. Capitals and dashes do not matter.",
+      "nothing": "Nothing has been confirmed yet",
+      "unknown": "No request with this code is waiting for your address. Check the page you sent it from, or request a link again.",
+      "submit": "Confirm that request"
+    },
+    "done": {
+      "heading": "Request confirmed",
+      "now": "The administrators of {appName} can see it now.",
+      "before": "It was confirmed before. The administrators of {appName} can see it.",
+      "keepCode": "This is its code. Keep it until you have your link:"
+    },
+    "ended": {
+      "heading": "This link no longer works",
+      "message": "Its request was answered or closed, or was not confirmed in time. If you still need a link to set a password, request a new one."
+    },
+    "expired": {
+      "heading": "This request has expired",
+      "message": "It was not confirmed within a day, so nobody will see it. If you still need a link to set a password, request a new one."
+    },
+    "none": {
+      "intro": "Requests for a new link are confirmed here. This page opens only from the email you received after your request.",
+      "reloadedAdvice": "Reloading leads here, because the link is kept out of the address bar. Open it from your email again."
     }
   }
 };

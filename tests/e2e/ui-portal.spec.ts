@@ -405,15 +405,17 @@ test.describe("without JavaScript", () => {
     await stack.noteSecret("PIN", "9371");
     await page.goto("/reset");
     await page.getByLabel("User name").fill("newcomer");
-    await page.getByLabel("E-mail", { exact: true }).fill("newcomer@example.org");
-    await page.getByLabel("E-mail again").fill("other@example.org");
+    await page.getByLabel("Email address", { exact: true }).fill("newcomer@example.org");
+    await page.getByLabel("Confirm email address").fill("other@example.org");
     await page.getByLabel("PIN").fill("9371");
     await page.getByRole("button", { name: "Send request" }).click();
     await expect(page.getByRole("alert")).toBeFocused();
     await expect(page.locator("#confirm_email-error")).toContainText("not the same");
     await expect(page.getByLabel("User name")).toHaveValue("newcomer");
-    await expect(page.getByLabel("E-mail", { exact: true })).toHaveValue("newcomer@example.org");
-    await expect(page.getByLabel("E-mail again")).toHaveValue("other@example.org");
+    await expect(page.getByLabel("Email address", { exact: true })).toHaveValue(
+      "newcomer@example.org",
+    );
+    await expect(page.getByLabel("Confirm email address")).toHaveValue("other@example.org");
     await expect(page.getByLabel("PIN")).toHaveValue("");
   });
 });

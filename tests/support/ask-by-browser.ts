@@ -11,8 +11,8 @@ export async function askByBrowser(
   await stack.noteSecret("PIN", request.pin);
   await page.goto("/reset");
   await page.getByLabel("User name").fill(request.name);
-  await page.getByLabel("E-mail", { exact: true }).fill(request.email);
-  await page.getByLabel("E-mail again").fill(request.email);
+  await page.getByLabel("Email address", { exact: true }).fill(request.email);
+  await page.getByLabel("Confirm email address").fill(request.email);
   await page.getByLabel("PIN").fill(request.pin);
   await page.getByRole("button", { name: "Send request" }).click();
   await expect(page.getByRole("heading", { name: "Now confirm it by mail" })).toBeVisible();
