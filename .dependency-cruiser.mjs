@@ -22,12 +22,13 @@ const layers = {
       "emails",
       "base",
       "pure",
+      "words",
     ],
   },
   // What a request passes through, one after the other.
   assembly: {
     files: "^app/create-app\\.server\\.ts$",
-    imports: ["api", "http", "useCase", "base"],
+    imports: ["api", "http", "useCase", "base", "words"],
     types: ["wiring"],
   },
   wiring: {
@@ -36,14 +37,14 @@ const layers = {
   },
   route: {
     files: "^app/(routes/|root\\.tsx$|routes\\.ts$|entry\\.)",
-    imports: ["http", "page", "useCase", "base", "pure", "asset"],
+    imports: ["http", "page", "useCase", "base", "pure", "asset", "words"],
     types: ["wiring", "audit"],
   },
   api: { files: "^app/api/", imports: ["http", "base"] },
   // What runs in the browser too; `.server` files never do.
   page: {
     files: "^app/(components|portal|console)/(?!.*\\.server\\.)",
-    imports: ["pure", "asset"],
+    imports: ["pure", "asset", "words"],
     types: ["useCase", "base"],
   },
   pure: {
@@ -53,23 +54,25 @@ const layers = {
   },
   http: {
     files: "^app/http/.*\\.server\\.",
-    imports: ["useCase", "audit", "keystone", "db", "base", "pure"],
+    imports: ["useCase", "audit", "keystone", "db", "base", "pure", "words"],
     types: ["wiring"],
   },
   // Rotation and survey stand beside the vault they serve, and do what a use case does.
   useCase: {
     files:
       "^app/(links|accounts|admins|reset-requests)/.*\\.server\\.|^app/vault/(rotate|survey)-(?!.*-command\\.)",
-    imports: ["audit", "keystone", "db", "emails", "base", "pure"],
+    imports: ["audit", "keystone", "db", "emails", "base", "pure", "words"],
   },
   audit: { files: "^app/audit/", imports: ["db", "base"] },
-  emails: { files: "^emails/", imports: ["db", "base"] },
+  emails: { files: "^emails/", imports: ["db", "base", "words"] },
   keystone: { files: "^app/keystone/", imports: [] },
   db: { files: "^db/(?!.*-command\\.)", imports: ["base"] },
   base: {
     files: "^app/(config/|vault/(?!rotate-|survey-)|telemetry/log\\.)",
-    imports: [],
+    imports: ["words"],
   },
+  // What people read, and in which language.
+  words: { files: "^app/messages/", imports: [] },
   asset: { files: "^app/.*\\.(css|svg)$", imports: [] },
 };
 
