@@ -14,7 +14,7 @@ import { PublicPage } from "../components/public-page";
 import { readForm } from "../http/form.server";
 import { visitorOf } from "../http/initiator.server";
 import { countWrongLink } from "../http/rate-limit.server";
-import { parseLinkToken } from "../links/link-token.server";
+import { type LinkToken, parseLinkToken } from "../links/link-token.server";
 import { redeemLink } from "../links/redeem/redeem-link.server";
 import { type LinkView, viewLink } from "../links/view-link.server";
 import { wordsIn } from "../messages/catalogs.server";
@@ -47,14 +47,17 @@ async function show(request: Request, context: AppLoadContext): Promise<Answer> 
   const link = token && (await viewLink(context.services, token));
   const words = wordsIn(context.language);
   if (!link) return { page: { view: "end", ...deadLink(words) }, status: 404 };
-  const told = formWords(words, link);
-  return { page: { view: "form", token, link, ...told }, status: 200 };
+  return { page: formPage(words, token, link), status: 200 };
 }
 
-const formWords = (words: Words, { policy }: LinkView) => ({
-  rules: describeRules(words, policy),
-  scriptWords: scriptWords(words, policy),
-});
+const formPage = (words: Words, token: LinkToken, link: LinkView) =>
+  ({
+    view: "form",
+    token,
+    link,
+    rules: describeRules(words, link.policy),
+    scriptWords: scriptWords(words, link.policy),
+  }) as const;
 
 export async function action(args: ActionFunctionArgs) {
   const answer = await redeem(args);
@@ -76,9 +79,7 @@ const tooMany = (words: Words, { init, retryAfterSeconds }: LimitRefusal): Answe
     view: "end",
     form: false,
     heading: words("portal.refusal.tooMany.heading"),
-    message: words("portal.refusal.tooMany.message", {
-      seconds: retryAfterSeconds,
-    }),
+    message: words("portal.refusal.tooMany.message", { seconds: retryAfterSeconds }),
     waysOn: "none",
   } as const;
   return { page, status: init.status, retryAfterSeconds };
@@ -96,13 +97,14 @@ async function redeem(args: ActionFunctionArgs): Promise<Answer> {
   const given = form.get("token") || new URL(request.url).searchParams.get("token");
   if (!given) return { page: { view: "none" }, status: 400 };
   const token = parseLinkToken(given);
-  const link = token && (await viewLink(services, token));
-  if (!link) return noSuchLink(args);
-
+  if (!token) return noSuchLink(args);
   const words = wordsIn(context.language);
-  const told = formWords(words, link);
-  const again = (shown: Pick<Extract<PortalPage, { view: "form" }>, "errors" | "notice">) =>
-    ({ view: "form", token, link, ...told, ...shown }) as const;
+  type Shown = Pick<Extract<PortalPage, { view: "form" }>, "errors" | "notice">;
+  const again = async (shown: Shown, init: Omit<Answer, "page">): Promise<Answer> => {
+    const link = await viewLink(services, token);
+    if (!link) return noSuchLink(args);
+    return { page: { ...formPage(words, token, link), ...shown }, ...init };
+  };
   const pin = (form.get("pin") ?? "").trim();
   const password = form.get("password") ?? "";
   const errors = findErrors(words, {
@@ -110,17 +112,13 @@ async function redeem(args: ActionFunctionArgs): Promise<Answer> {
     password,
     confirmation: form.get("confirm_password") ?? "",
   });
-  if (errors) return { page: again({ errors }), status: 400 };
+  if (errors) return again({ errors }, { status: 400 });
 
   const result = await redeemLink(services, { token, pin, password }, visitorOf(context));
   services.metrics.countRedemption(result.ok ? "ok" : result.reason);
   if (result.ok)
     return {
-      page: {
-        view: "set",
-        userName: result.userName ?? link.userName,
-        domainName: link.domainName,
-      },
+      page: { view: "set", userName: result.userName, domainName: result.domainName },
       status: 200,
     };
   if (result.reason === "unknown-link") return noSuchLink(args);
@@ -131,11 +129,11 @@ async function redeem(args: ActionFunctionArgs): Promise<Answer> {
     result.reason === "keystone-unavailable" ? result.retryAfterSeconds : undefined;
   const said = wordsForRefusal(words, result);
   if (!said.form) return { page: { view: "end", ...said }, status };
-  const page =
+  const shown =
     said.field === undefined
-      ? again({ notice: { heading: said.heading, message: said.message } })
-      : again({ errors: { [said.field]: said.message } });
-  return { page, status, retryAfterSeconds };
+      ? { notice: { heading: said.heading, message: said.message } }
+      : { errors: { [said.field]: said.message } };
+  return again(shown, { status, retryAfterSeconds });
 }
 
 function findErrors(
