@@ -133,7 +133,8 @@ async function installFromDebian() {
 
 /** Where they cannot be started, each suite tries by itself, and says why not. */
 function startServers() {
-  const holder = [bin("tsx", "dist/cli.mjs"), path.join(root, "tests/support/hold-servers.ts")];
+  // Not by tsx's own program, which would keep our hanging up to itself.
+  const holder = ["--import", "tsx", path.join(root, "tests/support/hold-servers.ts")];
   const child = spawn(process.execPath, holder, {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit", "ipc"],
