@@ -563,7 +563,8 @@ const acts: readonly Act[] = [
         // The link is another act, which comes before it in the same request.
         async act({ address: clientAddress, requestId }) {
           const given = { id, userId, linkId };
-          await closeAnswered(services.db, given, newAdmin({ clientAddress, requestId }, admin));
+          const initiator = newAdmin({ clientAddress, requestId }, admin);
+          await services.db.transaction((tx) => closeAnswered(tx, given, initiator));
           return undefined;
         },
         rows: [
