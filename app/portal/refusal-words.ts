@@ -58,7 +58,7 @@ export function wordsForRefusal(words: Words, refusal: Refusal): RefusalWords {
     case "in-progress":
       return { form: true, ...saying(words, "inProgress") };
     case "superseded":
-      return { form: false, ...saying(words, "superseded"), waysOn: "new-link" };
+      return supersededLink(words);
     case "password-problem":
       return {
         form: true,
@@ -86,6 +86,9 @@ export function wordsForRefusal(words: Words, refusal: Refusal): RefusalWords {
  */
 export const deadLink = (words: Words) =>
   ({ form: false, ...saying(words, "dead"), waysOn: "sign-in-or-new-link" }) as const;
+
+export const supersededLink = (words: Words) =>
+  ({ form: false, ...saying(words, "superseded"), waysOn: "new-link" }) as const;
 
 const lockedLink = (words: Words) =>
   ({ form: false, ...saying(words, "locked"), waysOn: "new-link" }) as const;

@@ -22,7 +22,12 @@ import type { Words } from "../messages/words";
 import { LinkEnd, LinkForm, NoLink, PasswordSet } from "../portal/link-form";
 import { describeRules, scriptWords } from "../portal/password-words";
 import type { PortalErrors, PortalPage } from "../portal/portal-page";
-import { deadLink, STATUS_OF_REFUSAL, wordsForRefusal } from "../portal/refusal-words";
+import {
+  deadLink,
+  STATUS_OF_REFUSAL,
+  supersededLink,
+  wordsForRefusal,
+} from "../portal/refusal-words";
 
 export const headers = pageHeaders;
 
@@ -100,10 +105,9 @@ async function redeem(args: ActionFunctionArgs): Promise<Answer> {
   if (!token) return noSuchLink(args);
   const words = wordsIn(context.language);
   type Shown = Pick<Extract<PortalPage, { view: "form" }>, "errors" | "notice">;
-  const again = async (shown: Shown, init: Omit<Answer, "page">): Promise<Answer> => {
+  const again = async (shown: Shown, init: Omit<Answer, "page">): Promise<Answer | undefined> => {
     const link = await viewLink(services, token);
-    if (!link) return noSuchLink(args);
-    return { page: { ...formPage(words, token, link), ...shown }, ...init };
+    return link && { page: { ...formPage(words, token, link), ...shown }, ...init };
   };
   const pin = (form.get("pin") ?? "").trim();
   const password = form.get("password") ?? "";
@@ -112,7 +116,7 @@ async function redeem(args: ActionFunctionArgs): Promise<Answer> {
     password,
     confirmation: form.get("confirm_password") ?? "",
   });
-  if (errors) return again({ errors }, { status: 400 });
+  if (errors) return (await again({ errors }, { status: 400 })) ?? noSuchLink(args);
 
   const result = await redeemLink(services, { token, pin, password }, visitorOf(context));
   services.metrics.countRedemption(result.ok ? "ok" : result.reason);
@@ -133,8 +137,14 @@ async function redeem(args: ActionFunctionArgs): Promise<Answer> {
     said.field === undefined
       ? { notice: { heading: said.heading, message: said.message } }
       : { errors: { [said.field]: said.message } };
-  return again(shown, { status, retryAfterSeconds });
+  return (await again(shown, { status, retryAfterSeconds })) ?? replaced(words);
 }
+
+/** Somebody replaced the link while Keystone worked. */
+const replaced = (words: Words): Answer => ({
+  page: { view: "end", ...supersededLink(words) },
+  status: STATUS_OF_REFUSAL.superseded,
+});
 
 function findErrors(
   words: Words,

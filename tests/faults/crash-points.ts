@@ -45,7 +45,6 @@ const call = (method: string, path: string | RegExp): Where => ({ in: "keystone"
 const stage = (name: SmtpStage): Where => ({ in: "smtp", stage: name });
 
 const COMMIT = /^commit$/i;
-const FINDS_PIN_KEY = /^select sealed_pin_key, .* from links/;
 const WRITES_LINK = /^with written as \( insert into links/;
 const RENEWS_LINK = /^with written as \( update links/;
 const DESCRIBES_USER = /^update "links" set .*"user_checked_at" = clock_timestamp\(\)/;
@@ -67,13 +66,11 @@ const WRITES_EVENT = /^insert into audit_events/;
 /** Every step of every act, as the server takes them. */
 export const CRASH_POINTS: readonly CrashPoint[] = [
   ...around("issue", "Keystone scopes the token", call("POST", "/v3/auth/tokens"), "none"),
-  ...around("issue", "the row's PIN key is looked for", statement(FINDS_PIN_KEY), "none"),
   ...around("issue", "the link is written", statement(WRITES_LINK), "after"),
   ...around("issue", "Keystone is asked about the user", call("GET", /^\/v3\/users\//), "none"),
   ...around("issue", "the user is described", statement(DESCRIBES_USER), "none"),
 
   ...around("renew", "Keystone scopes the token", call("POST", "/v3/auth/tokens"), "none"),
-  ...around("renew", "the row's PIN key is looked for", statement(FINDS_PIN_KEY), "none"),
   ...around("renew", "the link is written", statement(RENEWS_LINK), "both"),
 
   ...around("console-issue", "the password is noted", statement(NOTES_PASSWORD), "none"),
