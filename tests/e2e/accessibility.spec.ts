@@ -36,7 +36,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       await page.getByLabel("Confirm new password").fill("Some password 1");
       await isAccessible(page);
       await page.getByRole("button", { name: "Set password" }).click();
-      await expect(page.getByText(/not right/).first()).toBeVisible();
+      await expect(page.getByText(/Wrong PIN/).first()).toBeVisible();
       await isAccessible(page);
       const email = `axe-${randomBytes(5).toString("hex")}@example.org`;
       const request = { name: "newcomer", email, pin: PIN };

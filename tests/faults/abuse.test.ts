@@ -690,7 +690,7 @@ describe("a flood of anonymous requests", () => {
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 429, 429]);
     const last = answers.at(-1) as RawAnswer;
     expect(retryAfterOf(last)).toBeGreaterThan(3000);
-    expect(last.body).toContain("There were many requests from your network");
+    expect(last.body).toContain("There have been many requests from your network");
     expect((await ask("127.0.8.4")).status).toBe(200);
     tell("requests from one address", 6);
   });

@@ -15,7 +15,7 @@ export async function askByBrowser(
   await page.getByLabel("Confirm email address").fill(request.email);
   await page.getByLabel("PIN").fill(request.pin);
   await page.getByRole("button", { name: "Send request" }).click();
-  await expect(page.getByRole("heading", { name: "Now confirm it by mail" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Now confirm it by email" })).toBeVisible();
   const code = await page.getByText(/^[0-9A-Z]{2}-[0-9A-Z]{3}$/).innerText();
   // The mail of an earlier request may lie there already.
   const { text } = await stack.waitForMail(request.email, /confirm your request/, code);
