@@ -4,7 +4,7 @@ import { hydrateRoot } from "react-dom/client";
 import { loadCatalog } from "./messages/load-catalog";
 
 // Only the console's pages load this: see `handle.hydrate` in the routes.
-void loadCatalog(document.documentElement.lang).then(() =>
+void Promise.all([loadCatalog(document.documentElement.lang), pageData()]).then(() =>
   startTransition(() => {
     hydrateRoot(
       document,
@@ -14,3 +14,15 @@ void loadCatalog(document.documentElement.lang).then(() =>
     );
   }),
 );
+
+/**
+ * RemixBrowser waits for the page's data by throwing a promise. If a key is pressed meanwhile, React 18
+ * gives the page up ("Root did not complete"), so that wait is over before there is a root.
+ */
+async function pageData(): Promise<void> {
+  try {
+    RemixBrowser({});
+  } catch (waiting) {
+    await waiting;
+  }
+}

@@ -250,6 +250,22 @@ test("a page after the last one is one that there is, and a search that finds no
   await expect(page.getByRole("row", { name: user.name })).toBeVisible();
 });
 
+test("a key pressed while the page comes alive breaks nothing", async ({ page }) => {
+  // One in every task: one of them falls between React's start and the end of its wait for the data.
+  await page.addInitScript(() => {
+    const { port1, port2 } = new MessageChannel();
+    const until = performance.now() + 3000;
+    port1.onmessage = () => {
+      document.body?.dispatchEvent(new KeyboardEvent("keydown", { key: "a", bubbles: true }));
+      if (performance.now() < until) port2.postMessage(null);
+    };
+    port2.postMessage(null);
+  });
+  await page.goto("/admin/sign-in");
+  const field = page.getByLabel("User name");
+  await expect.poll(() => field.evaluate((input) => Object.keys(input).length)).toBeGreaterThan(0);
+});
+
 for (const javaScriptEnabled of [true, false]) {
   test.describe(javaScriptEnabled ? "with JavaScript" : "without JavaScript", () => {
     test.use({ javaScriptEnabled });
