@@ -4,7 +4,7 @@ import { endSession } from "./guard-console.server";
 
 export type KeystoneAnswer<T> =
   | { ok: true; value: T }
-  | { ok: false; reason: "unavailable" | "forbidden"; message: string };
+  | { ok: false; reason: "unavailable" | "forbidden"; status: 403 | 503; message: string };
 
 /**
  * Asks Keystone something for a console page, with the administrator's own token.
@@ -37,11 +37,13 @@ export async function withKeystone<T>(
       return {
         ok: false,
         reason: "forbidden",
+        status: 403,
         message: "Keystone does not allow your account to do this. Ask for the admin role.",
       };
     return {
       ok: false,
       reason: "unavailable",
+      status: 503,
       message:
         "Keystone does not answer as it should. Nothing was changed here; try again in a moment.",
     };

@@ -12,7 +12,7 @@ import { getLinkOfUser } from "../links/list-links.server";
 import { isSameMailbox } from "../links/same-mailbox";
 import { getRequest, openRequestPin, type ResetRequestSummary } from "./handle-requests.server";
 
-type AnswerContext = LinkContext & { readonly config: Pick<Config, "admin"> };
+export type AnswerContext = LinkContext & { readonly config: Pick<Config, "admin"> };
 
 /** Why a request is not answered along with others. An administrator may still answer it by itself. */
 export type WhyNot =

@@ -38,8 +38,8 @@ export async function loader(args: LoaderFunctionArgs) {
   ]);
   const shared = { search, domainId, request: request?.state === "open" ? request : null };
   if (answer.ok) return data({ ...shared, ...answer.value }, { status: 200 });
-  const status = answer.reason === "forbidden" ? 403 : 503;
-  return data({ ...shared, domains: [], trouble: answer.message }, { status });
+  const { status, message } = answer;
+  return data({ ...shared, domains: [], trouble: message }, { status });
 }
 
 export default function Users() {
