@@ -1,5 +1,6 @@
 import type { SignInResult } from "../admins/sign-in.server";
 import type { FieldErrors } from "../components/error-summary";
+import { readLine } from "../components/form-text";
 
 /** Why one is here, by the `reason` of the address. */
 const NOTICES = new Map([
@@ -19,8 +20,21 @@ export interface SignInAnswer {
   askPasscode: boolean;
 }
 
-/** @returns what is missing, undefined where nothing is */
-export function findErrors(typed: { userName: string; domainName: string; password: string }) {
+/** @returns what was typed, what of it never goes back to the browser, and what is missing */
+export function readSignIn(form: URLSearchParams) {
+  const typed = { userName: readLine(form, "user_name"), domainName: readLine(form, "domain") };
+  const password = form.get("password") ?? "";
+  const passcode = (form.get("passcode") ?? "").replace(/\s/g, "");
+  return {
+    typed,
+    secrets: { password, passcode },
+    // Once asked for, the field stays: whoever mistypes the password next still needs it.
+    askPasscode: passcode !== "" || form.get("passcode_asked") !== null,
+    errors: findErrors({ ...typed, password }),
+  };
+}
+
+function findErrors(typed: { userName: string; domainName: string; password: string }) {
   const errors: NonNullable<SignInAnswer["errors"]> = {};
   if (typed.userName === "") errors.user_name = "Type your user name.";
   if (typed.password === "") errors.password = "Type your password.";
@@ -34,17 +48,17 @@ const WRONG =
 const WRONG_WITH_PASSCODE =
   "Check user name, password, domain and one-time code. A code works for 30 seconds, and only if your phone's clock is right: wait for the next one. If all are right, your account lacks a role in the admin project.";
 
-/** @returns the status to answer with, and what the form says */
+/** @returns what to answer with, and what the form says */
 export function wordsForSignIn(
   result: Exclude<SignInResult, { ok: true }>,
   { askPasscode }: Pick<SignInAnswer, "askPasscode">,
-): Partial<SignInAnswer> & { status: number; retryAfterSeconds?: number } {
+): Partial<SignInAnswer> & { init: { status: number; headers?: HeadersInit } } {
   switch (result.reason) {
     case "refused":
-      return { status: 403, message: askPasscode ? WRONG_WITH_PASSCODE : WRONG };
+      return { init: { status: 403 }, message: askPasscode ? WRONG_WITH_PASSCODE : WRONG };
     case "passcode-needed":
       return {
-        status: 403,
+        init: { status: 403 },
         askPasscode: true,
         errors: {
           passcode: "This account asks for a one-time code as well: type it, with your password.",
@@ -52,8 +66,7 @@ export function wordsForSignIn(
       };
     case "keystone-unavailable":
       return {
-        status: 503,
-        retryAfterSeconds: result.retryAfterSeconds,
+        init: { status: 503, headers: { "Retry-After": String(result.retryAfterSeconds) } },
         message: `Keystone does not answer, so nobody can sign in right now. Try again in ${result.retryAfterSeconds} seconds.`,
       };
   }

@@ -8,13 +8,12 @@ import {
 import { useActionData, useLoaderData } from "@remix-run/react";
 import { findSession, signOut } from "../admins/session.server";
 import { signIn } from "../admins/sign-in.server";
-import { readLine } from "../components/form-text";
 import { refusedByLimit } from "../components/limit-words";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
 import type { RouteHandle } from "../components/route-handle";
 import { SignInForm } from "../console/sign-in-form";
-import { findErrors, noticeFor, type SignInAnswer, wordsForSignIn } from "../console/sign-in-words";
+import { noticeFor, readSignIn, type SignInAnswer, wordsForSignIn } from "../console/sign-in-words";
 import { readForm } from "../http/form.server";
 import { visitorOf } from "../http/initiator.server";
 import { forgiveSignIn, limitSignIn } from "../http/rate-limit.server";
@@ -41,12 +40,8 @@ export async function action(args: ActionFunctionArgs) {
   const { request, context } = args;
   const { services } = context;
   const form = await readForm(args);
-  const typed = { userName: readLine(form, "user_name"), domainName: readLine(form, "domain") };
-  const password = form.get("password") ?? "";
-  const passcode = (form.get("passcode") ?? "").replace(/\s/g, "");
-  // Once asked for, the field stays: whoever mistypes the password next still needs it.
-  const answer = { typed, askPasscode: passcode !== "" || form.get("passcode_asked") !== null };
-  const errors = findErrors({ ...typed, password });
+  const { typed, secrets, askPasscode, errors } = readSignIn(form);
+  const answer = { typed, askPasscode };
   if (errors) return data<SignInAnswer>({ ...answer, errors }, { status: 400 });
 
   const heldBack = await refusedByLimit(limitSignIn(args, typed));
@@ -56,22 +51,17 @@ export async function action(args: ActionFunctionArgs) {
     return data<SignInAnswer>({ ...answer, message }, init);
   }
   const origin = visitorOf(context);
-  const result = await signIn(services, { ...typed, password, passcode }, origin);
+  const result = await signIn(services, { ...typed, ...secrets }, origin);
   if (!result.ok) {
-    const { status, retryAfterSeconds, ...words } = wordsForSignIn(result, answer);
-    const headers: HeadersInit = retryAfterSeconds
-      ? { "Retry-After": String(retryAfterSeconds) }
-      : {};
-    return data<SignInAnswer>({ ...answer, ...words }, { status, headers });
+    const { init, ...words } = wordsForSignIn(result, answer);
+    return data<SignInAnswer>({ ...answer, ...words }, init);
   }
   await forgiveSignIn(args, typed);
   const former = await readSessionId(request, context);
   if (former) await signOut(services, former, origin);
-  return redirect(safePath(form.get("next"), HOME), {
-    headers: {
-      "Set-Cookie": await sessionCookieHeader(context, result.sessionId, result.expiresAt),
-    },
-  });
+  const { sessionId, expiresAt } = result;
+  const headers = { "Set-Cookie": await sessionCookieHeader(context, sessionId, expiresAt) };
+  return redirect(safePath(form.get("next"), HOME), { headers });
 }
 
 export default function SignIn() {
