@@ -1,4 +1,5 @@
-import { buildConnector, Client, errors as undiciErrors } from "undici";
+import { errors as undiciErrors } from "undici";
+import { type Connection, createConnections } from "./connections.server";
 import {
   isKeystoneError,
   KeystoneError,
@@ -71,10 +72,10 @@ const requestIdShape = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  * Keystone API v3 over HTTP or HTTPS. Redirects are never followed: a token or a password must not
  * go where Keystone's address does not say.
  *
- * Every call has a connection of its own. A kept connection that Keystone has meanwhile closed
- * would turn a password change into "perhaps it happened", and a call costs Keystone 60 to 700 ms,
- * next to which a new connection is nothing. It also tells "never sent" from "sent, no answer",
- * which decides what becomes of a link.
+ * Every call that could change something has a connection of its own, and is sent once. A kept connection
+ * that Keystone has meanwhile closed would turn a password change into "perhaps it happened". It also
+ * tells "never sent" from "sent, no answer", which decides what becomes of a link. A call that only reads
+ * may take a connection that another left, and is sent again over a new one where it gets no answer there.
  *
  * @throws TypeError where the address is none
  */
@@ -84,11 +85,11 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
   const maxResponseBytes = options.maxResponseBytes ?? fourMebibytes;
   const userAgent = options.userAgent ?? "setpass";
   const timeoutMs = options.timeoutSeconds * 1000;
-  const connect = buildConnector({
-    ca: options.caCertificate,
+  const connections = createConnections({
+    origin: base.origin,
+    caCertificate: options.caCertificate,
     // The whole call has one clock, below; the connector's own would only blur it.
-    timeout: timeoutMs + 1000,
-    allowH2: false,
+    timeoutMs: timeoutMs + 1000,
   });
   const underWay = new Set<Promise<unknown>>();
   let closed = false;
@@ -96,6 +97,10 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
   async function call(request: KeystoneRequest, known: Known): Promise<KeystoneResponse> {
     const { method } = request;
     const path = base.pathPrefix + request.path;
+    const onlyReads = method === "GET" || method === "HEAD";
+    let connection: Connection | undefined;
+    let isWholeAnswer = false;
+    const isUp = () => connection?.isUp() ?? false;
     const fail = (
       kind: KeystoneErrorKind,
       message: string,
@@ -108,7 +113,7 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
         path,
         status: known.status,
         keystoneRequestId: known.keystoneRequestId,
-        mayHaveHappened: known.connected && !isRefusal(known.status),
+        mayHaveHappened: isUp() && !isRefusal(known.status),
         ...more,
       });
 
@@ -131,20 +136,9 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
     const giveUp = () => controller.abort();
     request.signal?.addEventListener("abort", giveUp, { once: true });
 
-    const client = new Client(base.origin, {
-      connect: (connectOptions, callback) =>
-        connect(connectOptions, (...outcome) => {
-          known.connected = outcome[0] === null;
-          callback(...outcome);
-        }),
-      pipelining: 0, // no keep-alive
-      headersTimeout: 0, // the clock above is for all of it
-      bodyTimeout: 0,
-    });
-
     try {
       const body = request.json === undefined ? undefined : JSON.stringify(request.json);
-      const answer = await client.request({
+      const dispatch = {
         method,
         path: path + queryString(request.query),
         headers: {
@@ -162,7 +156,22 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
         },
         body,
         signal: controller.signal,
-      });
+      };
+      const ask = (over: Connection) => {
+        connection = over;
+        return over.client.request(dispatch);
+      };
+      const kept = onlyReads ? connections.takeKept() : undefined;
+      const first =
+        kept &&
+        (await ask(kept).catch((error: unknown) => {
+          // Keystone had closed it, most likely; and to ask again changes nothing.
+          void kept.client.destroy();
+          if (controller.signal.aborted) throw error;
+          return undefined;
+        }));
+      const answer =
+        first ?? (await ask(onlyReads ? connections.openToKeep() : connections.open()));
       const status = answer.statusCode;
       const headers = lookUp(answer.headers);
       known.status = status;
@@ -175,6 +184,7 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
       if (text === undefined) {
         throw fail("invalid-response", `Keystone's answer is over ${maxResponseBytes} bytes`);
       }
+      isWholeAnswer = true;
       if (status >= 200 && status < 300) {
         const json = text === "" ? undefined : parseJson(text);
         if (json === notJson) {
@@ -188,11 +198,11 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
       if (error instanceof undiciErrors.InvalidArgumentError) throw error; // our own mistake
       const code = errorCode(error);
       if (timedOut) {
-        const phase = known.connected ? "did not answer in full" : "could not be connected to";
+        const phase = isUp() ? "did not answer in full" : "could not be connected to";
         throw fail("timeout", `Keystone ${phase} within ${options.timeoutSeconds} s`);
       }
       if (request.signal?.aborted) throw fail("interrupted", "The call was given up");
-      if (!known.connected) {
+      if (!isUp()) {
         const why = code ?? "no connection";
         throw fail("unreachable", `Keystone is out of reach (${why})`, { code });
       }
@@ -206,7 +216,8 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
     } finally {
       clearTimeout(timer);
       request.signal?.removeEventListener("abort", giveUp);
-      void client.destroy();
+      if (connection && onlyReads && isWholeAnswer) connections.giveBack(connection);
+      else void connection?.client.destroy();
     }
   }
 
@@ -217,7 +228,7 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
       read: (response: KeystoneResponse) => Answer = (response) => response as Answer,
     ) {
       const startedAt = performance.now();
-      const known: Known = { connected: false };
+      const known: Known = {};
       if (request.requestId !== undefined && requestIdShape.test(request.requestId)) {
         known.requestId = request.requestId;
       }
@@ -246,13 +257,13 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
     async close() {
       closed = true;
       await Promise.allSettled(underWay);
+      connections.close();
     },
   };
 }
 
 /** What a call has learned so far. */
 interface Known {
-  connected: boolean;
   requestId?: string;
   status?: number;
   keystoneRequestId?: string;

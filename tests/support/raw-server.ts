@@ -61,7 +61,7 @@ export async function startRawServer(
   };
 }
 
-/** A whole answer of HTTP/1.1, its length told. */
+/** A whole answer of HTTP/1.1, its length told, and that the connection ends with it. */
 export function httpAnswer(
   status: number,
   body: string,
@@ -70,6 +70,7 @@ export function httpAnswer(
   const lines = Object.entries({
     "Content-Type": "application/json",
     "Content-Length": String(Buffer.byteLength(body)),
+    Connection: "close",
     ...headers,
   }).map(([name, value]) => `${name}: ${value}`);
   return `HTTP/1.1 ${status} Whatever\r\n${lines.join("\r\n")}\r\n\r\n${body}`;

@@ -95,7 +95,7 @@ describe("a token", () => {
   it("missing from the headers is an error that names the headers there were", async () => {
     const message = await invalidity(issuing(described, { "X-Other": "secret-value" }));
     expect(message).toContain("no X-Subject-Token header");
-    expect(message).toContain("content-type, content-length, x-other");
+    expect(message).toContain("content-type, content-length, connection, x-other");
     expect(message).not.toContain("secret-value");
   });
 
