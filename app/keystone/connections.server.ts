@@ -12,7 +12,7 @@ export interface Connections {
   open(): Connection;
   /** One that may be given back. */
   openToKeep(): Connection;
-  /** One that was given back, if there is any. Keystone may have closed it, and we not know. */
+  /** One that was given back and stands, as far as we know, if there is any. */
   takeKept(): Connection | undefined;
   /** For another call, after an answer that was read to its end. */
   giveBack(connection: Connection): void;
@@ -73,7 +73,8 @@ export function createConnections({
     openToKeep: () => make({ pipelining: 1 }),
     takeKept: () => kept.pop(),
     giveBack(connection) {
-      if (kept.length < MOST_KEPT) kept.push(connection);
+      // Keystone may have ended it with its answer: the client would open another by itself.
+      if (connection.client.stats.connected && kept.length < MOST_KEPT) kept.push(connection);
       else void connection.client.destroy();
     },
     close() {

@@ -32,6 +32,7 @@ import {
   completedProblems,
   handOver,
   linkState,
+  newName,
   newPassword,
   startWorld,
   statusProblems,
@@ -118,6 +119,21 @@ describe.each(inject("keystone") ? ["sandbox", "real"] : ["sandbox"])(
       },
       patienceMs,
     );
+
+    if (long || name === "sandbox")
+      it(
+        "issue page: a connection that was kept may break once",
+        async () => {
+          const table = new FaultTable(`issue page, on kept connections (${name} Keystone)`);
+          const cells = (
+            ["reset-before", "close-before", "close-after", "not-http"] as const
+          ).flatMap((fault) => [1, 2].map((times) => ({ fault, times })));
+          // One at a time: nobody else takes what the first visit left.
+          await tryAll({ ...world, lanes: 1 }, table, cells, (cell) => tryKept(world, cell));
+          conclude(table, 8);
+        },
+        patienceMs,
+      );
 
     it(
       "redeem: the link lives, and the user ends with the password typed",
@@ -274,6 +290,36 @@ async function tryOutage(
   // The change and the question about it.
   const mostMs = 2 * world.timeoutMs;
   return { row: `the first ${first}`, column: fault, answer: "503", tookMs, mostMs, problems };
+}
+
+/** The page is opened, which leaves connections, and opened again: then what it asks for breaks. */
+async function tryKept(
+  world: World,
+  { fault, times }: { fault: AnyFault; times: number },
+): Promise<Tried> {
+  const { proxy, visitor, cookie } = world;
+  const { id } = await world.keystone.createUser({ name: newName("kept") });
+  const open = (requestId: string) =>
+    visitor.ask({ path: `/admin/users/${id}`, cookie, requestId });
+  const first = await open(newRequestId());
+  const requestId = newRequestId();
+  const user = { method: "GET", path: `/v3/users/${id}`, requestId };
+  const rule = proxy.inject(user, faultOf(fault), { times });
+  const answer = await open(requestId);
+  rule.remove();
+  return {
+    row: times === 1 ? "breaks once" : "breaks again, on a new one",
+    column: fault,
+    answer: String(answer.status),
+    tookMs: answer.tookMs,
+    mostMs: 0,
+    problems: [
+      ...statusProblems(first, 200),
+      ...answerProblems(answer),
+      ...statusProblems(answer, times === 1 ? 200 : 503),
+      ...(proxy.count(user) === 2 ? [] : [`asked ${proxy.count(user)} times`]),
+    ],
+  };
 }
 
 /** How long an answer of /readyz is remembered. */

@@ -190,7 +190,9 @@ export async function during<Result>(
       skip: after.skip,
     });
   if (fault !== "refused") {
-    const rule = proxy.inject({ ...match, requestId }, faultOf(fault), { times: 1, skip });
+    // What only reads is asked again where a kept connection breaks, and meets the fault again.
+    const times = match.method === "GET" ? undefined : 1;
+    const rule = proxy.inject({ ...match, requestId }, faultOf(fault), { times, skip });
     const result = await act();
     if (behind) await Promise.race([rule.waitForHits(1), sleep(5000)]);
     rule.remove();
@@ -280,7 +282,7 @@ export async function startWorld(name: string): Promise<{ world: World; stop(): 
     access = started;
   }
   if (access === undefined) throw new Error("no Keystone is running here");
-  const proxy = await startFaultProxy({ target: access.url });
+  const proxy = await startFaultProxy({ target: access.url, keepAlive: true });
   undo.push(() => proxy.stop());
   const timeoutSeconds = sandbox ? 1 : 3;
   const stack = await startStack({

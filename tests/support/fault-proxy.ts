@@ -259,8 +259,14 @@ class Rule implements FaultRule {
   }
 }
 
-/** @param options.target the Keystone, without `/v3` */
-export async function startFaultProxy(options: { target: string }): Promise<FaultProxy> {
+/**
+ * @param options.target the Keystone, without `/v3`
+ * @param options.keepAlive after an answer that no rule has touched, the connection may be used again
+ */
+export async function startFaultProxy(options: {
+  target: string;
+  keepAlive?: boolean;
+}): Promise<FaultProxy> {
   const target = new URL(options.target);
   const calls: ProxiedCall[] = [];
   let rules: Rule[] = [];
@@ -314,16 +320,16 @@ export async function startFaultProxy(options: { target: string }): Promise<Faul
     if (fault.delayMs) await wait(fault.delayMs);
     const answer = fault.carryOut === "first" ? await carryOut() : undefined;
     rule?.hit();
-    give(fault.answer, answer, { socket, response });
+    give(fault.answer, answer, { socket, response, keep: !rule && options.keepAlive });
   }
 
   function give(
     how: Answer,
     answer: UpstreamAnswer | undefined,
-    { socket, response }: { socket: Socket; response: ServerResponse },
+    { socket, response, keep }: { socket: Socket; response: ServerResponse; keep?: boolean },
   ): void {
     const write = ({ status, headers, body }: UpstreamAnswer) => {
-      response.writeHead(status, { ...headers, connection: "close" });
+      response.writeHead(status, { ...headers, ...(!keep && { connection: "close" }) });
       response.end(status === 204 ? undefined : body);
     };
     const own = answer ?? { status: 504, headers: {}, body: "" };

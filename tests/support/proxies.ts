@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { endWithParent } from "../../demo/end-with-parent";
+import { getFreePort } from "./free-port";
 import { makeSelfSignedCertificate } from "./self-signed-certificate";
 
 export interface RunningProxy {
@@ -58,6 +59,45 @@ export async function startNginx(port: number, targetPort: number): Promise<Runn
     ["/var/log/nginx/", `${folder}/`],
     ["127.0.0.1:3000", `127.0.0.1:${targetPort}`],
   ]);
+  return runNginx({ folder, port }, ["setpass-error.log"], ["setpass.log"], site);
+}
+
+/**
+ * An nginx before a Keystone, as it ends connections: those that nobody used for a while, and the call it does not like,
+ * without an answer. Its log has a line for each call: the number of its connection, the request id, the call.
+ *
+ * @param keystone.idleMs after how long
+ * @param keystone.cutMethod the calls it cuts
+ */
+export async function startNginxBeforeKeystone(keystone: {
+  url: string;
+  idleMs: number;
+  cutMethod: string;
+}): Promise<RunningProxy & { plainUrl: string }> {
+  const port = await getFreePort();
+  const { folder } = await prepare();
+  const proxy = await runNginx(
+    { folder, port },
+    [],
+    ["keystone.log"],
+    `log_format calls '$connection $http_x_openstack_request_id $request_method $uri $status';
+    server {
+      listen 127.0.0.1:${port};
+      access_log ${folder}/keystone.log calls;
+      keepalive_timeout ${keystone.idleMs}ms;
+      if ($request_method = ${keystone.cutMethod}) { return 444; }
+      location / { proxy_pass ${keystone.url}; }
+    }`,
+  );
+  return { ...proxy, plainUrl: `http://127.0.0.1:${port}` };
+}
+
+async function runNginx(
+  { folder, port }: { folder: string; port: number },
+  errorLogs: string[],
+  accessLogs: string[],
+  site: string,
+): Promise<RunningProxy> {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((name) => `${name}_temp_path ${folder}/${name};`)
     .join(" ");
@@ -75,8 +115,8 @@ export async function startNginx(port: number, targetPort: number): Promise<Runn
     );
   return run("/usr/sbin/nginx", ["-c", file, "-e", path.join(folder, "start.log")], {
     ...{ folder, port },
-    accessLog: () => read(["setpass.log", "access.log"]),
-    errorLog: () => read(["setpass-error.log", "error.log", "start.log"]),
+    accessLog: () => read([...accessLogs, "access.log"]),
+    errorLog: () => read([...errorLogs, "error.log", "start.log"]),
   });
 }
 

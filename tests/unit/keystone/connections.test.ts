@@ -64,6 +64,16 @@ describe("a connection to Keystone", () => {
     expect(server.connections()).toBe(2);
   });
 
+  it("is not kept where Keystone ends it with its answer", async () => {
+    const { session, server } = await sessionWith((socket, number) =>
+      number === 1 ? socket.end(httpAnswer(200, "{}")) : socket.destroy(),
+    );
+    await session.request(read);
+    // On a new one, to break is no sign of age.
+    await expect(session.request(read)).rejects.toMatchObject({ mayHaveHappened: true });
+    expect([server.requests.length, server.connections()]).toEqual([2, 2]);
+  });
+
   it("is closed with the session", async () => {
     const { session, server } = await sessionWith(answer);
     await Promise.all([1, 2, 3, 4, 5, 6].map(() => session.request(read)));
