@@ -125,7 +125,7 @@ export async function createLane(root: string, servers: TestServers): Promise<La
     async tryUnchanged({ near, far, built }) {
       for (const tests of [near, far, built]) {
         if (tests === undefined) continue;
-        const ended = await test(tests);
+        const ended = await testTwice(tests);
         if (ended.code !== 0) return verdictOn(ended).by ?? ended.output.slice(-2000);
         usualSeconds.set(tests.join(" "), ended.seconds);
       }
