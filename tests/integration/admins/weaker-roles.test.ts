@@ -81,7 +81,7 @@ describeWhere(
         PUBLIC_URL,
         SECRET_KEYS: randomBytes(32).toString("base64"),
         AUTH_CACHE_SECONDS: String(CACHE_SECONDS),
-        KEYSTONE_TIMEOUT: "5",
+        KEYSTONE_TIMEOUT: "30",
         RATE_LIMIT_PER_MINUTE: "100000",
       };
       const start = async (keystoneUrl: string, env: Record<string, string> = {}) => {
