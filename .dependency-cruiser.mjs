@@ -32,7 +32,8 @@ const layers = {
     types: ["wiring"],
   },
   wiring: {
-    files: "^app/(services\\.server\\.ts$|jobs/|telemetry/(metrics|observe-keystone)\\.)",
+    files:
+      "^app/(services\\.server\\.ts$|jobs/(?!enqueue-)|telemetry/(metrics|observe-keystone)\\.)",
     imports: ["useCase", "audit", "keystone", "db", "emails", "base"],
   },
   route: {
@@ -60,7 +61,7 @@ const layers = {
   // Rotation and survey stand beside the vault they serve, and do what a use case does.
   useCase: {
     files:
-      "^app/(links|accounts|admins|reset-requests)/.*\\.server\\.|^app/vault/(rotate|survey)-(?!.*-command\\.)",
+      "^app/(links|accounts|admins|reset-requests)/.*\\.server\\.|^app/jobs/enqueue-|^app/vault/(rotate|survey)-(?!.*-command\\.)",
     imports: ["audit", "keystone", "db", "emails", "base", "pure", "words"],
   },
   audit: { files: "^app/audit/", imports: ["db", "base"] },

@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import { createAnonymousEvents } from "../db/anonymous-events.store";
 import { openDatabase } from "../db/client";
 import type { KeptSecrets } from "../db/issue-link.store";
+import { countJobs } from "../db/jobs.store";
 import { countMailsByState } from "../db/mails.store";
 import { createRateLimit, type HashKey, type RateLimit } from "../db/rate-limits.store";
 import { createMailTransport } from "../emails/transport";
@@ -68,6 +69,7 @@ export function startServices(
   const vault = createVault(config.secretKeys);
   const metrics = createMetrics({
     mailsByState: () => countMailsByState(db),
+    jobsByState: () => countJobs(db),
     keystoneLoad: () => keystone.load(),
     jobsUnderWay: () => worker.underWay(),
   });

@@ -1,33 +1,17 @@
-import {
-  and,
-  count,
-  desc,
-  eq,
-  gte,
-  inArray,
-  isNull,
-  lt,
-  lte,
-  ne,
-  or,
-  type SQL,
-  sql,
-} from "drizzle-orm";
+import { and, count, desc, eq, gte, inArray, lt, ne, type SQL, sql } from "drizzle-orm";
 import type { Queryable } from "./client";
+import { dueRows, heldBy, inSeconds, type LeaseClaim } from "./lease";
 import { links, type MAIL_STATES, type MAIL_TEMPLATES, mails } from "./schema";
 
 export type MailTemplate = (typeof MAIL_TEMPLATES)[number];
 export type MailState = (typeof MAIL_STATES)[number];
 
 /** A mail that a worker took, and sends before the lease runs out. */
-export interface ClaimedMail {
-  readonly id: string;
+export interface ClaimedMail extends LeaseClaim {
   readonly linkId: string | null;
   readonly template: MailTemplate;
   readonly recipient: string;
   readonly sealedProps: Buffer | null;
-  /** The number of this try, from 1. It tells this claim from a later one of the same mail. */
-  readonly attempt: number;
 }
 
 /** How the newest "link" mail of a link stands. */
@@ -43,9 +27,6 @@ export interface LinkMail {
   readonly sentAt: Date | null;
   readonly nextAttemptAt: Date;
 }
-
-// Every instant is the database's own: replicas whose clocks differ still agree on who holds a lease.
-const inSeconds = (seconds: number) => sql`now() + make_interval(secs => ${seconds})`;
 
 /** A mail to queue, due at once. */
 export interface NewMail {
@@ -73,8 +54,7 @@ export const linkMailsCancelled = (from: SQL): SQL => sql`
   where link_id in (select id from ${from}) and template = 'link' and state = 'queued'`;
 
 /**
- * Takes mails that are due, the longest waiting first, and counts the try. A mail is due again when
- * its lease ran out: its worker is gone. No two workers ever take the same one.
+ * Takes mails that are due, and counts the try: see `dueRows`.
  *
  * @param options.limit the most mails to take
  * @param options.leaseSeconds how long they are the caller's
@@ -83,34 +63,18 @@ export async function claimDueMails(
   db: Queryable,
   options: { limit: number; leaseSeconds: number },
 ): Promise<ClaimedMail[]> {
-  const due = db
-    .select({ id: mails.id })
-    .from(mails)
-    .where(
-      and(
-        eq(mails.state, "queued"),
-        lte(mails.nextAttemptAt, sql`now()`),
-        or(isNull(mails.leasedUntil), lte(mails.leasedUntil, sql`now()`)),
-      ),
-    )
-    .orderBy(mails.nextAttemptAt)
-    .limit(options.limit)
-    .for("update", { skipLocked: true });
-  return (
-    db
-      .update(mails)
-      .set({ leasedUntil: inSeconds(options.leaseSeconds), attempts: sql`${mails.attempts} + 1` })
-      // As an array it is asked once: joined, PostgreSQL may ask again for each row and pass the limit.
-      .where(sql`${mails.id} = any(array(${due}))`)
-      .returning({
-        id: mails.id,
-        linkId: mails.linkId,
-        template: mails.template,
-        recipient: mails.recipient,
-        sealedProps: mails.sealedProps,
-        attempt: mails.attempts,
-      })
-  );
+  return db
+    .update(mails)
+    .set({ leasedUntil: inSeconds(options.leaseSeconds), attempts: sql`${mails.attempts} + 1` })
+    .where(dueRows(db, mails, options))
+    .returning({
+      id: mails.id,
+      linkId: mails.linkId,
+      template: mails.template,
+      recipient: mails.recipient,
+      sealedProps: mails.sealedProps,
+      attempt: mails.attempts,
+    });
 }
 
 /**
@@ -130,14 +94,10 @@ export async function markSent(db: Queryable, id: string): Promise<void> {
     .where(and(eq(mails.id, id), ne(mails.state, "sent")));
 }
 
-/** Only the holder of the newest claim may decide what becomes of a mail that was not sent. */
-const heldBy = (claim: Pick<ClaimedMail, "id" | "attempt">) =>
-  and(eq(mails.id, claim.id), eq(mails.attempts, claim.attempt), eq(mails.state, "queued"));
-
 /** @returns whether the claim still held; if not, somebody else has decided */
 export async function markForRetry(
   db: Queryable,
-  claim: Pick<ClaimedMail, "id" | "attempt">,
+  claim: LeaseClaim,
   retry: { delaySeconds: number; lastError: string },
 ): Promise<boolean> {
   const changed = await db
@@ -147,32 +107,29 @@ export async function markForRetry(
       lastError: retry.lastError,
       leasedUntil: null,
     })
-    .where(heldBy(claim))
+    .where(heldBy(mails, claim))
     .returning({ id: mails.id });
   return changed.length > 0;
 }
 
 /** Hands back a claim that was not used: the try does not count, and the mail is due at once. */
-export async function releaseClaim(
-  db: Queryable,
-  claim: Pick<ClaimedMail, "id" | "attempt">,
-): Promise<void> {
+export async function releaseClaim(db: Queryable, claim: LeaseClaim): Promise<void> {
   await db
     .update(mails)
     .set({ attempts: sql`${mails.attempts} - 1`, leasedUntil: null })
-    .where(heldBy(claim));
+    .where(heldBy(mails, claim));
 }
 
 /** Gives a mail up and erases its content. @returns whether the claim still held */
 export async function markFailed(
   db: Queryable,
-  claim: Pick<ClaimedMail, "id" | "attempt">,
+  claim: LeaseClaim,
   lastError: string,
 ): Promise<boolean> {
   const changed = await db
     .update(mails)
     .set({ state: "failed", lastError, sealedProps: null, leasedUntil: null })
-    .where(heldBy(claim))
+    .where(heldBy(mails, claim))
     .returning({ id: mails.id });
   return changed.length > 0;
 }
@@ -180,13 +137,13 @@ export async function markFailed(
 /** Drops a mail that has become pointless and erases its content. @returns whether the claim still held */
 export async function markCancelled(
   db: Queryable,
-  claim: Pick<ClaimedMail, "id" | "attempt">,
+  claim: LeaseClaim,
   reason: string,
 ): Promise<boolean> {
   const changed = await db
     .update(mails)
     .set({ state: "cancelled", lastError: reason, sealedProps: null, leasedUntil: null })
-    .where(heldBy(claim))
+    .where(heldBy(mails, claim))
     .returning({ id: mails.id });
   return changed.length > 0;
 }

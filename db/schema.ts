@@ -265,6 +265,45 @@ export const mails = pgTable(
   ],
 );
 
+export const JOB_STATES = ["queued", "done", "failed", "cancelled"] as const;
+
+/**
+ * Work that runs later and follows from no other row: queued in the transaction of the act it belongs
+ * to. It waits or is under way while it is `queued`; the lease tells which.
+ */
+export const jobs = pgTable(
+  "jobs",
+  {
+    id: uuid("id").primaryKey().defaultRandom(),
+    kind: text("kind").notNull(),
+    /** What it is about: of one kind and key, one job at a time is queued. Null: any number. */
+    key: text("key"),
+    /** Sealed JSON; erased when the job is over. */
+    sealedPayload: bytea("sealed_payload"),
+    state: text("state", { enum: JOB_STATES }).notNull().default("queued"),
+    attempts: integer("attempts").notNull().default(0),
+    nextAttemptAt: instant("next_attempt_at").notNull().defaultNow(),
+    /** The worker that runs it holds the row until then. */
+    leasedUntil: instant("leased_until"),
+    progressDone: integer("progress_done"),
+    progressTotal: integer("progress_total"),
+    /** What became of the last try that failed, in words for people. */
+    lastError: text("last_error"),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    endedAt: instant("ended_at"),
+  },
+  (table) => [
+    index("jobs_due").on(table.kind, table.nextAttemptAt).where(sql`${table.state} = 'queued'`),
+    uniqueIndex("jobs_key").on(table.kind, table.key).where(sql`${table.state} = 'queued'`),
+    check("jobs_state", sql`${table.state} in ('queued', 'done', 'failed', 'cancelled')`),
+    check("jobs_sealed_payload_is_sealed", isSealed(table.sealedPayload)),
+    check(
+      "jobs_over_is_erased",
+      sql`(${table.state} = 'queued') = (${table.endedAt} is null) and (${table.state} = 'queued' or ${table.sealedPayload} is null)`,
+    ),
+  ],
+);
+
 export const ACTOR_KINDS = ["admin", "user", "system"] as const;
 export const AUDIT_ACTIONS = [
   "admin.signed-in",

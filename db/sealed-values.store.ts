@@ -1,7 +1,7 @@
 import { and, gt, isNotNull, sql } from "drizzle-orm";
 import type { AnyPgColumn, PgTable } from "drizzle-orm/pg-core";
 import type { Queryable } from "./client";
-import { adminSessions, links, mails, resetRequests } from "./schema";
+import { adminSessions, jobs, links, mails, resetRequests } from "./schema";
 
 /** A column that holds sealed values, and what a row's seal is bound to. */
 export interface SealedColumn {
@@ -68,6 +68,13 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     table: mails,
     column: mails.sealedProps,
     key: mails.id,
+    rowOf: asText,
+  },
+  {
+    name: "jobs.sealed_payload",
+    table: jobs,
+    column: jobs.sealedPayload,
+    key: jobs.id,
     rowOf: asText,
   },
   {

@@ -1,3 +1,4 @@
+import type { Progress } from "../../db/jobs.store";
 import { describeError, type Log, type LogFields } from "../telemetry/log.server";
 import { DEFAULT_MAX_ATTEMPTS, retryDelaySeconds } from "./retry-delay.server";
 import type { Queue, RunOutcome } from "./worker.server";
@@ -18,14 +19,27 @@ export interface LeasedRows<Row extends LeasedRow> {
   retry(row: Row, later: { delaySeconds: number; lastError: string }): Promise<unknown>;
   fail(row: Row, lastError: string): Promise<unknown>;
   cancel(row: Row, reason: string): Promise<unknown>;
+  /** Holds on to it, and says how far it is; left out where a row is done within one lease. @returns whether it still could */
+  renew?(row: Row, options: { leaseSeconds: number; progress?: Progress }): Promise<boolean>;
+}
+
+/** What a handler works with. */
+export interface RowRun {
+  /** Without renewals: within so long it is to be done. */
+  readonly timeoutSeconds: number;
+  /** Aborted when the process drains, and when the row is no longer this process's: called off, or lost. */
+  readonly signal: AbortSignal;
+  /** Written down with the next renewal. */
+  progress(progress: Progress): void;
 }
 
 /**
- * What became of a row. `retry`: not done, and it may be another time; `failed`: it never will be;
+ * What became of a row. `released`: told to stop, it is left to whoever comes next. `retry`: not done, and it may be another time; `failed`: it never will be;
  * `cancelled`: nobody needs it now. Sentences are for people and hold no secret; fields are for the log.
  */
 export type RowOutcome =
   | { readonly is: "done" }
+  | { readonly is: "released" }
   | {
       readonly is: "retry" | "failed" | "cancelled";
       readonly sentence: string;
@@ -51,15 +65,15 @@ export interface LeasedRowsTiming {
  * the database and then its life, between doing it and writing that down.
  *
  * @param options.noun what a row is, in the names of events: `mail` makes `mail.failed`
- * @param options.handle does it, within three quarters of the lease; what it throws, it throws again
- *   when the lease has ended
+ * @param options.handle does it, within three quarters of the lease, or renewing it; where it throws, it
+ *   is called again when the lease has ended
  */
 export function queueOfRows<Row extends LeasedRow>(
   options: {
     kind: string;
     noun: string;
     rows: LeasedRows<Row>;
-    handle: (row: Row, limits: { timeoutSeconds: number }) => Promise<RowOutcome>;
+    handle: (row: Row, run: RowRun) => Promise<RowOutcome>;
     /** @returns what names the row in the log */
     describe: (row: Row) => LogFields;
     log: Log;
@@ -67,28 +81,61 @@ export function queueOfRows<Row extends LeasedRow>(
 ): Queue {
   const { kind, noun, rows, handle, describe, log } = options;
   const leaseSeconds = options.leaseSeconds ?? 120;
+  const renewEveryMs = leaseSeconds * 250;
   const maxAttempts = options.maxAttempts ?? DEFAULT_MAX_ATTEMPTS;
   const delayAfter = options.retryDelaySeconds ?? retryDelaySeconds;
   /** Done, but the database could not be told yet: not to be done again from here. */
   const doneUnrecorded = new Set<string>();
 
-  const tryOnce = async (row: Row): Promise<RowOutcome> => {
+  const tryOnce = async (row: Row, signal: AbortSignal): Promise<RowOutcome> => {
     if (row.attempt > maxAttempts)
       return {
         is: "failed",
         sentence: `Given up after ${maxAttempts} tries: none of them was finished.`,
         fields: { reason: "given-up" },
       };
-    const outcome = await handle(row, { timeoutSeconds: leaseSeconds * 0.75 });
+    const outcome = await holding(row, signal);
     return outcome.is === "retry" && row.attempt >= maxAttempts
       ? { ...outcome, is: "failed" }
       : outcome;
+  };
+
+  /** Handles a row, and holds on to it meanwhile where its table knows how. */
+  const holding = async (row: Row, draining: AbortSignal): Promise<RowOutcome> => {
+    const ending = new AbortController();
+    const end = () => ending.abort();
+    draining.addEventListener("abort", end);
+    const { renew } = rows;
+    let progress: Progress | undefined;
+    let heldUntil = performance.now() + leaseSeconds * 1000;
+    const hold = async () => {
+      const askedAt = performance.now();
+      const isHeld = await renew?.(row, { leaseSeconds, progress }).catch(() => undefined);
+      if (isHeld) heldUntil = askedAt + leaseSeconds * 1000;
+      // Where the database does not say, another may have it once the lease is over.
+      if (isHeld === false || performance.now() + renewEveryMs >= heldUntil) end();
+    };
+    const timer = renew && setInterval(hold, renewEveryMs);
+    try {
+      return await handle(row, {
+        timeoutSeconds: leaseSeconds * 0.75,
+        signal: ending.signal,
+        progress: (now) => {
+          progress = now;
+        },
+      });
+    } finally {
+      clearInterval(timer);
+      draining.removeEventListener("abort", end);
+    }
   };
 
   const write = (row: Row, outcome: RowOutcome): Promise<unknown> => {
     switch (outcome.is) {
       case "done":
         return rows.finish(row);
+      case "released":
+        return rows.release(row);
       case "retry":
         return rows.retry(row, {
           delaySeconds: delayAfter(row.attempt),
@@ -102,7 +149,7 @@ export function queueOfRows<Row extends LeasedRow>(
   };
 
   const tell = (row: Row, outcome: RowOutcome) => {
-    if (outcome.is === "done") return;
+    if (outcome.is === "done" || outcome.is === "released") return;
     const level = ({ retry: "warn", failed: "error", cancelled: "info" } as const)[outcome.is];
     log[level](`${noun}.${outcome.is}`, { ...describe(row), ...outcome.fields });
   };
@@ -114,9 +161,9 @@ export function queueOfRows<Row extends LeasedRow>(
     take: async (limit) =>
       (await rows.claim({ limit, leaseSeconds })).map((row) => ({
         giveBack: () => rows.release(row),
-        async run({ record }): Promise<RunOutcome> {
+        async run({ record, signal }): Promise<RunOutcome> {
           if (doneUnrecorded.has(row.id)) return "released";
-          const outcome = await tryOnce(row).catch((error: unknown) => {
+          const outcome = await tryOnce(row, signal).catch((error: unknown) => {
             log.error(`${noun}.not-handled`, { ...describe(row), error: describeError(error) });
             return undefined;
           });

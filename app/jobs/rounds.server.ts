@@ -1,4 +1,5 @@
 import { deleteEndedSessions } from "../../db/admin-sessions.store";
+import { deleteOldJobs } from "../../db/jobs.store";
 import { forgetAdmins } from "../../db/known-admins.store";
 import { noteLapsed } from "../../db/link-list.store";
 import { purgeExpiredSecrets } from "../../db/links.store";
@@ -20,6 +21,7 @@ const LAPSED_BATCH = 1000;
 const TELL_BATCH = 100;
 const REQUEST_LIFETIME_DAYS = 30;
 const MAIL_LIFETIME_DAYS = 90;
+const JOB_LIFETIME_DAYS = 90;
 const KNOWN_ADMIN_DAYS = 400;
 const DAY_MS = 86_400_000;
 const BY_ITSELF: SystemInitiator = { actor: { kind: "system" } };
@@ -88,5 +90,6 @@ export async function erase({ db, config, log }: RoundContext): Promise<{ purged
   await deleteUnconfirmedRequests(db);
   await deleteOldRequests(db, new Date(Date.now() - REQUEST_LIFETIME_DAYS * DAY_MS));
   await deleteOldMails(db, { olderThanDays: MAIL_LIFETIME_DAYS });
+  await deleteOldJobs(db, { olderThanDays: JOB_LIFETIME_DAYS });
   return { purged };
 }

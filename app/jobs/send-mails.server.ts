@@ -43,7 +43,7 @@ export const mailQueue = (options: MailQueueOptions): Queue =>
     kind: "mails",
     noun: "mail",
     rows: rowsOf(options.db),
-    handle: (mail, limits) => deliver(options, mail, limits),
+    handle: (mail, run) => deliver(options, mail, run),
     describe: named,
   });
 
@@ -60,7 +60,7 @@ const rowsOf = (db: Database): LeasedRows<ClaimedMail> => ({
 async function deliver(
   { vault, transport, brand, log }: MailQueueOptions,
   mail: ClaimedMail,
-  limits: { timeoutSeconds: number },
+  { timeoutSeconds }: { timeoutSeconds: number },
 ): Promise<RowOutcome> {
   const opened = open(vault, mail);
   if (!opened.ok)
@@ -86,7 +86,7 @@ async function deliver(
   const startedAt = performance.now();
   const outcome = await transport.send(
     { ...rendered, mailId: mail.id, recipient: mail.recipient },
-    limits,
+    { timeoutSeconds },
   );
   if (outcome.ok) {
     const durationMs = Math.round(performance.now() - startedAt);

@@ -12,6 +12,7 @@ export interface LogFields {
   userId?: string;
   actorId?: string;
   mailId?: string;
+  jobId?: string;
   requestedResetId?: string;
   template?: string;
   /** Of what runs later: `mails`, `settling`. */

@@ -27,6 +27,7 @@ type RedemptionOutcome = "ok" | Exclude<RedeemResult, { ok: true }>["reason"];
 /** @param read asked at each scrape */
 export function createMetrics(read: {
   mailsByState(): Promise<Record<string, number>>;
+  jobsByState(): Promise<{ kind: string; state: string; count: number }[]>;
   keystoneLoad(): { underWay: number; waiting: number };
   jobsUnderWay(): Record<string, number>;
 }): Metrics {
@@ -79,21 +80,30 @@ export function createMetrics(read: {
       for (const [kind, count] of Object.entries(read.jobsUnderWay())) this.set({ kind }, count);
     },
   });
-  new Gauge({
-    name: "setpass_mails",
-    help: "Mails in the outbox, by state.",
-    labelNames: ["state"],
-    registers: [registry],
-    async collect() {
-      this.reset();
-      // Of all times, the metrics must be there when the database is not: then this one is missing.
-      const counts = await Promise.race([
-        read.mailsByState().catch(() => ({})),
-        sleep(PATIENCE_MS, {}, { ref: false }),
-      ]);
-      for (const [state, count] of Object.entries(counts)) this.set({ state }, count);
-    },
-  });
+  const ofDatabase = (
+    gauge: { name: string; help: string; labelNames: string[] },
+    count: () => Promise<readonly (readonly [labels: Record<string, string>, count: number])[]>,
+  ) =>
+    new Gauge({
+      ...gauge,
+      registers: [registry],
+      async collect() {
+        this.reset();
+        // Of all times, the metrics must be there when the database is not: then this one is missing.
+        const late = sleep(PATIENCE_MS, [], { ref: false });
+        for (const [labels, value] of await Promise.race([count().catch(() => []), late]))
+          this.set(labels, value);
+      },
+    });
+  ofDatabase(
+    { name: "setpass_mails", help: "Mails in the outbox, by state.", labelNames: ["state"] },
+    async () =>
+      Object.entries(await read.mailsByState()).map(([state, count]) => [{ state }, count]),
+  );
+  ofDatabase(
+    { name: "setpass_jobs", help: "Jobs, by kind and state.", labelNames: ["kind", "state"] },
+    async () => (await read.jobsByState()).map(({ count, ...labels }) => [labels, count]),
+  );
   return {
     registry,
     observeRequest: ({ durationSeconds, ...labels }) =>

@@ -29,6 +29,7 @@ const columns: [string, string, string][] = [
   ["links", "sealed_password", "seal"],
   ["links", "sealed_attempts", "seal"],
   ["mails", "sealed_props", "seal"],
+  ["jobs", "sealed_payload", "seal"],
   ["admin_sessions", "id_hash", "hash"],
   ["admin_sessions", "sealed_token", "seal"],
   ["reset_requests", "sealed_pin", "seal"],
@@ -41,6 +42,7 @@ describe("garbage cannot be stored", () => {
     await issue("a@example.org");
     await sql`insert into admin_sessions (id_hash, user_id, user_name, user_domain_name, sealed_token, expires_at)
       values (${randomBytes(32)}, 'a', 'a', 'a', ${sealed()}, now())`;
+    await sql`insert into jobs (kind) values ('a')`;
     await sql`insert into reset_requests (name, email) values ('a', 'a@example.org')`;
   });
 

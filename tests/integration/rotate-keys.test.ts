@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { ISql } from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sealedTokenOf } from "../../app/admins/sign-in.server";
+import { enqueueJob } from "../../app/jobs/enqueue-job.server";
 import { issueLink } from "../../app/links/issue-link.server";
 import { sealUnsettled } from "../../app/links/sealed-fields.server";
 import { confirmRequest } from "../../app/reset-requests/confirm-request.server";
@@ -87,6 +88,7 @@ beforeAll(async () => {
           ]),
         });
     }
+    await enqueueJob(services.db, services.vault, { kind: "things", payload: "of a job" });
     await requestReset(services, { name: "A", email: "a@example.org", pin: "9876" }, newOrigin());
     const idHash = randomBytes(32);
     await insertSession(services.db, {
@@ -103,6 +105,7 @@ beforeAll(async () => {
   const columns = new Set([...secrets.keys()].map((name) => name.split(" ")[0]));
   expect([...columns].sort()).toEqual([
     "admin_sessions.sealed_token",
+    "jobs.sealed_payload",
     "links.sealed_attempts",
     "links.sealed_password",
     "links.sealed_pin_key",

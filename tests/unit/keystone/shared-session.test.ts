@@ -30,6 +30,7 @@ async function startSlowKeystone(
   const metrics = createMetrics({
     mailsByState: async () => ({}),
     keystoneLoad: () => keystone.load(),
+    jobsByState: async () => [],
     jobsUnderWay: () => ({}),
   });
   const write = (line: string) => {

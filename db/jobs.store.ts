@@ -1,0 +1,157 @@
+import { and, count, eq, lt, ne, sql } from "drizzle-orm";
+import type { Queryable } from "./client";
+import { dueRows, heldBy, inSeconds, type LeaseClaim } from "./lease";
+import { type JOB_STATES, jobs } from "./schema";
+
+export type JobState = (typeof JOB_STATES)[number];
+
+/** A job that a worker took, and ends or renews before the lease runs out. */
+export interface ClaimedJob extends LeaseClaim {
+  readonly kind: string;
+  readonly sealedPayload: Buffer | null;
+}
+
+/** So many of so many: accounts of an import, say. */
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+}
+
+/** How a job stands. */
+export interface JobStatus {
+  readonly id: string;
+  readonly state: JobState;
+  readonly attempts: number;
+  readonly progress: Progress | undefined;
+  /** What became of the last try, in words for people. */
+  readonly lastError: string | null;
+  readonly createdAt: Date;
+  readonly endedAt: Date | null;
+}
+
+/**
+ * Queues a job, due at once.
+ *
+ * @param job.id made beforehand, because the seal is bound to it
+ * @param job.key of one kind and key, one job at a time waits or is under way
+ * @returns whether it was queued; if not, one of its key was already
+ */
+export async function insertJob(
+  db: Queryable,
+  job: { id: string; kind: string; key: string | undefined; sealedPayload: Buffer },
+): Promise<boolean> {
+  const inserted = await db
+    .insert(jobs)
+    .values(job)
+    .onConflictDoNothing({ target: [jobs.kind, jobs.key], where: sql`state = 'queued'` })
+    .returning({ id: jobs.id });
+  return inserted.length === 1;
+}
+
+/** Takes jobs of a kind that are due, and counts the try: see `dueRows`. */
+export async function claimDueJobs(
+  db: Queryable,
+  options: { kind: string; limit: number; leaseSeconds: number },
+): Promise<ClaimedJob[]> {
+  const { kind, limit, leaseSeconds } = options;
+  return db
+    .update(jobs)
+    .set({ leasedUntil: inSeconds(leaseSeconds), attempts: sql`${jobs.attempts} + 1` })
+    .where(dueRows(db, jobs, { limit, where: eq(jobs.kind, kind) }))
+    .returning({
+      id: jobs.id,
+      kind: jobs.kind,
+      sealedPayload: jobs.sealedPayload,
+      attempt: jobs.attempts,
+    });
+}
+
+async function change(
+  db: Queryable,
+  claim: LeaseClaim,
+  to: Partial<Record<keyof typeof jobs.$inferInsert, unknown>>,
+): Promise<boolean> {
+  const changed = await db
+    .update(jobs)
+    .set(to as Partial<typeof jobs.$inferInsert>)
+    .where(heldBy(jobs, claim))
+    .returning({ id: jobs.id });
+  return changed.length === 1;
+}
+
+/** Writes down how far it is, and holds on to it. @returns whether the claim still held; if not, let go */
+export const renewJob = (
+  db: Queryable,
+  claim: LeaseClaim,
+  { leaseSeconds, progress }: { leaseSeconds: number; progress?: Progress },
+): Promise<boolean> =>
+  change(db, claim, {
+    leasedUntil: inSeconds(leaseSeconds),
+    ...(progress && { progressDone: progress.done, progressTotal: progress.total }),
+  });
+
+/** @returns whether the claim still held; if not, somebody else has decided */
+export const postponeJob = (
+  db: Queryable,
+  claim: LeaseClaim,
+  { delaySeconds, lastError }: { delaySeconds: number; lastError: string },
+): Promise<boolean> =>
+  change(db, claim, { nextAttemptAt: inSeconds(delaySeconds), lastError, leasedUntil: null });
+
+/** Hands back a claim: the try does not count, and the job is due at once. */
+export const releaseJob = (db: Queryable, claim: LeaseClaim): Promise<boolean> =>
+  change(db, claim, { attempts: sql`${jobs.attempts} - 1`, leasedUntil: null });
+
+const over = (state: JobState) =>
+  ({ state, sealedPayload: null, leasedUntil: null, endedAt: sql`now()` }) as const;
+
+/** Ends a job, and erases its payload. @returns whether the claim still held */
+export const endJob = (
+  db: Queryable,
+  claim: LeaseClaim,
+  end: { state: Exclude<JobState, "queued">; lastError: string | null },
+): Promise<boolean> => change(db, claim, { ...over(end.state), lastError: end.lastError });
+
+/**
+ * Calls a job off, and erases its payload. Where it is under way, its run learns it at its next renewal,
+ * and what it says afterwards is not written.
+ *
+ * @returns whether there was something to call off
+ */
+export async function cancelJob(db: Queryable, id: string): Promise<boolean> {
+  const cancelled = await db
+    .update(jobs)
+    .set(over("cancelled"))
+    .where(and(eq(jobs.id, id), eq(jobs.state, "queued")))
+    .returning({ id: jobs.id });
+  return cancelled.length === 1;
+}
+
+/** @returns how a job stands; undefined where there is none */
+export async function findJob(db: Queryable, id: string): Promise<JobStatus | undefined> {
+  const [row] = await db.select().from(jobs).where(eq(jobs.id, id));
+  if (!row) return undefined;
+  const { progressDone: done, progressTotal: total, ...rest } = row;
+  const { state, attempts, lastError, createdAt, endedAt } = rest;
+  const progress = done === null || total === null ? undefined : { done, total };
+  return { id, state, attempts, progress, lastError, createdAt, endedAt };
+}
+
+/** @returns how many jobs of each kind are in each state: for the metrics */
+export async function countJobs(
+  db: Queryable,
+): Promise<{ kind: string; state: JobState; count: number }[]> {
+  return db
+    .select({ kind: jobs.kind, state: jobs.state, count: count() })
+    .from(jobs)
+    .groupBy(jobs.kind, jobs.state);
+}
+
+/** Deletes jobs that ended long ago. */
+export async function deleteOldJobs(
+  db: Queryable,
+  options: { olderThanDays: number },
+): Promise<void> {
+  const longAgo = sql`now() - make_interval(days => ${options.olderThanDays})`;
+  await db.delete(jobs).where(and(ne(jobs.state, "queued"), lt(jobs.endedAt, longAgo)));
+}
