@@ -4,7 +4,7 @@ import type { Words } from "../messages/words";
 import { PublicPage } from "./public-page";
 import { useRequestId, useWords } from "./render-context";
 
-const STATUSES = [400, 403, 404, 405, 413, 415, 429, 500, 503] as const;
+const STATUSES = [400, 403, 404, 405, 413, 415, 500, 503] as const;
 
 type Status = (typeof STATUSES)[number];
 

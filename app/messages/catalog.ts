@@ -19,7 +19,6 @@ export type Catalog = {
       "405": "This page does not support that",
       "413": "That was too large",
       "415": "That was not a form",
-      "429": "Too many attempts",
       "500": "Something went wrong",
       "503": "Temporarily unavailable"
     },
@@ -30,7 +29,6 @@ export type Catalog = {
       "405": "It does not accept requests of this kind. <home>Go to the start page</home>.",
       "413": "A form may hold up to 64 KiB. Go back and send less.",
       "415": "Send it as application/x-www-form-urlencoded.",
-      "429": "Wait a minute, then try again. Nothing was changed.",
       "500": "This is not your fault, and nothing you entered was saved. Try again. If the problem persists, contact your administrator and quote the reference below.",
       "503": "A service that this page depends on is not responding. Wait a moment, then try again."
     },

@@ -7,7 +7,6 @@ import type {
 import { data } from "@remix-run/node";
 import { useLoaderData, useRouteError } from "@remix-run/react";
 import { ErrorPage, wordsForError } from "../components/error-page";
-import { type LimitRefusal, refusedByLimit } from "../components/limit-words";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle, wordsOfPage } from "../components/page-title";
 import { PublicPage } from "../components/public-page";
@@ -73,13 +72,13 @@ export async function action(args: ActionFunctionArgs) {
 /** There is no such link: counted, and beyond the limit no longer told. */
 async function noSuchLink(args: ActionFunctionArgs): Promise<Answer> {
   const words = wordsIn(args.context.language);
-  const limited = await refusedByLimit(countWrongLink(args));
-  return limited
-    ? tooMany(words, limited)
-    : { page: { view: "end", ...deadLink(words) }, status: 404 };
+  const counted = await countWrongLink(args);
+  return counted.ok
+    ? { page: { view: "end", ...deadLink(words) }, status: 404 }
+    : tooMany(words, counted);
 }
 
-const tooMany = (words: Words, { init, retryAfterSeconds }: LimitRefusal): Answer => {
+const tooMany = (words: Words, { retryAfterSeconds }: { retryAfterSeconds: number }): Answer => {
   const page = {
     view: "end",
     form: false,
@@ -87,7 +86,7 @@ const tooMany = (words: Words, { init, retryAfterSeconds }: LimitRefusal): Answe
     message: words("portal.refusal.tooMany.message", { seconds: retryAfterSeconds }),
     waysOn: "none",
   } as const;
-  return { page, status: init.status, retryAfterSeconds };
+  return { page, status: 429, retryAfterSeconds };
 };
 
 const initOf = ({ status, retryAfterSeconds }: Answer): ResponseInit => ({
@@ -127,7 +126,7 @@ async function redeem(args: ActionFunctionArgs): Promise<Answer> {
     };
   if (result.reason === "unknown-link") return noSuchLink(args);
   // Answered as what it is also beyond the limit: the link counts its own, and the right PIN must work.
-  if (result.reason === "wrong-pin") await refusedByLimit(countWrongLink(args));
+  if (result.reason === "wrong-pin") await countWrongLink(args);
   const status = STATUS_OF_REFUSAL[result.reason];
   const retryAfterSeconds =
     result.reason === "keystone-unavailable" ? result.retryAfterSeconds : undefined;

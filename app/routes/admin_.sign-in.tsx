@@ -8,7 +8,6 @@ import {
 import { useActionData, useLoaderData } from "@remix-run/react";
 import { findSession, signOut } from "../admins/session.server";
 import { signIn } from "../admins/sign-in.server";
-import { refusedByLimit } from "../components/limit-words";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle } from "../components/page-title";
 import type { RouteHandle } from "../components/route-handle";
@@ -44,10 +43,11 @@ export async function action(args: ActionFunctionArgs) {
   const answer = { typed, askPasscode };
   if (errors) return data<SignInAnswer>({ ...answer, errors }, { status: 400 });
 
-  const heldBack = await refusedByLimit(limitSignIn(args, typed));
-  if (heldBack) {
-    const { retryAfterSeconds: seconds, init } = heldBack;
+  const counted = await limitSignIn(args, typed);
+  if (!counted.ok) {
+    const seconds = counted.retryAfterSeconds;
     const message = wordsIn(context.language)("shared.tooManyAttempts", { seconds });
+    const init = { status: 429, headers: { "Retry-After": String(seconds) } };
     return data<SignInAnswer>({ ...answer, message }, init);
   }
   const origin = visitorOf(context);

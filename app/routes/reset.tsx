@@ -2,7 +2,6 @@ import type { ActionFunctionArgs, LoaderFunctionArgs, MetaFunction } from "@remi
 import { data } from "@remix-run/node";
 import { useActionData, useLoaderData } from "@remix-run/react";
 import { looksLikeEmail, readLine } from "../components/form-text";
-import { refusedByLimit } from "../components/limit-words";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle, wordsOfPage } from "../components/page-title";
 import { PublicPage } from "../components/public-page";
@@ -33,7 +32,7 @@ type Answer = { sent: true; email: string; code: string } | RefusedRequest;
 export async function action(args: ActionFunctionArgs) {
   // The form first: what another site makes a browser send is refused, and does not count.
   const form = await readForm(args);
-  const limited = await refusedByLimit(limitByAddress(args));
+  const counted = await limitByAddress(args);
   const { services, language } = args.context;
   const words = wordsIn(language);
   const name = readLine(form, "name");
@@ -41,9 +40,11 @@ export async function action(args: ActionFunctionArgs) {
   const typed = { name, email, confirmEmail: readLine(form, "confirm_email") };
   const refuse = (init: ResponseInit, why: Pick<RefusedRequest, "errors" | "message">) =>
     data<Answer>({ sent: false, typed, ...why }, init);
-  if (limited) {
-    const seconds = limited.retryAfterSeconds;
-    return refuse(limited.init, { message: words("shared.tooManyAttempts", { seconds }) });
+  const tooMany = (retryAfterSeconds: number, message: string) =>
+    refuse({ status: 429, headers: { "Retry-After": String(retryAfterSeconds) } }, { message });
+  if (!counted.ok) {
+    const seconds = counted.retryAfterSeconds;
+    return tooMany(seconds, words("shared.tooManyAttempts", { seconds }));
   }
   const pin = (form.get("pin") ?? "").trim();
   const { pinLength } = services.config.links;
@@ -58,9 +59,8 @@ export async function action(args: ActionFunctionArgs) {
   const result = await requestReset(services, request, visitorOf(args.context));
   if (result.ok) return data<Answer>({ sent: true, email, code: result.code }, { status: 200 });
   const { retryAfterSeconds } = result;
-  const headers = { "Retry-After": String(retryAfterSeconds) };
   const minutes = Math.ceil(retryAfterSeconds / 60);
-  return refuse({ status: 429, headers }, { message: words("reset.tooMany", { minutes }) });
+  return tooMany(retryAfterSeconds, words("reset.tooMany", { minutes }));
 }
 
 export default function Reset() {

@@ -7,7 +7,6 @@ import type {
 import { data } from "@remix-run/node";
 import { useLoaderData } from "@remix-run/react";
 import { readLine } from "../components/form-text";
-import { refusedByLimit } from "../components/limit-words";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle, wordsOfPage } from "../components/page-title";
 import { PublicPage } from "../components/public-page";
@@ -54,10 +53,11 @@ async function ask(context: AppLoadContext, token: ConfirmToken): Promise<Answer
 
 /** What is wrong is counted, as in the portal; whoever has a live link is not. */
 async function deadLink(args: ActionFunctionArgs): Promise<Answer> {
-  const limited = await refusedByLimit(countWrongLink(args));
-  if (!limited) return ENDED;
-  const { init, retryAfterSeconds } = limited;
-  return { page: { view: "too-many", retryAfterSeconds }, ...init };
+  const counted = await countWrongLink(args);
+  if (counted.ok) return ENDED;
+  const { retryAfterSeconds } = counted;
+  const headers = { "Retry-After": String(retryAfterSeconds) };
+  return { page: { view: "too-many", retryAfterSeconds }, status: 429, headers };
 }
 
 export async function action(args: ActionFunctionArgs) {
