@@ -1,4 +1,5 @@
-import { and, count, eq, lt, ne, sql } from "drizzle-orm";
+import { and, count, eq, lt, ne, type SQL, sql } from "drizzle-orm";
+import type { PgUpdateSetSource } from "drizzle-orm/pg-core";
 import type { Queryable } from "./client";
 import { dueRows, heldBy, inSeconds, type LeaseClaim } from "./lease";
 import { type JOB_STATES, jobs } from "./schema";
@@ -66,16 +67,11 @@ export async function claimDueJobs(
     });
 }
 
-async function change(
-  db: Queryable,
-  claim: LeaseClaim,
-  to: Partial<Record<keyof typeof jobs.$inferInsert, unknown>>,
-): Promise<boolean> {
-  const changed = await db
-    .update(jobs)
-    .set(to as Partial<typeof jobs.$inferInsert>)
-    .where(heldBy(jobs, claim))
-    .returning({ id: jobs.id });
+type Change = PgUpdateSetSource<typeof jobs>;
+
+/** @returns whether there was such a row */
+async function change(db: Queryable, which: SQL | undefined, to: Change): Promise<boolean> {
+  const changed = await db.update(jobs).set(to).where(which).returning({ id: jobs.id });
   return changed.length === 1;
 }
 
@@ -85,7 +81,7 @@ export const renewJob = (
   claim: LeaseClaim,
   { leaseSeconds, progress }: { leaseSeconds: number; progress?: Progress },
 ): Promise<boolean> =>
-  change(db, claim, {
+  change(db, heldBy(jobs, claim), {
     leasedUntil: inSeconds(leaseSeconds),
     ...(progress && { progressDone: progress.done, progressTotal: progress.total }),
   });
@@ -96,21 +92,34 @@ export const postponeJob = (
   claim: LeaseClaim,
   { delaySeconds, lastError }: { delaySeconds: number; lastError: string },
 ): Promise<boolean> =>
-  change(db, claim, { nextAttemptAt: inSeconds(delaySeconds), lastError, leasedUntil: null });
+  change(db, heldBy(jobs, claim), {
+    nextAttemptAt: inSeconds(delaySeconds),
+    lastError,
+    leasedUntil: null,
+  });
 
 /** Hands back a claim: the try does not count, and the job is due at once. */
 export const releaseJob = (db: Queryable, claim: LeaseClaim): Promise<boolean> =>
-  change(db, claim, { attempts: sql`${jobs.attempts} - 1`, leasedUntil: null });
+  change(db, heldBy(jobs, claim), { attempts: sql`${jobs.attempts} - 1`, leasedUntil: null });
 
 const over = (state: JobState) =>
-  ({ state, sealedPayload: null, leasedUntil: null, endedAt: sql`now()` }) as const;
+  ({ state, sealedPayload: null, leasedUntil: null, endedAt: sql`now()` }) satisfies Change;
 
-/** Ends a job, and erases its payload. @returns whether the claim still held */
+/** Ends a job that was not done, and erases its payload. @returns whether the claim still held */
 export const endJob = (
   db: Queryable,
   claim: LeaseClaim,
-  end: { state: Exclude<JobState, "queued">; lastError: string | null },
-): Promise<boolean> => change(db, claim, { ...over(end.state), lastError: end.lastError });
+  { state, lastError }: { state: "failed" | "cancelled"; lastError: string },
+): Promise<boolean> => change(db, heldBy(jobs, claim), { ...over(state), lastError });
+
+const stillQueued = (id: string) => and(eq(jobs.id, id), eq(jobs.state, "queued"));
+
+/**
+ * Writes down that a job is done, and erases its payload. That is true whoever says it: also where the
+ * lease ran out meanwhile, and another, who learns it at the next renewal, is doing it again.
+ */
+export const finishJob = (db: Queryable, id: string): Promise<boolean> =>
+  change(db, stillQueued(id), { ...over("done"), lastError: null });
 
 /**
  * Calls a job off, and erases its payload. Where it is under way, its run learns it at its next renewal,
@@ -118,14 +127,8 @@ export const endJob = (
  *
  * @returns whether there was something to call off
  */
-export async function cancelJob(db: Queryable, id: string): Promise<boolean> {
-  const cancelled = await db
-    .update(jobs)
-    .set(over("cancelled"))
-    .where(and(eq(jobs.id, id), eq(jobs.state, "queued")))
-    .returning({ id: jobs.id });
-  return cancelled.length === 1;
-}
+export const cancelJob = (db: Queryable, id: string): Promise<boolean> =>
+  change(db, stillQueued(id), over("cancelled"));
 
 /** @returns how a job stands; undefined where there is none */
 export async function findJob(db: Queryable, id: string): Promise<JobStatus | undefined> {

@@ -3,6 +3,7 @@ import {
   type ClaimedJob,
   claimDueJobs,
   endJob,
+  finishJob,
   postponeJob,
   releaseJob,
   renewJob,
@@ -42,7 +43,8 @@ export function jobQueue(
       claim: (limits) => claimDueJobs(db, { kind, ...limits }),
       release: (job) => releaseJob(db, job),
       renew: (job, hold) => renewJob(db, job, hold),
-      finish: (job) => endJob(db, job, { state: "done", lastError: null }),
+      // Whoever holds the claim by now: it is true.
+      finish: ({ id }) => finishJob(db, id),
       retry: (job, later) => postponeJob(db, job, later),
       fail: (job, lastError) => endJob(db, job, { state: "failed", lastError }),
       cancel: (job, lastError) => endJob(db, job, { state: "cancelled", lastError }),

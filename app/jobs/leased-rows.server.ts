@@ -19,7 +19,11 @@ export interface LeasedRows<Row extends LeasedRow> {
   retry(row: Row, later: { delaySeconds: number; lastError: string }): Promise<unknown>;
   fail(row: Row, lastError: string): Promise<unknown>;
   cancel(row: Row, reason: string): Promise<unknown>;
-  /** Holds on to it, and says how far it is; left out where a row is done within one lease. @returns whether it still could */
+  /**
+   * Holds on to it, and says how far it is. Left out where a row is done within one lease.
+   *
+   * @returns whether the claim still held
+   */
   renew?(row: Row, options: { leaseSeconds: number; progress?: Progress }): Promise<boolean>;
 }
 
@@ -34,8 +38,9 @@ export interface RowRun {
 }
 
 /**
- * What became of a row. `released`: told to stop, it is left to whoever comes next. `retry`: not done, and it may be another time; `failed`: it never will be;
- * `cancelled`: nobody needs it now. Sentences are for people and hold no secret; fields are for the log.
+ * What became of a row. `released`: told to stop, it is left to whoever comes next; `retry`: not done,
+ * and it may be another time; `failed`: it never will be; `cancelled`: nobody needs it now. Sentences are
+ * for people and hold no secret; fields are for the log.
  */
 export type RowOutcome =
   | { readonly is: "done" }
@@ -110,10 +115,11 @@ export function queueOfRows<Row extends LeasedRow>(
     let heldUntil = performance.now() + leaseSeconds * 1000;
     const hold = async () => {
       const askedAt = performance.now();
+      // Before asking: a silent database gives no answer to judge by. The next time might be too late.
+      if (askedAt + 1.5 * renewEveryMs >= heldUntil) end();
       const isHeld = await renew?.(row, { leaseSeconds, progress }).catch(() => undefined);
       if (isHeld) heldUntil = askedAt + leaseSeconds * 1000;
-      // Where the database does not say, another may have it once the lease is over.
-      if (isHeld === false || performance.now() + renewEveryMs >= heldUntil) end();
+      else if (isHeld === false) end();
     };
     const timer = renew && setInterval(hold, renewEveryMs);
     try {

@@ -18,6 +18,7 @@ import {
   deleteOldJobs,
   endJob,
   findJob,
+  finishJob,
   postponeJob,
   releaseJob,
   renewJob,
@@ -278,54 +279,100 @@ describe("a job under way", () => {
     await eventually(() => stateOf(id)).toBe("done");
   });
 
-  it("is told to end where the database does not answer until its lease is over", async () => {
+  it.each<[string, { begin: () => unknown; end: () => unknown }]>([
+    ["refuses", { begin: () => proxy.goAway(), end: () => proxy.comeBack() }],
+    ["is silent", { begin: () => proxy.fallSilent(), end: () => proxy.speak() }],
+  ])("is told to end before its lease is over where the database %s", async (_, outage) => {
     const client = openDatabase({ url: proxy.through(database.url), poolSize: 2 });
     try {
       const id = await enqueue();
-      let told = 0;
+      let toldAt = 0;
       work(
         async (payload, run) => {
           const outcome = await untilTold(payload, run);
-          told = performance.now();
+          toldAt = Date.now();
           return outcome;
         },
-        { db: client.db, leaseSeconds: 2 },
+        { db: client.db, leaseSeconds: 4 },
       );
       await eventually(async () => (await rowOf(id))?.attempts).toBe(1);
-      const { leased_until } = (await rowOf(id)) ?? {};
-      await proxy.goAway();
-      await eventually(() => told).toBeGreaterThan(0);
-      expect(Date.now()).toBeLessThan(leased_until.getTime() + 2_000);
-      await proxy.comeBack();
-      await Promise.all(workers.splice(0).map((worker) => worker.stop()));
+      await outage.begin();
+      const leaseEndsAt = (await rowOf(id))?.leased_until.getTime();
+      await eventually(() => toldAt).toBeGreaterThan(0);
+      expect(toldAt).toBeLessThan(leaseEndsAt);
     } finally {
+      await outage.end();
+      await Promise.all(workers.splice(0).map((worker) => worker.stop()));
+      await client.close({ timeoutSeconds: 1 });
+    }
+  });
+
+  it("that is done while the database is away, for longer than its lease, is not run again", async () => {
+    const client = openDatabase({ url: proxy.through(database.url), poolSize: 2 });
+    try {
+      const id = await enqueue();
+      let runs = 0;
+      work(
+        async () => {
+          runs += 1;
+          await proxy.goAway();
+          return done;
+        },
+        { db: client.db, leaseSeconds: 1 },
+      );
+      await eventually(() => runs).toBe(1);
+      // By the row alone, the job is anybody's again.
+      await eventually(async () => (await rowOf(id))?.leased_until.getTime() < Date.now()).toBe(
+        true,
+      );
+      await proxy.comeBack();
+      await eventually(() => stateOf(id)).toBe("done");
+      expect(runs).toBe(1);
+    } finally {
+      await Promise.all(workers.splice(0).map((worker) => worker.stop()));
       await client.close({ timeoutSeconds: 1 });
     }
   });
 });
 
 describe("a claim that another worker's took the place of", () => {
-  it("writes nothing: only the newer one does", async () => {
-    const id = await enqueue();
-    const { db } = database;
+  /** The first claim of a job that is claimed a second time by now. */
+  async function overtaken() {
+    await enqueue();
     const claim = async () => {
-      const [job] = await claimDueJobs(db, { kind: "things", limit: 1, leaseSeconds: 60 });
+      const [job] = await claimDueJobs(database.db, { kind: "things", limit: 1, leaseSeconds: 60 });
       await database.sql`update jobs set leased_until = now()`;
       return job as ClaimedJob;
     };
-    const stale = await claim();
-    const current = await claim();
+    return { stale: await claim(), current: await claim() };
+  }
+
+  it("neither renews, postpones, releases nor fails it: only the newer one does", async () => {
+    const { stale, current } = await overtaken();
+    const { db } = database;
+    const { id } = stale;
     const held = await rowOf(id);
     const later = { delaySeconds: 60, lastError: "Late." };
     expect([
       await renewJob(db, stale, { leaseSeconds: 60 }),
       await postponeJob(db, stale, later),
       await releaseJob(db, stale),
-      await endJob(db, stale, { state: "done", lastError: null }),
+      await endJob(db, stale, { state: "failed", lastError: "Late." }),
     ]).toEqual([false, false, false, false]);
     expect(await rowOf(id)).toEqual(held);
-    expect(await endJob(db, current, { state: "done", lastError: null })).toBe(true);
-    expect(await stateOf(id)).toBe("done");
+    expect(await endJob(db, current, { state: "failed", lastError: "Broken." })).toBe(true);
+    expect(await rowOf(id)).toMatchObject({ state: "failed", last_error: "Broken." });
+  });
+
+  it("still says that the job is done, which is true whoever says it, and the newer one lets go", async () => {
+    const { stale, current } = await overtaken();
+    const other = await enqueue();
+    await finishJob(database.db, stale.id);
+    expect(await rowOf(stale.id)).toMatchObject({ state: "done", sealed_payload: null });
+    expect(await renewJob(database.db, current, { leaseSeconds: 60 })).toBe(false);
+    await finishJob(database.db, stale.id);
+    expect(await cancelJob(database.db, stale.id)).toBe(false);
+    expect(await stateOf(other)).toBe("queued");
   });
 });
 
