@@ -2,7 +2,8 @@
  * HTTP/1.1 by hand, for what no well-behaved client sends: each request is bytes, on a connection of
  * its own.
  */
-import { connect } from "node:net";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 
 export interface RawAnswer {
   readonly status: number;
@@ -51,6 +52,21 @@ export interface ConnectionOptions {
   from?: string;
   /** Our patience; 15 s unless told. */
   timeoutMs?: number;
+}
+
+/** Opens a connection on which the test sends when it likes; the closing is left to the server, unless told. */
+export async function openConnection(
+  port: number,
+  { allowHalfOpen = true } = {},
+): Promise<{ socket: Socket; received(): string }> {
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen });
+  let text = "";
+  socket.setEncoding("latin1").on("data", (part) => {
+    text += part;
+  });
+  await once(socket, "connect");
+  socket.on("error", () => {});
+  return { socket, received: () => text };
 }
 
 /** Sends one request. @throws Error where there is not exactly one whole answer */

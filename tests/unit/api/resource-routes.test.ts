@@ -1,11 +1,12 @@
 import { createServer } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { connect } from "node:net";
 import type { AppLoadContext, ServerBuild } from "@remix-run/node";
 import express from "express";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { type MachineAction, resourceRoutes } from "../../../app/api/resource-routes.server";
 import { readBody } from "../../../app/http/read-body.server";
 import { createLog } from "../../../app/telemetry/log.server";
+import { listen } from "../../support/listen";
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -31,7 +32,7 @@ async function serve(
   );
   app.use((_request, response) => response.status(418).send("not a machine's"));
   const server = createServer(app);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const port = await listen(server);
   closing.push(
     () =>
       new Promise((resolve) => {
@@ -39,7 +40,7 @@ async function serve(
         server.closeAllConnections();
       }),
   );
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `http://127.0.0.1:${port}`;
 }
 
 const put = (url: string, init: RequestInit = {}) => fetch(url, { method: "PUT", ...init });

@@ -1,8 +1,8 @@
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import express from "express";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { allowedMethods, refuseOtherMethods } from "../../../app/http/allowed-methods.server";
+import { listen } from "../../support/listen";
 
 describe("the methods a path takes", () => {
   it("never include PUT", () => {
@@ -33,8 +33,7 @@ describe("a request by another method", () => {
   const server = createServer(app);
   let url = "";
   beforeAll(async () => {
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    url = `http://127.0.0.1:${await listen(server)}`;
   });
   afterAll(() => {
     server.close();

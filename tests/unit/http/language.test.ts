@@ -1,11 +1,12 @@
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import express from "express";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { chooseLanguage } from "../../../app/http/language.server";
+import { listen } from "../../support/listen";
 
 describe("the language of a page", () => {
   let server: Server;
+  let port: number;
 
   beforeAll(async () => {
     const config = {
@@ -18,12 +19,11 @@ describe("the language of a page", () => {
       response.send(await chooseLanguage(request, response, config));
     });
     server = createServer(app);
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    port = await listen(server);
   });
   afterAll(() => server.close());
 
   async function ask(path: string, headers: Record<string, string> = {}) {
-    const { port } = server.address() as AddressInfo;
     const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
       headers: { "Accept-Language": "", ...headers },
     });

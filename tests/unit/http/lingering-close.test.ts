@@ -1,9 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Request, Response } from "express";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { lingeringClose } from "../../../app/http/lingering-close.server";
+import { listen } from "../../support/listen";
+import { openConnection } from "../../support/raw-http";
 
 /** The clock that the server goes by is ours, what is on the wire is real. */
 beforeEach(() => {
@@ -39,23 +41,15 @@ async function startRefusing() {
   server.on("connection", (socket: Socket) => {
     peer = socket;
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  const { socket, received } = await openConnection(await listen(server));
   toStop.push(() => {
     socket.destroy();
     server.close();
     server.closeAllConnections();
   });
-  let received = "";
   let sent = 0;
-  socket.setEncoding("latin1").on("data", (text) => {
-    received += text;
-  });
-  socket.on("error", () => {});
-  await new Promise<void>((resolve) => socket.once("connect", () => resolve()));
   return {
-    answers: () => received.split("refused").length - 1,
+    answers: () => received().split("refused").length - 1,
     heard: () => heard,
     /** It will send no more: we have the whole of its answer. */
     isHalfClosed: () => socket.readableEnded,

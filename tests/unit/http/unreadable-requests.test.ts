@@ -1,10 +1,11 @@
 import { createServer, type RequestListener } from "node:http";
-import { type AddressInfo, connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { answerUnreadable } from "../../../app/http/unreadable-requests.server";
 import type { Services } from "../../../app/services.server";
 import { createLog } from "../../../app/telemetry/log.server";
+import { listen } from "../../support/listen";
+import { openConnection } from "../../support/raw-http";
 
 let logged: Record<string, unknown>[] = [];
 let measured: unknown[] = [];
@@ -36,23 +37,15 @@ async function answerTo(
       isHungUp = true;
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  // It leaves the closing to the server.
-  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  const { socket, received } = await openConnection(await listen(server));
   toStop.push(() => {
     socket.destroy();
     server.close();
     server.closeAllConnections();
   });
-  let received = "";
-  socket.setEncoding("latin1").on("data", (text) => {
-    received += text;
-  });
-  socket.on("error", () => {});
   socket.write(sent);
   if (next !== "") {
-    await expect.poll(() => received).not.toBe("");
+    await expect.poll(received).not.toBe("");
     socket.write(next);
   }
   if (resets) {
@@ -61,7 +54,7 @@ async function answerTo(
   }
   await expect.poll(() => isHungUp, { timeout: 5000 }).toBe(true);
   await expect.poll(() => socket.readableEnded || socket.destroyed).toBe(true);
-  return received;
+  return received();
 }
 
 const POST = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
