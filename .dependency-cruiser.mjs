@@ -73,7 +73,7 @@ const layers = {
     imports: ["words"],
   },
   // What people read, and in which language.
-  words: { files: "^app/messages/", imports: [] },
+  words: { files: "^app/messages/", imports: [], types: ["db"] },
   asset: { files: "^app/.*\\.(css|svg)$", imports: [] },
 };
 

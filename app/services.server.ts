@@ -106,7 +106,7 @@ export function startServices(
     keptSecrets,
   };
   const userLookup = createUserLookup(base, () => worker.wake("look-ups"));
-  worker.start(mailQueue({ db, vault, transport, brand: config.brand, log }));
+  worker.start(mailQueue({ db, vault, transport, config, log }));
   worker.start(lookUpQueue(userLookup));
   for (const round of roundsOf(base)) worker.start(round);
   const perMinute = config.rateLimitPerMinute;

@@ -3,6 +3,8 @@ import { type CHANGES_TO_TELL, links, type OWED_NOTICES } from "./schema";
 
 export type LinkRow = typeof links.$inferSelect;
 
+/** Why an administrator has to help. */
+export type LinkProblem = NonNullable<LinkRow["problem"]>;
 export type ChangeToTell = (typeof CHANGES_TO_TELL)[number];
 export type OwedNotice = (typeof OWED_NOTICES)[number];
 

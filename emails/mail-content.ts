@@ -1,3 +1,4 @@
+import { type Language, localeOf } from "../app/messages/languages";
 import type { ChangeToTell } from "../db/link-row";
 import type { MailTemplate } from "../db/mails.store";
 
@@ -30,7 +31,7 @@ export interface MailProps {
   "link-problem": {
     userId: string;
     userName?: string;
-    /** A sentence. */
+    /** A `LinkProblem`; in a mail that an earlier release wrote, a sentence. */
     problem: string;
     consoleUrl: string;
   };
@@ -64,7 +65,10 @@ export interface MailProps {
 /** The content of one mail, told apart by its template. */
 export type MailContent = {
   [Template in MailTemplate]: { readonly template: Template; readonly props: MailProps[Template] };
-}[MailTemplate];
+}[MailTemplate] & {
+  /** Its reader's; DEFAULT_LANGUAGE where it is left out or null, and where it is not offered any more. */
+  readonly language?: string | null;
+};
 
 /**
  * @param text a name or an address that somebody else chose
@@ -84,22 +88,16 @@ export function oneLine(text: string, { maxCharacters = 200 } = {}): string {
     : line;
 }
 
-const exactTime = new Intl.DateTimeFormat("en-GB", {
-  timeZone: "UTC",
-  weekday: "long",
-  day: "numeric",
-  month: "long",
-  year: "numeric",
-  hour: "2-digit",
-  minute: "2-digit",
-  hourCycle: "h23",
-});
-
 /** @returns such as "Tuesday 3 June 2025 at 14:05 UTC": readers are in every time zone */
-export function utcTime(instant: string): string {
-  const parts = new Map(
-    exactTime.formatToParts(new Date(instant)).map((part) => [part.type, part.value]),
-  );
-  const part = (type: Intl.DateTimeFormatPartTypes) => parts.get(type) ?? "";
-  return `${part("weekday")} ${part("day")} ${part("month")} ${part("year")} at ${part("hour")}:${part("minute")} UTC`;
+export function utcTime(instant: string, language: Language): string {
+  return new Intl.DateTimeFormat(localeOf(language), {
+    timeZone: "UTC",
+    weekday: "long",
+    day: "numeric",
+    month: "long",
+    year: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    timeZoneName: "short",
+  }).format(new Date(instant));
 }

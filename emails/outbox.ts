@@ -33,8 +33,9 @@ export async function enqueueMail(tx: Queryable, vault: Vault, mail: MailToSend)
 /** @returns the mail for a statement that writes it along with the act */
 export function sealMail(vault: Vault, mail: MailToSend): NewMail {
   const id = randomUUID();
-  const { template, props, recipient, linkId } = mail;
-  const sealedProps = vault.seal(JSON.stringify({ template, props, recipient }), sealFor(id));
+  const { template, props, recipient, linkId, language } = mail;
+  const content = JSON.stringify({ template, props, recipient, language });
+  const sealedProps = vault.seal(content, sealFor(id));
   return { id, linkId, template, recipient, sealedProps };
 }
 

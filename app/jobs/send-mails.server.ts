@@ -13,7 +13,8 @@ import { ChangedMailError, openMail } from "../../emails/outbox";
 import { type RenderedMail, renderMail } from "../../emails/render-mail";
 import { keepableWords } from "../../emails/server-words";
 import type { MailTransport } from "../../emails/transport";
-import type { Brand } from "../config/config.server";
+import type { Config } from "../config/config.server";
+import { languageOrDefault } from "../messages/languages";
 import { describeError, type Log, type LogFields } from "../telemetry/log.server";
 import { type Vault, VaultError } from "../vault/vault.server";
 import {
@@ -28,7 +29,7 @@ export interface MailQueueOptions extends LeasedRowsTiming {
   readonly db: Database;
   readonly vault: Vault;
   readonly transport: MailTransport;
-  readonly brand: Brand;
+  readonly config: Pick<Config, "brand" | "languages" | "defaultLanguage">;
   readonly log: Log;
 }
 
@@ -58,7 +59,7 @@ const rowsOf = (db: Database): LeasedRows<ClaimedMail> => ({
 });
 
 async function deliver(
-  { vault, transport, brand, log }: MailQueueOptions,
+  { vault, transport, config, log }: MailQueueOptions,
   mail: ClaimedMail,
   { timeoutSeconds }: { timeoutSeconds: number },
 ): Promise<RowOutcome> {
@@ -76,7 +77,8 @@ async function deliver(
 
   let rendered: RenderedMail;
   try {
-    rendered = await renderMail(content.template, content.props, brand);
+    const language = languageOrDefault(config, content.language);
+    rendered = await renderMail(content.template, content.props, config.brand, language);
   } catch (error) {
     log.error("mail.not-rendered", { ...named(mail), error: describeError(error) });
     const sentence = "The mail could not be written.";

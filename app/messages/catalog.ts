@@ -253,5 +253,112 @@ export type Catalog = {
       "intro": "Requests for a new link are confirmed here. This page opens only from the email you received after your request.",
       "reloadedAdvice": "Reloading leads here, because the link is kept out of the address bar. Open it from your email again."
     }
+  },
+  "problem": {
+    "inOne": "{why} {whatToDo}",
+    "stale": {
+      "why": "Keystone does not accept the initial password stored with the link: it was changed, the user was deleted, or the account is temporarily locked after too many failed sign-ins.",
+      "whatToDo": "Issue a new link and let setpass generate a random password. If the account is only locked, the same link works again once the lock has ended."
+    },
+    "disabled": {
+      "why": "The account is disabled in Keystone.",
+      "whatToDo": "Enable it, then tell the user to open the same link again."
+    },
+    "accountLocked": {
+      "why": "Keystone has locked the account after too many failed sign-ins.",
+      "whatToDo": "Nothing, if it can wait: the account unlocks by itself after a while, and the same link then works. If it is urgent, issue a new link and let setpass generate a random password: setting one unlocks the account."
+    },
+    "passwordLocked": {
+      "why": "Keystone forbids this user to change their password (option lock_password).",
+      "whatToDo": "Remove the option, then tell the user to open the same link again."
+    },
+    "outdated": {
+      "why": "The link was made by an earlier release, which stored PINs less safely.",
+      "whatToDo": "Renew the link or send it again. The PIN stays the same."
+    },
+    "readOnly": {
+      "why": "The user is stored in a directory that Keystone cannot write to, such as LDAP.",
+      "whatToDo": "Set the password in that directory. No link of setpass can do it."
+    }
+  },
+  "mail": {
+    "automatic": "This email was sent automatically by {appName}.",
+    "tellAtOnce": "Contact <link>{contact}</link> immediately.",
+    "tellAtOnceUnknown": "Contact whoever gave you the account immediately.",
+    "fact": {
+      "line": "<title>{name}:</title> <fact>{value}</fact>",
+      "userName": "User name",
+      "domain": "Domain",
+      "user": "User",
+      "userId": "User ID",
+      "changedOn": "Changed on",
+      "setOn": "Set on",
+      "code": "Code",
+      "nameGiven": "Name given",
+      "address": "Address",
+      "askedOn": "Requested on"
+    },
+    "link": {
+      "subject": "Your {appName} account: choose your password",
+      "heading": "Choose your password",
+      "preview": "You need the PIN you chose when you registered or requested this link.",
+      "intro": "You have an account at {appName}. To use it, choose a password that only you know.",
+      "action": "Choose your password",
+      "orCopy": "This is your link, to open or to copy into a browser:",
+      "pin": "You will be asked for the <strong>{digits, number}-digit PIN</strong> you chose when you registered or requested this link.",
+      "until": "The link works once, and only until <strong>{until}</strong>. After that, request a new one.",
+      "signIn": "Once your password is set, sign in at <link>{url}</link>",
+      "never": "Nobody will ever ask you for your PIN or your password by email or phone. If you did not expect this email, do not open the link; without the PIN it is useless.",
+      "tell": "Please tell <link>{contact}</link>."
+    },
+    "linkChanged": {
+      "subject": "The link to your {appName} account was changed",
+      "heading": "Your link was changed",
+      "preview": "An administrator changed the link for choosing your password.",
+      "intro": "An administrator changed the link for choosing the password of your {appName} account:",
+      "pin": "It now requires a different PIN.",
+      "recipient": "It was sent to a different address. A link that was sent earlier no longer works.",
+      "expected": "If you asked for this, there is nothing to do.",
+      "unexpected": "<strong>You did not expect it?</strong> Whoever has both the link and the PIN can take over your account."
+    },
+    "passwordSet": {
+      "subject": "Your {appName} password was set",
+      "heading": "Your password was set",
+      "preview": "You can now use your account.",
+      "intro": "The password of your {appName} account was set with the link and the PIN. The link no longer works.",
+      "signIn": "Sign in with your user name and your new password:",
+      "action": "Sign in",
+      "notYou": "<strong>This was not you?</strong> Then someone else has access to your account."
+    },
+    "linkProblem": {
+      "subject": "{appName}: {user} cannot set a password",
+      "heading": "A user cannot set a password",
+      "preview": "The link and the PIN were correct, but the password could not be set.",
+      "intro": "A user opened their link and entered the correct PIN, but the password could not be set. The page told them what happened.",
+      "why": "<strong>Why:</strong> {why}",
+      "whatToDo": "<strong>What to do:</strong> {whatToDo}",
+      "action": "Open the console"
+    },
+    "resetConfirm": {
+      "subject": "{appName}: confirm your request for a new link",
+      "heading": "Did you request a new link?",
+      "preview": "Once you confirm your request, an administrator will see it.",
+      "intro": "A new link for choosing a password at {appName} was requested with this address. The request counts once you confirm it.",
+      "compare": "The page you sent the request from shows the same code. <strong>If it shows another one</strong>, this email is about someone else's request: do not confirm it.",
+      "action": "Review the request",
+      "orCopy": "This is the page to confirm it on, to open or to copy into a browser:",
+      "until": "You can confirm it until <strong>{until}</strong>.",
+      "notYou": "You did not request a link? Then ignore this email: the request expires by itself, and nobody sees it."
+    },
+    "resetDigest": {
+      "subject": "{appName}: {count, plural, one {one new request} other {# new requests}} for a link",
+      "heading": "{count, plural, one {One new request for a link} other {# new requests for a link}}",
+      "preview": "{count, plural, one {It is waiting in the console.} other {They are waiting in the console.}}",
+      "intro": "{count, plural, one {This request was made on the web page:} other {These requests were made on the web page:}}",
+      "noCode": "none, and not confirmed: requested before setpass confirmed requests",
+      "more": "{more, plural, one {And # more, which is in the console.} other {And # more, which are in the console.}}",
+      "action": "Open the requests",
+      "note": "A confirmed request shows that someone has access to the mailbox, which does not make the account theirs. If in doubt, call the owner at a number you know and have them read out the code; do not say it yourself. Send the new link to the address stored in Keystone."
+    }
   }
 };

@@ -16,6 +16,18 @@ export const OFFERED_LANGUAGES: readonly Language[] = ["en", "de"];
 export const isLanguage = (tag: unknown): tag is Language =>
   (LANGUAGES as readonly unknown[]).includes(tag);
 
+/** What the operator offers, and whoever has no language of those is written to in. */
+export interface OfferedLanguages {
+  readonly languages: readonly Language[];
+  readonly defaultLanguage: Language;
+}
+
+/** @param tag what somebody once chose; null: nothing @returns it where it is still offered, or the default */
+export const languageOrDefault = (
+  { languages, defaultLanguage }: OfferedLanguages,
+  tag: string | null | undefined,
+): Language => languages.find((language) => language === tag) ?? defaultLanguage;
+
 const RIGHT_TO_LEFT = /^(ar|ckb|dv|fa|he|ps|sd|ug|ur|yi)\b/;
 
 export const directionOf = (language: Language): "ltr" | "rtl" =>

@@ -1,5 +1,6 @@
 import type { LinkProblem } from "../links/redeem/link-problem";
 import type { RedeemResult } from "../links/redeem/redeem-link.server";
+import { NAME_OF_PROBLEM } from "../messages/problem-words";
 import type { Words } from "../messages/words";
 import { describePasswordProblem } from "./password-words";
 
@@ -92,15 +93,6 @@ export const supersededLink = (words: Words) =>
 
 const lockedLink = (words: Words) =>
   ({ form: false, ...saying(words, "locked"), waysOn: "new-link" }) as const;
-
-const NAME_OF_PROBLEM = {
-  "initial-password-stale": "stale",
-  "account-disabled": "disabled",
-  "account-locked": "accountLocked",
-  "password-locked": "passwordLocked",
-  "link-outdated": "outdated",
-  "read-only-account": "readOnly",
-} as const satisfies Record<LinkProblem, string>;
 
 type Named =
   | (typeof NAME_OF_PROBLEM)[LinkProblem]

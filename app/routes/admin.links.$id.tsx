@@ -19,9 +19,10 @@ import { withKeystone } from "../http/keystone-trouble.server";
 import { refusalOfRandomPassword } from "../http/random-password.server";
 import { requirePermitFor } from "../http/require-permit.server";
 import { getLink } from "../links/list-links.server";
-import { describeProblem } from "../links/redeem/redeem-link.server";
 import { resendLink } from "../links/resend-link.server";
 import { revokeLink } from "../links/revoke-link.server";
+import { wordsIn } from "../messages/catalogs.server";
+import { describeProblem } from "../messages/problem-words";
 
 export const headers = pageHeaders;
 
@@ -38,7 +39,7 @@ async function findLink({ params, context }: LoaderFunctionArgs | ActionFunction
 
 export async function loader(args: LoaderFunctionArgs) {
   const { link, events } = await findLink(args);
-  const problem = link.problem && describeProblem(link.problem);
+  const problem = link.problem && describeProblem(wordsIn(args.context.language), link.problem);
   return { link, events, problem };
 }
 

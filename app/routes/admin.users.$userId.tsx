@@ -27,8 +27,9 @@ import { withKeystone } from "../http/keystone-trouble.server";
 import { refusalOfRandomPassword } from "../http/random-password.server";
 import { requirePermitFor } from "../http/require-permit.server";
 import { getLink, getLinkOfUser } from "../links/list-links.server";
-import { describeProblem } from "../links/redeem/redeem-link.server";
 import { isSameMailbox } from "../links/same-mailbox";
+import { wordsIn } from "../messages/catalogs.server";
+import { describeProblem } from "../messages/problem-words";
 import { getRequest } from "../reset-requests/handle-requests.server";
 
 export const headers = pageHeaders;
@@ -86,7 +87,7 @@ export async function loader(args: LoaderFunctionArgs) {
     trouble: keystone.ok ? null : keystone.message,
     link: current ?? null,
     problem,
-    problemWords: problem && describeProblem(problem),
+    problemWords: problem && describeProblem(wordsIn(args.context.language), problem),
     request: request ?? null,
     offer,
   };

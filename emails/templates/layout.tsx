@@ -12,8 +12,10 @@ import {
   Text,
 } from "@react-email/components";
 import type { ReactNode } from "react";
-import type { Brand } from "../../app/config/config.server";
+import { directionOf } from "../../app/messages/languages";
+import type { Words } from "../../app/messages/words";
 import { oneLine } from "../mail-content";
+import type { Letter } from "./mail-template";
 
 const FONT = "-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif";
 
@@ -55,14 +57,14 @@ type Audience = "user" | "staff";
  * @param props.preview the line that inboxes show beside the subject; no secret belongs there
  */
 export function MailLayout(props: {
-  brand: Brand;
+  letter: Letter;
   audience: Audience;
   preview: string;
   heading: string;
   children: ReactNode;
 }) {
   return (
-    <Html lang="en" dir="ltr">
+    <Html lang={props.letter.language} dir={directionOf(props.letter.language)}>
       <Head>
         <meta name="color-scheme" content="light dark" />
         <meta name="supported-color-schemes" content="light dark" />
@@ -77,7 +79,7 @@ export function MailLayout(props: {
         <Preview>{props.preview}</Preview>
         <Container style={{ maxWidth: "560px", margin: "0 auto" }}>
           <Text className="muted" style={{ ...muted, fontWeight: 600, margin: "0 4px 12px" }}>
-            {props.brand.appName}
+            {props.letter.brand.appName}
           </Text>
           <Section
             className="card"
@@ -97,23 +99,28 @@ export function MailLayout(props: {
             </Heading>
             {props.children}
           </Section>
-          <Footer brand={props.brand} audience={props.audience} />
+          <Footer letter={props.letter} audience={props.audience} />
         </Container>
       </Body>
     </Html>
   );
 }
 
-function Footer({ brand, audience }: { brand: Brand; audience: Audience }) {
+function Footer({ letter, audience }: { letter: Letter; audience: Audience }) {
+  const { words } = letter;
+  const { appName, supportContact } = letter.brand;
   return (
     <Section style={{ padding: "16px 4px 0" }}>
-      {audience === "user" && brand.supportContact ? (
+      {audience === "user" && supportContact ? (
         <Text className="muted" style={{ ...muted, margin: "0 0 8px" }}>
-          Questions? Ask <Contact contact={brand.supportContact} />.
+          {words.rich("shared.questions", {
+            contact: supportContact,
+            link: () => <Contact contact={supportContact} />,
+          })}
         </Text>
       ) : null}
       <Text className="muted" style={{ ...muted, margin: 0 }}>
-        This mail was sent automatically by {brand.appName}.
+        {words("mail.automatic", { appName })}
       </Text>
     </Section>
   );
@@ -127,6 +134,24 @@ export function Contact({ contact }: { contact: string }) {
   if (/^https?:\/\/\S+$/.test(shown)) return <Anchor href={shown}>{shown}</Anchor>;
   return <>{shown}</>;
 }
+
+/** Whom to tell that somebody else is at the account. */
+export function TellAtOnce({ letter }: { letter: Letter }) {
+  const { words } = letter;
+  const { supportContact } = letter.brand;
+  if (!supportContact) return <>{words("mail.tellAtOnceUnknown")}</>;
+  return (
+    <>
+      {words.rich("mail.tellAtOnce", {
+        contact: supportContact,
+        link: () => <Contact contact={supportContact} />,
+      })}
+    </>
+  );
+}
+
+/** For `words.rich`. */
+export const strong = (text: ReactNode) => <strong>{text}</strong>;
 
 export function Paragraph({ children }: { children: ReactNode }) {
   return (
@@ -156,7 +181,13 @@ export function Divider() {
 }
 
 /** What somebody may want to copy, one a line. A fact without a value is left out. */
-export function Facts({ facts }: { facts: ReadonlyArray<readonly [string, string | undefined]> }) {
+export function Facts({
+  words,
+  facts,
+}: {
+  words: Words;
+  facts: ReadonlyArray<readonly [string, string | undefined]>;
+}) {
   const known = facts.flatMap(([name, value]) => {
     const shown = oneLine(value ?? "");
     return shown ? [[name, shown] as const] : [];
@@ -171,10 +202,16 @@ export function Facts({ facts }: { facts: ReadonlyArray<readonly [string, string
         {known.map(([name, value], index) => (
           <span key={name}>
             {index > 0 ? <br /> : null}
-            <span className="muted" style={{ color: "#586374" }}>
-              {name}:
-            </span>{" "}
-            <strong style={{ wordBreak: "break-word" }}>{value}</strong>
+            {words.rich("mail.fact.line", {
+              name,
+              value,
+              title: (text) => (
+                <span className="muted" style={{ color: "#586374" }}>
+                  {text}
+                </span>
+              ),
+              fact: (text) => <strong style={{ wordBreak: "break-word" }}>{text}</strong>,
+            })}
           </span>
         ))}
       </Text>

@@ -1,49 +1,43 @@
 import type { ChangeToTell } from "../../db/link-row";
 import { utcTime } from "../mail-content";
-import { Contact, Facts, MailLayout, Paragraph } from "./layout";
+import { Facts, MailLayout, Paragraph, strong, TellAtOnce } from "./layout";
 import type { MailWording } from "./mail-template";
 
-const sentences: Record<ChangeToTell, string> = {
-  "pin-replaced": "It now asks for another PIN than before.",
-  "recipient-changed":
-    "It was mailed to another address than before. A link that was mailed earlier no longer works.",
-};
+const SENTENCES = {
+  "pin-replaced": "mail.linkChanged.pin",
+  "recipient-changed": "mail.linkChanged.recipient",
+} as const satisfies Record<ChangeToTell, string>;
 
 /** Tells the owner of the account, at the addresses that are known for theirs. It holds no link. */
 export const linkChangedMail: MailWording<"link-changed"> = {
-  subject: (_props, brand) => `The link to your ${brand.appName} account was changed`,
-  body: (props, brand) => (
-    <MailLayout
-      brand={brand}
-      audience="user"
-      heading="Your link was changed"
-      preview="An administrator changed the link with which you choose your password."
-    >
-      <Paragraph>
-        An administrator changed the link with which you choose the password of your {brand.appName}{" "}
-        account:
-      </Paragraph>
-      {props.changes.map((change) => (
-        <Paragraph key={change}>{sentences[change]}</Paragraph>
-      ))}
-      <Facts
-        facts={[
-          ["User name", props.userName],
-          ["Domain", props.domainName],
-          ["Changed on", utcTime(props.at)],
-        ]}
-      />
-      <Paragraph>If you asked for this, there is nothing to do.</Paragraph>
-      <Paragraph>
-        <strong>You did not expect it?</strong> Whoever has the link and the PIN gets your account.{" "}
-        {brand.supportContact ? (
-          <>
-            Ask <Contact contact={brand.supportContact} /> at once.
-          </>
-        ) : (
-          <>Ask those who gave you the account at once.</>
-        )}
-      </Paragraph>
-    </MailLayout>
-  ),
+  subject: (_props, { brand, words }) =>
+    words("mail.linkChanged.subject", { appName: brand.appName }),
+  body: (props, letter) => {
+    const { brand, words, language } = letter;
+    return (
+      <MailLayout
+        letter={letter}
+        audience="user"
+        heading={words("mail.linkChanged.heading")}
+        preview={words("mail.linkChanged.preview")}
+      >
+        <Paragraph>{words("mail.linkChanged.intro", { appName: brand.appName })}</Paragraph>
+        {props.changes.map((change) => (
+          <Paragraph key={change}>{words(SENTENCES[change])}</Paragraph>
+        ))}
+        <Facts
+          words={words}
+          facts={[
+            [words("mail.fact.userName"), props.userName],
+            [words("mail.fact.domain"), props.domainName],
+            [words("mail.fact.changedOn"), utcTime(props.at, language)],
+          ]}
+        />
+        <Paragraph>{words("mail.linkChanged.expected")}</Paragraph>
+        <Paragraph>
+          {words.rich("mail.linkChanged.unexpected", { strong })} <TellAtOnce letter={letter} />
+        </Paragraph>
+      </MailLayout>
+    );
+  },
 };

@@ -9,57 +9,60 @@ import {
   Note,
   Paragraph,
   PlainAddress,
+  strong,
 } from "./layout";
 import type { MailWording } from "./mail-template";
 
-/** The hand-over. Its reader has often never seen OpenStack, and reads it on a phone. */
+/**
+ * The hand-over, for a new account as for a lost password. Its reader has often never seen OpenStack, and
+ * reads it on a phone.
+ */
 export const linkMail: MailWording<"link"> = {
-  subject: (_props, brand) => `Your ${brand.appName} account: choose your password`,
-  body: (props, brand) => (
-    <MailLayout
-      brand={brand}
-      audience="user"
-      heading="Your account is ready"
-      preview="Choose your password. You need the PIN you gave when you registered."
-    >
-      <Paragraph>
-        An account was made for you at {brand.appName}. One step is left: choose a password that
-        only you know.
-      </Paragraph>
-      <Facts
-        facts={[
-          ["User name", props.userName],
-          ["Domain", props.domainName],
-        ]}
-      />
-      <ActionButton href={props.url}>Choose your password</ActionButton>
-      <Note>This is your link, to press, or to copy into a browser:</Note>
-      <PlainAddress href={props.url} />
-      <Paragraph>
-        You will be asked for the <strong>{props.pinLength}-digit PIN</strong> that you gave when
-        you registered.
-      </Paragraph>
-      <Paragraph>
-        The link works once, until <strong>{utcTime(props.expiresAt)}</strong>. If it has ended, ask
-        for a new one.
-      </Paragraph>
-      <Divider />
-      {brand.dashboardUrl ? (
-        <Note>
-          Once your password is set, sign in at{" "}
-          <Anchor href={brand.dashboardUrl}>{brand.dashboardUrl}</Anchor>
-        </Note>
-      ) : null}
-      <Note>
-        Nobody will ever ask you for your PIN or your password by mail or by telephone. If you did
-        not expect this mail, leave the link alone: without the PIN it opens nothing.
-        {brand.supportContact ? (
-          <>
-            {" "}
-            Please tell <Contact contact={brand.supportContact} />.
-          </>
+  subject: (_props, { brand, words }) => words("mail.link.subject", { appName: brand.appName }),
+  body: (props, letter) => {
+    const { brand, words, language } = letter;
+    const { appName, dashboardUrl, supportContact } = brand;
+    return (
+      <MailLayout
+        letter={letter}
+        audience="user"
+        heading={words("mail.link.heading")}
+        preview={words("mail.link.preview")}
+      >
+        <Paragraph>{words("mail.link.intro", { appName })}</Paragraph>
+        <Facts
+          words={words}
+          facts={[
+            [words("mail.fact.userName"), props.userName],
+            [words("mail.fact.domain"), props.domainName],
+          ]}
+        />
+        <ActionButton href={props.url}>{words("mail.link.action")}</ActionButton>
+        <Note>{words("mail.link.orCopy")}</Note>
+        <PlainAddress href={props.url} />
+        <Paragraph>{words.rich("mail.link.pin", { digits: props.pinLength, strong })}</Paragraph>
+        <Paragraph>
+          {words.rich("mail.link.until", { until: utcTime(props.expiresAt, language), strong })}
+        </Paragraph>
+        <Divider />
+        {dashboardUrl ? (
+          <Note>
+            {words.rich("mail.link.signIn", {
+              url: dashboardUrl,
+              link: () => <Anchor href={dashboardUrl}>{dashboardUrl}</Anchor>,
+            })}
+          </Note>
         ) : null}
-      </Note>
-    </MailLayout>
-  ),
+        <Note>
+          {words("mail.link.never")}{" "}
+          {supportContact
+            ? words.rich("mail.link.tell", {
+                contact: supportContact,
+                link: () => <Contact contact={supportContact} />,
+              })
+            : null}
+        </Note>
+      </MailLayout>
+    );
+  },
 };

@@ -1,37 +1,43 @@
+import { isLinkProblem, problemWords } from "../../app/messages/problem-words";
 import { oneLine } from "../mail-content";
-import { ActionButton, Facts, MailLayout, Paragraph, PlainAddress } from "./layout";
+import { ActionButton, Facts, MailLayout, Paragraph, PlainAddress, strong } from "./layout";
 import type { MailWording } from "./mail-template";
 
 /** To the administrator who issued the link: the user is stuck, and only an administrator can help. */
 export const linkProblemMail: MailWording<"link-problem"> = {
-  subject: (props, brand) =>
-    `${brand.appName}: ${oneLine(props.userName ?? props.userId)} cannot set a password`,
-  body: (props, brand) => (
-    <MailLayout
-      brand={brand}
-      audience="staff"
-      heading="A user cannot set a password"
-      preview="The link and the PIN were right, but the password could not be set."
-    >
-      <Paragraph>
-        A user opened the link you issued and gave the right PIN, but the password could not be set.
-        The user was told to ask you.
-      </Paragraph>
-      <Facts
-        facts={[
-          ["User", props.userName],
-          ["User ID", props.userId],
-        ]}
-      />
-      <Paragraph>
-        <strong>Why:</strong> {oneLine(props.problem, { maxCharacters: 500 })}
-      </Paragraph>
-      <Paragraph>
-        <strong>What to do:</strong> see that the account is enabled in Keystone, then issue a new
-        link with a fresh initial password in the console.
-      </Paragraph>
-      <ActionButton href={props.consoleUrl}>Open the console</ActionButton>
-      <PlainAddress href={props.consoleUrl} />
-    </MailLayout>
-  ),
+  subject: (props, { brand, words }) =>
+    words("mail.linkProblem.subject", {
+      appName: brand.appName,
+      user: oneLine(props.userName ?? props.userId),
+    }),
+  body: (props, letter) => {
+    const { words } = letter;
+    const { problem } = props;
+    const { why, whatToDo } = isLinkProblem(problem)
+      ? problemWords(words, problem)
+      : { why: oneLine(problem, { maxCharacters: 500 }), whatToDo: undefined };
+    return (
+      <MailLayout
+        letter={letter}
+        audience="staff"
+        heading={words("mail.linkProblem.heading")}
+        preview={words("mail.linkProblem.preview")}
+      >
+        <Paragraph>{words("mail.linkProblem.intro")}</Paragraph>
+        <Facts
+          words={words}
+          facts={[
+            [words("mail.fact.user"), props.userName],
+            [words("mail.fact.userId"), props.userId],
+          ]}
+        />
+        <Paragraph>{words.rich("mail.linkProblem.why", { why, strong })}</Paragraph>
+        {whatToDo ? (
+          <Paragraph>{words.rich("mail.linkProblem.whatToDo", { whatToDo, strong })}</Paragraph>
+        ) : null}
+        <ActionButton href={props.consoleUrl}>{words("mail.linkProblem.action")}</ActionButton>
+        <PlainAddress href={props.consoleUrl} />
+      </MailLayout>
+    );
+  },
 };

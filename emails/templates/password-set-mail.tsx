@@ -1,45 +1,50 @@
 import { utcTime } from "../mail-content";
-import { ActionButton, Contact, Facts, MailLayout, Paragraph, PlainAddress } from "./layout";
+import {
+  ActionButton,
+  Facts,
+  MailLayout,
+  Paragraph,
+  PlainAddress,
+  strong,
+  TellAtOnce,
+} from "./layout";
 import type { MailWording } from "./mail-template";
 
 /** Tells the owner of the account, who is the only one to notice if it was somebody else. */
 export const passwordSetMail: MailWording<"password-set"> = {
-  subject: (_props, brand) => `Your ${brand.appName} password was set`,
-  body: (props, brand) => (
-    <MailLayout
-      brand={brand}
-      audience="user"
-      heading="Your password was set"
-      preview="Your account can be used from now on."
-    >
-      <Paragraph>
-        The password of your {brand.appName} account was set with the link and the PIN. The link
-        does not work any more.
-      </Paragraph>
-      <Facts
-        facts={[
-          ["User name", props.userName],
-          ["Domain", props.domainName],
-          ["Set on", props.at && utcTime(props.at)],
-        ]}
-      />
-      {brand.dashboardUrl ? (
-        <>
-          <Paragraph>Sign in with this user name and your new password:</Paragraph>
-          <ActionButton href={brand.dashboardUrl}>Sign in</ActionButton>
-          <PlainAddress href={brand.dashboardUrl} />
-        </>
-      ) : null}
-      <Paragraph>
-        <strong>It was not you?</strong> Then somebody else has your account.{" "}
-        {brand.supportContact ? (
+  subject: (_props, { brand, words }) =>
+    words("mail.passwordSet.subject", { appName: brand.appName }),
+  body: (props, letter) => {
+    const { brand, words, language } = letter;
+    return (
+      <MailLayout
+        letter={letter}
+        audience="user"
+        heading={words("mail.passwordSet.heading")}
+        preview={words("mail.passwordSet.preview")}
+      >
+        <Paragraph>{words("mail.passwordSet.intro", { appName: brand.appName })}</Paragraph>
+        <Facts
+          words={words}
+          facts={[
+            [words("mail.fact.userName"), props.userName],
+            [words("mail.fact.domain"), props.domainName],
+            [words("mail.fact.setOn"), props.at && utcTime(props.at, language)],
+          ]}
+        />
+        {brand.dashboardUrl ? (
           <>
-            Tell <Contact contact={brand.supportContact} /> at once.
+            <Paragraph>{words("mail.passwordSet.signIn")}</Paragraph>
+            <ActionButton href={brand.dashboardUrl}>
+              {words("mail.passwordSet.action")}
+            </ActionButton>
+            <PlainAddress href={brand.dashboardUrl} />
           </>
-        ) : (
-          <>Tell those who gave you the account at once.</>
-        )}
-      </Paragraph>
-    </MailLayout>
-  ),
+        ) : null}
+        <Paragraph>
+          {words.rich("mail.passwordSet.notYou", { strong })} <TellAtOnce letter={letter} />
+        </Paragraph>
+      </MailLayout>
+    );
+  },
 };

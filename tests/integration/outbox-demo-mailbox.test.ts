@@ -23,6 +23,7 @@ beforeAll(async () => {
     "link",
     { userName: "jane.doe", url: LINK, expiresAt: "2031-06-03T14:05:11.000Z", pinLength: 4 },
     { appName: "Example Cloud", dashboardUrl: undefined, supportContact: undefined },
+    "en",
   );
   const outgoing = [
     { ...mail, recipient: "jane.doe@example.org" },

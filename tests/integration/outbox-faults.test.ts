@@ -19,7 +19,11 @@ import { type StartedQueue, startMailWorker } from "../support/worker";
 const eventually = <Value>(read: () => Value) => expect.poll(read, { timeout: 20_000 });
 
 const PUBLIC_URL = new URL("https://setpass.example.org");
-const brand = { appName: "Example Cloud", dashboardUrl: undefined, supportContact: undefined };
+const config = {
+  brand: { appName: "Example Cloud", dashboardUrl: undefined, supportContact: undefined },
+  languages: ["en", "de"],
+  defaultLanguage: "en",
+} as const;
 const key = randomBytes(32);
 const vault = createVault([key]);
 
@@ -69,7 +73,7 @@ function work(options: Partial<MailQueueOptions> & { smtpUrl?: string } = {}): S
     db: database.db,
     vault,
     transport,
-    brand,
+    config,
     log,
     pollSeconds: 0.05,
     retryDelaySeconds: () => 0.1,
@@ -381,7 +385,7 @@ function startWorkerProcess(): ChildProcess {
         replyTo: undefined,
         publicUrl: new URL("${PUBLIC_URL.href}"),
       }),
-      brand: { appName: "Example Cloud" },
+      config: { brand: { appName: "Example Cloud" }, languages: ["en"], defaultLanguage: "en" },
       log,
       leaseSeconds: 3,
     }));

@@ -27,7 +27,11 @@ import { type StartedQueue, startMailWorker } from "../support/worker";
 const eventually = <Value>(read: () => Value) => expect.poll(read, { timeout: 20_000 });
 
 const PUBLIC_URL = new URL("https://setpass.example.org");
-const brand = { appName: "Example Cloud", dashboardUrl: undefined, supportContact: undefined };
+const config = {
+  brand: { appName: "Example Cloud", dashboardUrl: undefined, supportContact: undefined },
+  languages: ["en", "de"],
+  defaultLanguage: "en",
+} as const;
 const vault = createVault([randomBytes(32)]);
 
 let database: TestDatabase;
@@ -84,7 +88,7 @@ function work(options: Partial<MailQueueOptions> = {}): StartedQueue {
     db: database.db,
     vault,
     transport: options.transport ?? transportTo(smtp.url),
-    brand,
+    config,
     log,
     pollSeconds: 0.1,
     ...options,

@@ -192,7 +192,7 @@ async function putBack(
       props: {
         userId: claim.userId,
         userName: released.userName ?? undefined,
-        problem: describeProblem(problem),
+        problem,
         consoleUrl: new URL(`/admin/links/${claim.id}`, context.config.publicUrl).href,
       },
     });
@@ -201,23 +201,3 @@ async function putBack(
   context.log.warn("link.redeem-refused", { ...about, reason, requestId: visitor.requestId });
   return refused;
 }
-
-/** @returns what the issuer is told, a sentence or two: what happened and what to do */
-export function describeProblem(problem: LinkProblem): string {
-  return problemSentences[problem];
-}
-
-const problemSentences: Record<LinkProblem, string> = {
-  "initial-password-stale":
-    "Keystone does not take the initial password kept with the link: it was changed, the user is gone, or the account is locked for a while after too many failed sign-ins. Unless the lock passes, issue a new link and let setpass set a random password.",
-  "account-disabled":
-    "The account is disabled in Keystone. Enable it, then tell the user to open the same link again.",
-  "account-locked":
-    "Keystone has locked the account after too many failed sign-ins. It unlocks by itself after a while; the same link then works.",
-  "password-locked":
-    "Keystone forbids this user to change the password (option lock_password). Take the option away, then tell the user to open the same link again.",
-  "link-outdated":
-    "The link was made by an earlier release, whose PINs are kept less safely. Renew it or mail it again: the PIN stays the same.",
-  "read-only-account":
-    "The user lives in a directory that Keystone cannot write to (such as LDAP). The password has to be set there.",
-};

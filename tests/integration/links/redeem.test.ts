@@ -376,7 +376,7 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "redeemi
           props: expect.objectContaining({
             userId: link.userId,
             userName: "jane",
-            problem: expect.stringMatching(/disabled/),
+            problem: "account-disabled",
             consoleUrl: `https://setpass.example.org/admin/links/${link.id}`,
           }),
         }),

@@ -26,11 +26,16 @@ describe("oneLine", () => {
 });
 
 describe("utcTime", () => {
-  it("names the day, the time and the zone", () => {
-    expect(utcTime("2031-01-09T00:03:59.999Z")).toBe("Thursday 9 January 2031 at 00:03 UTC");
+  it("names the day, the time and the zone, as the reader's language writes them", () => {
+    const instant = "2031-01-09T00:03:59.999Z";
+    // Editions of Unicode's tables differ in the comma.
+    expect(utcTime(instant, "en")).toMatch(/^Thursday,? 9 January 2031 at 00:03 UTC$/);
+    expect(utcTime(instant, "de")).toBe("Donnerstag, 9. Januar 2031 um 00:03 UTC");
   });
 
   it("shows an instant of another zone in UTC", () => {
-    expect(utcTime("2031-01-09T00:03:00+02:00")).toBe("Wednesday 8 January 2031 at 22:03 UTC");
+    expect(utcTime("2031-01-09T00:03:00+02:00", "de")).toBe(
+      "Mittwoch, 8. Januar 2031 um 22:03 UTC",
+    );
   });
 });

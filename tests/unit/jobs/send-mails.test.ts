@@ -32,7 +32,11 @@ afterAll(() => {
 
 const db = {} as Database;
 const vault = createVault([randomBytes(32)]);
-const brand = { appName: "Example Cloud", dashboardUrl: undefined, supportContact: undefined };
+const config = {
+  brand: { appName: "Example Cloud", dashboardUrl: undefined, supportContact: undefined },
+  languages: ["en", "de"],
+  defaultLanguage: "en",
+} as const;
 const TOKEN = "3f0f9b8e-5d5f-4a06-9a53-6a3f8a0f1b2c";
 const RECIPIENT = "jane.doe@example.org";
 
@@ -94,7 +98,7 @@ function work(options: Partial<MailQueueOptions> = {}): StartedQueue {
   const worker = startMailWorker({
     db,
     vault,
-    brand,
+    config,
     log,
     transport: {
       send: ({ mailId }, { timeoutSeconds }) => {
