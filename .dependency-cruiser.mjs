@@ -34,7 +34,7 @@ const layers = {
   wiring: {
     files:
       "^app/(services\\.server\\.ts$|jobs/(?!enqueue-)|telemetry/(metrics|observe-keystone)\\.)",
-    imports: ["useCase", "audit", "keystone", "db", "emails", "base"],
+    imports: ["useCase", "audit", "keystone", "db", "emails", "base", "words"],
   },
   route: {
     files: "^app/(routes/|root\\.tsx$|routes\\.ts$|entry\\.)",
