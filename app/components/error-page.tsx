@@ -19,14 +19,13 @@ export const ERROR_CODES = {
   "database-away": "error.code.databaseAway",
   "not-utf8": "error.code.notUtf8",
   "cut-short": "error.code.cutShort",
+  "no-such-link": "error.code.noSuchLink",
+  "keystone-unavailable": "console.keystone.unavailable",
+  "keystone-forbidden": "console.keystone.forbidden",
+  "closing-takes-admin": "console.requests.closingTakesAdmin",
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
-
-/** Answers of the console's that were thrown on purpose carry a sentence; Remix's own begin with the error's name. */
-function sentenceOf(data: unknown): string | undefined {
-  return typeof data === "string" && /^(?!\w*Error\b)\S+ .{0,300}$/.test(data) ? data : undefined;
-}
 
 /**
  * @param failed the page, where it has advice of its own
@@ -46,7 +45,7 @@ export function wordsForError(
     ? words(`error.portal.${ofPortal}`)
     : code
       ? words(code)
-      : ((told ? sentenceOf(error.data) : undefined) ?? adviceFor(words, known));
+      : adviceFor(words, known);
   return { status, heading: words(`error.heading.${known}`), advice };
 }
 

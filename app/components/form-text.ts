@@ -12,5 +12,3 @@ export function readLine(form: URLSearchParams, name: string, maxLength = 255): 
 /** What a form field of an address may hold: enough to catch slips, never a real address. */
 export const looksLikeEmail = (text: string): boolean =>
   text.length <= 254 && /^[^\s@<>(),;:"]+@[^\s@<>(),;:"]+\.[^\s@<>(),;:".]+$/.test(text);
-
-export const NOT_AN_EMAIL = "This is no e-mail address. It looks like name@example.org.";

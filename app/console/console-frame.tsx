@@ -1,7 +1,8 @@
 import { Form, Link, useLocation, useNavigation } from "@remix-run/react";
 import type { ReactNode } from "react";
 import { Mark } from "../components/mark";
-import { useBrand } from "../components/render-context";
+import { useBrand, useWords } from "../components/render-context";
+import { hidden } from "./text-elements";
 
 /** The frame of every console page, also of those that went wrong. */
 export function ConsoleFrame(props: {
@@ -12,14 +13,15 @@ export function ConsoleFrame(props: {
 }) {
   const { admin, openRequests = 0 } = props;
   const { appName } = useBrand();
+  const words = useWords();
   const { state } = useNavigation();
   return (
     <>
       <a
         href="#main"
-        className="sr-only focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-20 focus:rounded-lg focus:bg-card focus:px-4 focus:py-2"
+        className="sr-only focus:not-sr-only focus:fixed focus:top-2 focus:start-2 focus:z-20 focus:rounded-lg focus:bg-card focus:px-4 focus:py-2"
       >
-        To the content
+        {words("console.frame.toContent")}
       </a>
       {state === "idle" ? null : <div className="progress" aria-hidden="true" />}
       <header className="border-b border-line bg-card">
@@ -28,26 +30,28 @@ export function ConsoleFrame(props: {
             <Mark className="size-5 text-accent" />
             <span className="font-semibold tracking-tight">{appName}</span>
           </a>
-          <nav aria-label="Console" className="order-last -mx-2 w-full sm:order-none sm:w-auto">
+          <nav
+            aria-label={words("console.frame.label")}
+            className="order-last -mx-2 w-full sm:order-none sm:w-auto"
+          >
             <ul className="flex">
               <ConsoleLink to="/admin" below="/admin/links">
-                Links
+                {words("console.title.links")}
               </ConsoleLink>
               <ConsoleLink to="/admin/users" below="/admin/users">
-                Users
+                {words("console.title.users")}
               </ConsoleLink>
               <ConsoleLink to="/admin/requests" below="/admin/requests">
-                Requests
+                {words("console.title.requests")}
                 {openRequests > 0 ? (
-                  <span className="ml-1.5 rounded-full bg-accent-soft px-2 py-0.5 text-xs text-accent tabular-nums">
-                    {openRequests}
-                    <span className="sr-only"> open</span>
+                  <span className="ms-1.5 rounded-full bg-accent-soft px-2 py-0.5 text-xs text-accent tabular-nums">
+                    {words.rich("console.frame.openRequests", { count: openRequests, hidden })}
                   </span>
                 ) : null}
               </ConsoleLink>
             </ul>
           </nav>
-          <div className="ml-auto min-w-0">{admin ? <Account {...admin} /> : null}</div>
+          <div className="ms-auto min-w-0">{admin ? <Account {...admin} /> : null}</div>
         </div>
       </header>
       <main id="main" tabIndex={-1} className="mx-auto max-w-6xl px-4 py-8 sm:px-6 sm:py-10">
@@ -58,14 +62,17 @@ export function ConsoleFrame(props: {
 }
 
 function Account(props: { userName: string; userDomainName: string }) {
+  const words = useWords();
   return (
     <Form method="post" action="/admin/sign-out" className="flex items-center gap-3 text-sm">
-      <span className="min-w-0 truncate text-muted" title={`Domain ${props.userDomainName}`}>
-        <span className="sr-only">Signed in as </span>
-        {props.userName}
+      <span
+        className="min-w-0 truncate text-muted"
+        title={words("console.shared.domain", { name: props.userDomainName })}
+      >
+        {words.rich("console.frame.signedInAs", { name: props.userName, hidden })}
       </span>
       <button type="submit" className="link font-semibold whitespace-nowrap">
-        Sign out
+        {words("console.frame.signOut")}
       </button>
     </Form>
   );

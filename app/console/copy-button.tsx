@@ -1,7 +1,9 @@
 import { useEffect, useState } from "react";
+import { useWords } from "../components/render-context";
 
 /** Copies a text. There is none without a script, nor where the browser forbids it: no dead button. */
 export function CopyButton({ text, children }: { text: string; children: string }) {
+  const words = useWords();
   const [state, setState] = useState<"absent" | "ready" | "copied" | "failed">("absent");
   useEffect(() => {
     if ("clipboard" in navigator) setState("ready");
@@ -20,10 +22,11 @@ export function CopyButton({ text, children }: { text: string; children: string 
   return (
     <>
       <button type="button" className="button button-primary shrink-0" onClick={copy}>
-        {state === "copied" ? "Copied" : children}
+        {state === "copied" ? words("console.link.ready.copied") : children}
       </button>
       <span className="sr-only" role="status">
-        {state === "copied" ? "Copied" : state === "failed" ? "Could not be copied" : ""}
+        {state === "copied" ? words("console.link.ready.copied") : null}
+        {state === "failed" ? words("console.link.ready.notCopied") : null}
       </span>
     </>
   );

@@ -1,6 +1,6 @@
-import { Link } from "@remix-run/react";
 import type { Standing } from "../accounts/privileged-user.server";
 import { Notice } from "../components/notice";
+import { useWords } from "../components/render-context";
 import type { LinkSummary } from "../links/list-links.server";
 import type { LinkProblem } from "../links/redeem/link-problem";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
@@ -10,6 +10,7 @@ import { type IssueOffer, usualChoices } from "./issue-choices";
 import { IssueForm } from "./issue-form";
 import { IssuedLink } from "./issued-link";
 import { RequestNotice } from "./request-notice";
+import { linkTo } from "./text-elements";
 import { AccountNotices, type ShownUser, UserFacts } from "./user-account";
 
 export interface HandOverPage {
@@ -23,7 +24,6 @@ export interface HandOverPage {
   link: LinkSummary | null;
   /** Why the link has set no password, where that still holds. */
   problem: LinkProblem | null;
-  problemWords: string | null;
   /** The request that is answered here. */
   request: ResetRequestSummary | null;
   offer: IssueOffer;
@@ -31,9 +31,10 @@ export interface HandOverPage {
 
 /** A user, what is to be known of them, and the form that hands the account over. */
 export function HandOverView(props: { page: HandOverPage; answer: HandOverAnswer | undefined }) {
+  const words = useWords();
   const { page, answer } = props;
   const { user, link, request, offer } = page;
-  const renewing = offer.keepPassword;
+  const act = offer.keepPassword ? "renew" : "new";
   const usual = usualChoices({ ...page, email: user?.email ?? null });
   const back = request
     ? `/admin/users?q=${encodeURIComponent(request.name)}&request=${request.id}`
@@ -41,12 +42,10 @@ export function HandOverView(props: { page: HandOverPage; answer: HandOverAnswer
   return (
     <div className="max-w-3xl">
       <PageHeading
-        above={
-          <Link className="link" to={back}>
-            Users
-          </Link>
+        above={linkTo(back)(words("console.title.users"))}
+        below={
+          user?.domainName ? words("console.shared.domain", { name: user.domainName }) : undefined
         }
-        below={user?.domainName ? `Domain ${user.domainName}` : undefined}
       >
         {user?.name ?? page.userId}
       </PageHeading>
@@ -56,19 +55,13 @@ export function HandOverView(props: { page: HandOverPage; answer: HandOverAnswer
         ) : (
           <>
             {page.trouble ? (
-              <Notice tone="bad" heading="The user cannot be shown">
-                {page.trouble}{" "}
-                <Link className="link" to=".">
-                  Try again
-                </Link>
+              <Notice tone="bad" heading={words("console.user.trouble")}>
+                {page.trouble} {linkTo(".")(words("console.shared.tryAgain"))}
               </Notice>
             ) : null}
             {!page.trouble && !user ? (
-              <Notice tone="bad" heading="Keystone knows no such user">
-                The account may have been deleted.{" "}
-                <Link className="link" to="/admin/users">
-                  Find another user
-                </Link>
+              <Notice tone="bad" heading={words("console.user.unknown")}>
+                {words.rich("console.user.unknownAdvice", { users: linkTo("/admin/users") })}
               </Notice>
             ) : null}
             {user ? <UserFacts user={user} userId={page.userId} link={link} /> : null}
@@ -77,14 +70,9 @@ export function HandOverView(props: { page: HandOverPage; answer: HandOverAnswer
             {user || answer ? (
               <>
                 <div className="pt-2">
-                  <h2 className="text-xl font-semibold">
-                    {renewing ? "Renew the link" : "Issue a link"}
-                  </h2>
-                  {renewing ? (
-                    <p className="mt-1 text-muted">
-                      The current link stops working, and a new one with a new lifetime takes its
-                      place.
-                    </p>
+                  <h2 className="text-xl font-semibold">{words(`console.issue.${act}.heading`)}</h2>
+                  {act === "renew" ? (
+                    <p className="mt-1 text-muted">{words("console.issue.renew.intro")}</p>
                   ) : null}
                 </div>
                 <IssueForm
@@ -93,7 +81,7 @@ export function HandOverView(props: { page: HandOverPage; answer: HandOverAnswer
                   errors={answer?.errors}
                   message={answer?.message}
                   knownEmail={user?.email ?? null}
-                  renewing={renewing}
+                  act={act}
                   adviseRandom={usual.password === "random"}
                 />
               </>

@@ -1,8 +1,9 @@
 import type { Standing } from "../accounts/privileged-user.server";
 import type { FieldErrors } from "../components/error-summary";
-import { looksLikeEmail, NOT_AN_EMAIL, readLine } from "../components/form-text";
+import { looksLikeEmail, readLine } from "../components/form-text";
 import type { LinkSummary } from "../links/list-links.server";
 import type { LinkProblem } from "../links/redeem/link-problem";
+import type { Words } from "../messages/words";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
 
 /** Where the new link's PIN comes from: typed, given with the user's request, or the link's own. */
@@ -92,10 +93,6 @@ export function offerFor(
   };
 }
 
-/** What is said of a PIN that is none. */
-export const wrongPin = (pinLength: number): string =>
-  `Type the PIN the user gave: exactly ${pinLength} digits.`;
-
 /** Longer ones are refused by Keystone anyway. */
 const MAX_INITIAL_PASSWORD = 4096;
 
@@ -105,6 +102,7 @@ const MAX_INITIAL_PASSWORD = 4096;
  * @returns what was chosen, with the secrets apart, and what is wrong with it
  */
 export function readIssueForm(
+  words: Words,
   form: URLSearchParams,
   offer: IssueOffer,
 ): {
@@ -121,17 +119,18 @@ export function readIssueForm(
     password: passwordChoice(form.get("password"), offer),
   };
   const errors: IssueErrors = {};
-  if (choices.mailTo !== "" && !looksLikeEmail(choices.mailTo)) errors.mail_to = NOT_AN_EMAIL;
+  if (choices.mailTo !== "" && !looksLikeEmail(choices.mailTo))
+    errors.mail_to = words("shared.notAnEmail");
   if (choices.pin === "typed" && !(/^[0-9]+$/.test(pin) && pin.length === offer.pinLength))
-    errors.pin = wrongPin(offer.pinLength);
+    errors.pin = words("console.issue.pinFormat", { digits: offer.pinLength });
   if (choices.password === "typed") {
     if (initialPassword === "")
-      errors.initial_password = "Type the password the account has now, or let setpass set one.";
+      errors.initial_password = words("console.issue.problem.passwordEmpty");
     else if (
       initialPassword.length > MAX_INITIAL_PASSWORD ||
       /[\0\p{Surrogate}]/u.test(initialPassword)
     )
-      errors.initial_password = "No account can have this password: check what you pasted.";
+      errors.initial_password = words("console.issue.problem.passwordImpossible");
   }
   return {
     choices,

@@ -2,8 +2,9 @@ import { Form } from "@remix-run/react";
 import type { ReactNode } from "react";
 import { ErrorSummary } from "../components/error-summary";
 import { Field } from "../components/field";
+import { useWords } from "../components/render-context";
 import { SubmitButton } from "../components/submit-button";
-import { type IssueChoices, type IssueErrors, type IssueOffer, wrongPin } from "./issue-choices";
+import type { IssueChoices, IssueErrors, IssueOffer } from "./issue-choices";
 
 /** The form that issues a link, or renews the one there is. */
 export function IssueForm(props: {
@@ -13,49 +14,49 @@ export function IssueForm(props: {
   message: string | undefined;
   /** The address Keystone has for the user. */
   knownEmail: string | null;
-  renewing: boolean;
+  act: "renew" | "new";
   /** A random password is what helps here. */
   adviseRandom: boolean;
 }) {
-  const { offer, choices, errors = {}, message, knownEmail, renewing, adviseRandom } = props;
+  const words = useWords();
+  const { offer, choices, errors = {}, message, knownEmail, act, adviseRandom } = props;
   return (
     <Form method="post" className="card space-y-7 p-5 sm:p-7">
       <ErrorSummary
         errors={props.errors}
         message={message}
-        heading={message ? "No link was issued" : undefined}
+        heading={message ? words("console.issue.notIssued") : undefined}
       />
 
       <PinFields offer={offer} choices={choices} error={errors.pin} />
 
       <fieldset className="choices" aria-describedby="password-hint">
-        <legend className="font-semibold">Initial password</legend>
+        <legend className="font-semibold">{words("console.issue.initialPassword")}</legend>
         <p id="password-hint" className="mt-0.5 text-sm text-muted">
-          The one the account has until the user opens the link. It is kept sealed, for the link
-          alone.
+          {words("console.issue.initialPasswordHint")}
         </p>
         <div className="mt-2 space-y-2">
           {offer.keepPassword ? (
             <Choice name="password" value="keep" chosen={choices.password}>
-              Keep the one of the current link
+              {words("console.issue.keepPassword")}
             </Choice>
           ) : null}
           <Choice
             name="password"
             value="random"
             chosen={choices.password}
-            hint="The account's present password stops working at once, and so do its tokens and sessions. Nobody ever sees the new one."
+            hint={words("console.issue.randomHint")}
           >
-            Let setpass set a random one{adviseRandom ? " (recommended)" : ""}
+            {words("console.issue.random", { advised: adviseRandom ? "yes" : "no" })}
           </Choice>
           <Choice name="password" value="typed" chosen={choices.password}>
-            I type the one the account was created with
+            {words("console.issue.typed")}
           </Choice>
         </div>
-        <div className="if-typed mt-3 ml-7">
+        <div className="if-typed mt-3 ms-7">
           <Field
             name="initial_password"
-            label="Password of the account"
+            label={words("console.issue.typedLabel")}
             error={errors.initial_password}
             type="password"
             autoComplete="off"
@@ -66,12 +67,8 @@ export function IssueForm(props: {
 
       <Field
         name="mail_to"
-        label="Mail the link to"
-        hint={
-          knownEmail
-            ? "Keystone's address for this user. Leave it empty to hand the link over yourself."
-            : "Keystone has no address for this user. Leave it empty to hand the link over yourself."
-        }
+        label={words("console.issue.mailTo")}
+        hint={words("console.issue.mailToHint", { known: knownEmail ? "yes" : "no" })}
         error={errors.mail_to}
         defaultValue={choices.mailTo}
         type="email"
@@ -79,61 +76,52 @@ export function IssueForm(props: {
         maxLength={254}
       />
 
-      <SubmitButton pending={renewing ? "Renewing…" : "Issuing…"}>
-        {renewing ? "Renew link" : "Issue link"}
+      <SubmitButton pending={words(`console.issue.${act}.pending`)}>
+        {words(`console.issue.${act}.submit`)}
       </SubmitButton>
     </Form>
   );
 }
 
 function PinFields(props: { offer: IssueOffer; choices: IssueChoices; error: string | undefined }) {
+  const words = useWords();
   const { offer, choices, error } = props;
-  const input = (hint: string) => (
+  const digits = { digits: offer.pinLength };
+  const input = (
     <Field
       name="pin"
-      label="PIN"
-      hint={hint}
+      label={words("console.issue.pin")}
+      hint={words(offer.keepPin ? "console.issue.pinKeepHint" : "console.issue.pinHint", digits)}
       error={error}
       type="text"
       inputMode="numeric"
       autoComplete="off"
       // Nothing is cut: a PIN that is too long is a slip, and its first digits are another PIN.
       pattern={`\\s*[0-9]{${offer.pinLength}}\\s*`}
-      title={wrongPin(offer.pinLength)}
+      title={words("console.issue.pinFormat", digits)}
       required={!offer.keepPin && !offer.requestPin}
       className="!w-40 font-mono text-xl tracking-[0.35em]"
     />
   );
-  if (!offer.requestPin)
-    return input(
-      offer.keepPin
-        ? `Leave it empty to keep the PIN of the current link, or type a new one of ${offer.pinLength} digits.`
-        : `The ${offer.pinLength} digits the user gave at registration. They will be asked for it.`,
-    );
+  if (!offer.requestPin) return input;
   const chosen = choices.pin === "keep" ? "typed" : choices.pin;
   return (
     <fieldset className="choices">
-      <legend className="font-semibold">PIN</legend>
+      <legend className="font-semibold">{words("console.issue.pin")}</legend>
       <div className="mt-2 space-y-2">
         <Choice
           name="pin_from"
           value="request"
           chosen={chosen}
-          hint="You do not see it, and need not."
+          hint={words("console.issue.requestPinHint")}
         >
-          Use the PIN given with the request
+          {words("console.issue.requestPin")}
         </Choice>
         <Choice name="pin_from" value="typed" chosen={chosen}>
-          I type one
+          {words("console.issue.otherPin")}
         </Choice>
       </div>
-      <div className="if-typed mt-3 ml-7">
-        {input(
-          offer.keepPin
-            ? "Leave it empty to keep the PIN of the current link."
-            : `The ${offer.pinLength} digits the user gave.`,
-        )}
-      </div>
+      <div className="if-typed mt-3 ms-7">{input}</div>
     </fieldset>
   );
 }

@@ -1,3 +1,5 @@
+import type { Words } from "../messages/words";
+
 /** What became of a form of a link's page. */
 export type LinkAnswer =
   | { intent: "resend"; ok: true; url: string; mailTo: string }
@@ -5,30 +7,20 @@ export type LinkAnswer =
   | { intent: "revoke"; ok: true }
   | { intent: "end"; ok: true }
   /** `underWay`: what ends a redemption is offered. */
-  | { intent: "none"; ok: false; message: string; underWay?: true };
+  | { intent: "none"; ok: false; message: string; underWay: boolean };
 
-const UNDER_WAY = {
-  status: 409,
-  message:
-    "This link is being redeemed: the right PIN was typed, and Keystone is setting the user's own password. Try again in a moment. If the user must not get in, set a random password: that ends it.",
-  underWay: true,
+/** Why a link is not revoked, or not mailed: by what was asked for. */
+const REFUSALS = {
+  revoke: { "not-pending": "ended", "in-progress": "underWay" },
+  resend: { "not-pending": "unusable", "in-progress": "underWay" },
 } as const;
 
-/** Why a link is not revoked. */
-export const NOT_REVOKED = {
-  "not-pending": {
-    status: 409,
-    message: "This link has ended meanwhile: it was used, renewed or revoked.",
-  },
-  "in-progress": UNDER_WAY,
-} as const;
-
-/** Why it is not mailed. */
-export const NOT_MAILED = {
-  "not-pending": {
-    status: 409,
-    message:
-      "This link cannot be used any more: it was used or revoked meanwhile, or it has expired or is locked. Renew it to mail it.",
-  },
-  "in-progress": UNDER_WAY,
-} as const;
+export function refusalOf(
+  words: Words,
+  intent: keyof typeof REFUSALS,
+  reason: "not-pending" | "in-progress",
+): { status: 409; message: string; underWay: boolean } {
+  const name = REFUSALS[intent][reason];
+  const message = words(`console.link.refusal.${name}`);
+  return { status: 409, message, underWay: name === "underWay" };
+}

@@ -1,6 +1,8 @@
 import { Link } from "@remix-run/react";
 import { Notice } from "../components/notice";
+import { useWords } from "../components/render-context";
 import type { AuditEvent, LinkSummary } from "../links/list-links.server";
+import { describeProblem } from "../messages/problem-words";
 import { PageHeading } from "./console-page";
 import { FreshLink } from "./fresh-link";
 import { useLastAnswer } from "./last-answer";
@@ -13,11 +15,10 @@ import { useRevalidateWhile } from "./revalidate-while";
 export function LinkDetails(props: {
   link: LinkSummary;
   events: readonly AuditEvent[];
-  /** Why no password could be set yet, in words. */
-  problem: string | null;
   answer: LinkAnswer | undefined;
 }) {
-  const { link, events, problem } = props;
+  const words = useWords();
+  const { link, events } = props;
   const answer = useLastAnswer(props.answer);
   useRevalidateWhile(link.mail?.state === "queued");
   const open = link.status === "pending" || link.status === "expired" || link.status === "locked";
@@ -28,16 +29,20 @@ export function LinkDetails(props: {
       <PageHeading
         above={
           <Link className="link" to="/admin">
-            Links
+            {words("console.title.links")}
           </Link>
         }
-        below={link.userDomainName ? `Domain ${link.userDomainName}` : undefined}
+        below={
+          link.userDomainName
+            ? words("console.shared.domain", { name: link.userDomainName })
+            : undefined
+        }
         action={
           <Link
             className={`button ${link.status === "pending" ? "button-quiet" : "button-primary"}`}
             to={`/admin/users/${encodeURIComponent(link.userId)}`}
           >
-            {link.renewable ? "Renew link" : "Issue a new link"}
+            {words(link.renewable ? "console.link.renew" : "console.link.issueNew")}
           </Link>
         }
       >
@@ -47,9 +52,9 @@ export function LinkDetails(props: {
         <div className="min-w-0 space-y-6">
           <Outcome answer={answer} link={link} />
           <WhatBecameOfIt link={link} />
-          {problem && open ? (
-            <Notice tone="bad" heading="The user could not set a password">
-              {problem}
+          {link.problem && open ? (
+            <Notice tone="bad" heading={words("console.link.problem")}>
+              {describeProblem(words, link.problem)}
             </Notice>
           ) : null}
           <LinkFacts link={link} />
@@ -72,25 +77,25 @@ export function LinkDetails(props: {
 }
 
 function Outcome({ answer, link }: { answer: LinkAnswer | undefined; link: LinkSummary }) {
+  const words = useWords();
   if (!answer) return null;
   if (answer.intent === "none")
     return (
-      <Notice tone="bad" heading="Nothing was changed" announce>
+      <Notice tone="bad" heading={words("console.link.nothingChanged")} announce>
         {answer.message}
       </Notice>
     );
   if (!answer.ok) return null;
   if (answer.intent === "revoke")
     return (
-      <Notice tone="good" heading="The link is revoked" announce>
-        It no longer works. The PIN and the initial password kept with it are erased.
+      <Notice tone="good" heading={words("console.link.revoke.done")} announce>
+        {words("console.link.revoke.doneMessage")}
       </Notice>
     );
   if (answer.intent === "end")
     return (
-      <Notice tone="good" heading="A random password is set" announce>
-        Nobody knows it, and whoever had signed in as {nameOf(link)} is signed out. If Keystone was
-        setting another password at the same moment, this page says so within a few minutes.
+      <Notice tone="good" heading={words("console.link.end.done")} announce>
+        {words("console.link.end.doneMessage", { name: nameOf(link) })}
       </Notice>
     );
   return (

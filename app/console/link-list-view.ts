@@ -4,20 +4,20 @@ import { readSearch } from "./search-words";
 export const PAGE_SIZE = 25;
 
 export const STATUSES = [
-  { key: "all", words: "All" },
-  { key: "pending", words: "Pending" },
-  { key: "expired", words: "Expired" },
-  { key: "locked", words: "Locked" },
-  { key: "completed", words: "Completed" },
-  { key: "revoked", words: "Revoked" },
-] as const satisfies readonly { key: LinkFilter; words: string }[];
+  "all",
+  "pending",
+  "expired",
+  "locked",
+  "completed",
+  "revoked",
+] as const satisfies readonly LinkFilter[];
 
 export const SORTS = [
-  { key: "newest", words: "Newest first" },
-  { key: "oldest", words: "Oldest first" },
-  { key: "expiry", words: "By expiry" },
-  { key: "user", words: "By user name" },
-] as const satisfies readonly { key: LinkQuery["sort"]; words: string }[];
+  "newest",
+  "oldest",
+  "expiry",
+  "user",
+] as const satisfies readonly LinkQuery["sort"][];
 
 /** What the list shows: all of it is in the address. */
 export interface LinkListView {
@@ -29,8 +29,8 @@ export interface LinkListView {
 }
 
 export function readLinkListView(search: URLSearchParams): LinkListView {
-  const status = STATUSES.find(({ key }) => key === search.get("status"))?.key ?? "all";
-  const sort = SORTS.find(({ key }) => key === search.get("sort"))?.key ?? "newest";
+  const status = STATUSES.find((one) => one === search.get("status")) ?? "all";
+  const sort = SORTS.find((one) => one === search.get("sort")) ?? "newest";
   const view: LinkListView = { status, sort, search: readSearch(search) };
   for (const side of ["before", "after"] as const) {
     const marker = search.get(side);

@@ -1,4 +1,5 @@
 import { Form, Link, useSubmit } from "@remix-run/react";
+import { useWords } from "../components/render-context";
 import { When } from "../components/when";
 import type { LinkCount, LinkSummary, PagePlace } from "../links/list-links.server";
 import { Empty, PageHeading } from "./console-page";
@@ -8,6 +9,7 @@ import { PlacePager } from "./pager";
 import { useRevalidateWhile } from "./revalidate-while";
 import { StatusBadge, UserBadge } from "./status-badge";
 import { Tabs } from "./tabs";
+import { linkTo } from "./text-elements";
 
 /** @param props.hidden how many links of another status the search would find */
 export function LinkList(props: {
@@ -18,6 +20,7 @@ export function LinkList(props: {
   next?: PagePlace;
   hidden: LinkCount | null;
 }) {
+  const words = useWords();
   const { view, links, count, previous, next, hidden } = props;
   const hrefOfPlace = (place?: PagePlace) => place && linkListHref({ ...view, place });
   const mailUnderWay = links.some(({ mail }) => mail?.state === "queued");
@@ -27,16 +30,17 @@ export function LinkList(props: {
       <PageHeading
         action={
           <Link className="button button-primary" to="/admin/users">
-            Issue a link
+            {words("console.title.issue")}
           </Link>
         }
       >
-        Links
+        {words("console.title.links")}
       </PageHeading>
       <div className="mt-6 flex flex-col gap-3 lg:flex-row lg:items-center lg:justify-between">
         <Tabs
-          label="Status"
+          label={words("console.column.status")}
           tabs={STATUSES}
+          nameOf={(status) => words(`console.status.${status}`)}
           current={view.status}
           hrefOf={(status) => linkListHref({ ...firstPageOf(view), status })}
         />
@@ -48,12 +52,8 @@ export function LinkList(props: {
         ) : view.search !== "" || hidden?.number ? (
           <NothingFound view={view} hidden={hidden} />
         ) : (
-          <Empty heading="No links yet">
-            Pick the user you want to hand an account to:{" "}
-            <Link className="link" to="/admin/users">
-              find a user
-            </Link>
-            .
+          <Empty heading={words("console.links.noneYet")}>
+            {words.rich("console.links.noneYetAdvice", { users: linkTo("/admin/users") })}
           </Empty>
         )}
       </div>
@@ -61,11 +61,13 @@ export function LinkList(props: {
       {mailUnderWay ? (
         <noscript>
           <p className="mt-2 text-sm">
-            A mail is on its way.{" "}
-            <a className="link" href={linkListHref(view)}>
-              Reload
-            </a>{" "}
-            to see how it went.
+            {words.rich("console.links.sending", {
+              reload: (text) => (
+                <a className="link" href={linkListHref(view)}>
+                  {text}
+                </a>
+              ),
+            })}
           </p>
         </noscript>
       ) : null}
@@ -75,40 +77,32 @@ export function LinkList(props: {
 
 /** @param props.hidden how many links of another status the search would find */
 function NothingFound({ view, hidden }: { view: LinkListView; hidden: LinkCount | null }) {
-  const status = STATUSES.find(({ key }) => key === view.status)?.words.toLowerCase();
-  const which = view.status === "all" ? "link" : `${status} link`;
+  const words = useWords();
+  const { status, search } = view;
+  const heading =
+    search === ""
+      ? words("console.links.none", { status })
+      : words("console.links.noMatch", { status, search });
+  const everyStatus = { ...firstPageOf(view), status: "all" } as const;
+  const all = linkTo(linkListHref(everyStatus));
+  if (!hidden?.number)
+    return (
+      <Empty heading={heading}>
+        {linkTo(linkListHref({ ...everyStatus, search: "" }))(words("console.links.showAll"))}
+      </Empty>
+    );
+  const count = hidden.number;
   return (
-    <Empty
-      heading={
-        view.search === ""
-          ? `There is no ${which}`
-          : `No ${which} has “${view.search}” in its user name, user id or address`
-      }
-    >
-      {hidden?.number ? (
-        <>
-          {hidden.exact ? "" : "More than "}
-          {hidden.number === 1 && hidden.exact
-            ? "One of another status is"
-            : `${hidden.number.toLocaleString("en")} of another status are`}{" "}
-          not shown:{" "}
-          <Link className="link" to={linkListHref({ ...firstPageOf(view), status: "all" })}>
-            show every status
-          </Link>
-        </>
-      ) : (
-        <Link
-          className="link"
-          to={linkListHref({ ...firstPageOf(view), status: "all", search: "" })}
-        >
-          Show all links
-        </Link>
-      )}
+    <Empty heading={heading}>
+      {hidden.exact
+        ? words.rich("console.links.hidden", { count, all })
+        : words.rich("console.links.hiddenMany", { count, all })}
     </Empty>
   );
 }
 
 function Filter({ view }: { view: LinkListView }) {
+  const words = useWords();
   const submit = useSubmit();
   return (
     <Form
@@ -123,41 +117,42 @@ function Filter({ view }: { view: LinkListView }) {
         className="input lg:w-60"
         type="search"
         name="q"
-        aria-label="Search links by user name, user id or address"
-        placeholder="User or address"
+        aria-label={words("console.links.searchLabel")}
+        placeholder={words("console.links.searchHint")}
         defaultValue={view.search}
         maxLength={200}
       />
       <select
         className="input !w-auto grow sm:grow-0"
         name="sort"
-        aria-label="Order"
+        aria-label={words("console.links.order")}
         defaultValue={view.sort}
         onChange={(event) => submit(event.currentTarget.form)}
       >
-        {SORTS.map(({ key, words }) => (
-          <option key={key} value={key}>
-            {words}
+        {SORTS.map((sort) => (
+          <option key={sort} value={sort}>
+            {words(`console.links.sort.${sort}`)}
           </option>
         ))}
       </select>
       <button type="submit" className="button button-quiet">
-        Search
+        {words("console.shared.search")}
       </button>
     </Form>
   );
 }
 
 function LinkTable({ links }: { links: readonly LinkSummary[] }) {
+  const words = useWords();
   return (
     <table className="grid-table">
       <thead>
         <tr>
-          <th scope="col">User</th>
-          <th scope="col">Status</th>
-          <th scope="col">Mail</th>
-          <th scope="col">Issued</th>
-          <th scope="col">Expires</th>
+          <th scope="col">{words("console.column.user")}</th>
+          <th scope="col">{words("console.column.status")}</th>
+          <th scope="col">{words("console.column.email")}</th>
+          <th scope="col">{words("console.column.issued")}</th>
+          <th scope="col">{words("console.column.expires")}</th>
         </tr>
       </thead>
       <tbody>
@@ -170,6 +165,8 @@ function LinkTable({ links }: { links: readonly LinkSummary[] }) {
 }
 
 function LinkRow({ link }: { link: LinkSummary }) {
+  const words = useWords();
+  const { issuedByName: name } = link;
   return (
     <tr>
       <td data-label="">
@@ -188,30 +185,34 @@ function LinkRow({ link }: { link: LinkSummary }) {
           </span>
         ) : null}
       </td>
-      <td data-label="Status">
+      <td data-label={words("console.column.status")}>
         <span>
           <StatusBadge status={link.status} />
           {link.problem ? (
-            <span className="mt-1 block text-sm font-medium text-bad">Needs you</span>
+            <span className="mt-1 block text-sm font-medium text-bad">
+              {words("console.links.needsAttention")}
+            </span>
           ) : null}
           {link.status === "revoked" && link.unsettled ? (
-            <span className="mt-1 block text-sm text-muted">Outcome not known yet</span>
+            <span className="mt-1 block text-sm text-muted">
+              {words("console.links.outcomeUnknown")}
+            </span>
           ) : null}
         </span>
       </td>
-      <td data-label="Mail" className="max-w-72">
+      <td data-label={words("console.column.email")} className="max-w-72">
         <MailState mail={link.mail} />
       </td>
-      <td data-label="Issued">
+      <td data-label={words("console.column.issued")}>
         <span>
           <When at={link.issuedAt} />
           <span className="block text-sm text-muted">
-            {link.issuedByName ? `by ${link.issuedByName}` : null}
-            {link.issuedVia === "api" ? " · API" : null}
+            {name ? words("console.shared.by", { name }) : null}
+            {link.issuedVia === "api" ? ` · ${words("console.shared.api")}` : null}
           </span>
         </span>
       </td>
-      <td data-label="Expires">
+      <td data-label={words("console.column.expires")}>
         {link.status === "pending" || link.status === "expired" ? (
           <When at={link.expiresAt} />
         ) : (

@@ -1,5 +1,6 @@
 import { Fact, Facts } from "../components/facts";
 import { Notice } from "../components/notice";
+import { useWords } from "../components/render-context";
 import { ExactTime, When } from "../components/when";
 import type { AuditEvent, LinkSummary } from "../links/list-links.server";
 import { describeEvent } from "./event-words";
@@ -14,20 +15,19 @@ export function outcomeAfterRevocation(link: LinkSummary): "in-force" | "unknown
 }
 
 export function WhatBecameOfIt({ link }: { link: LinkSummary }) {
+  const words = useWords();
+  const name = nameOf(link);
   switch (outcomeAfterRevocation(link)) {
     case "in-force":
       return (
-        <Notice tone="bad" heading="The user's own password came into force">
-          Keystone had it already when this link was revoked. If {nameOf(link)} must not get in, set
-          a random password.
+        <Notice tone="bad" heading={words("console.link.inForce.heading")}>
+          {words("console.link.inForce.message", { name })}
         </Notice>
       );
     case "unknown":
       return (
-        <Notice tone="wait" heading="Whether the user's own password is in force is not known yet">
-          It was typed before the link was revoked, and Keystone's answer was lost. setpass asks
-          again, which can take up to forty minutes, and this page will say how it ended. If{" "}
-          {nameOf(link)} must not get in, set a random password now.
+        <Notice tone="wait" heading={words("console.link.unsettled.heading")}>
+          {words("console.link.unsettled.message", { name })}
         </Notice>
       );
     case undefined:
@@ -36,22 +36,24 @@ export function WhatBecameOfIt({ link }: { link: LinkSummary }) {
 }
 
 export function LinkFacts({ link }: { link: LinkSummary }) {
+  const words = useWords();
+  const name = link.issuedByName;
   const ended = link.completedAt ?? link.revokedAt;
   return (
-    <section className="card" aria-label="State of the link">
+    <section className="card" aria-label={words("console.link.state")}>
       <Facts>
-        <Fact name="Status">
+        <Fact name={words("console.column.status")}>
           <span className="flex flex-wrap items-center gap-2">
             <StatusBadge status={link.status} />
             {link.userFound === false ? <UserBadge state="unknown" /> : null}
           </span>
         </Fact>
         {ended ? (
-          <Fact name={link.completedAt ? "Completed" : "Revoked"}>
+          <Fact name={words(link.completedAt ? "console.link.completed" : "console.link.revoked")}>
             <When at={ended} />
           </Fact>
         ) : (
-          <Fact name="Expires">
+          <Fact name={words("console.column.expires")}>
             <When at={link.expiresAt} />
             <span className="block text-sm text-muted">
               <ExactTime at={link.expiresAt} />
@@ -59,25 +61,26 @@ export function LinkFacts({ link }: { link: LinkSummary }) {
           </Fact>
         )}
         {link.status === "pending" || link.status === "expired" ? (
-          <Fact name="PIN tries left">{link.attemptsLeft}</Fact>
+          <Fact name={words("console.link.attemptsLeft")}>{link.attemptsLeft}</Fact>
         ) : null}
         {link.status === "locked" ? (
-          <Fact name="PIN">
-            {link.pinExhausted
-              ? "Guessed wrong too often over several links: renewing takes a new PIN."
-              : "Typed wrong too often. Renewing the link gives new tries."}
+          <Fact name={words("console.link.pin")}>
+            {words(link.pinExhausted ? "console.link.pinExhausted" : "console.link.pinLocked")}
           </Fact>
         ) : null}
-        <Fact name="Mail">
+        <Fact name={words("console.column.email")}>
           {link.mail ? <span className="block wrap-anywhere">{link.mail.recipient}</span> : null}
           <MailState mail={link.mail} />
         </Fact>
-        <Fact name="Issued">
-          <When at={link.issuedAt} />
-          {link.issuedByName ? ` by ${link.issuedByName}` : ""}
-          {link.issuedVia === "api" ? ", through the API" : ", in the console"}
+        <Fact name={words("console.column.issued")}>
+          {words.rich("console.link.issuedHow", {
+            when: () => <When at={link.issuedAt} />,
+            named: name ? "yes" : "no",
+            name: name ?? "",
+            via: link.issuedVia,
+          })}
         </Fact>
-        <Fact name="User id">
+        <Fact name={words("console.column.userId")}>
           <span className="font-mono text-sm wrap-anywhere">{link.userId}</span>
         </Fact>
       </Facts>
@@ -86,17 +89,25 @@ export function LinkFacts({ link }: { link: LinkSummary }) {
 }
 
 export function History({ events, link }: { events: readonly AuditEvent[]; link: LinkSummary }) {
+  const words = useWords();
   return (
     <section>
-      <h2 className="text-lg font-semibold">History</h2>
-      <p className="text-sm text-muted">Everything about {nameOf(link)}, newest first.</p>
-      <ol className="mt-3 ml-1.5 space-y-4 border-l-2 border-line pl-5">
+      <h2 className="text-lg font-semibold">{words("console.link.history")}</h2>
+      <p className="text-sm text-muted">
+        {words("console.link.historyIntro", { name: nameOf(link) })}
+      </p>
+      <ol className="mt-3 ms-1.5 space-y-4 border-s-2 border-line ps-5">
         {events.map((event) => (
           <li key={event.id} className="history-item">
-            <p>{describeEvent(event)}</p>
+            <p>{describeEvent(words, event)}</p>
             <p className="text-sm text-muted">
               <When at={event.at} />
-              {event.clientAddress ? <> · from {event.clientAddress}</> : null}
+              {event.actorName
+                ? ` · ${words("console.shared.by", { name: event.actorName })}`
+                : null}
+              {event.clientAddress
+                ? ` · ${words("console.shared.fromAddress", { address: event.clientAddress })}`
+                : null}
             </p>
           </li>
         ))}

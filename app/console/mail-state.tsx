@@ -1,41 +1,54 @@
+import { useWords } from "../components/render-context";
 import { When } from "../components/when";
 import type { LinkMail } from "../links/list-links.server";
 
 /** How a link's mail stands, with the mail server's words where it did not get through. */
 export function MailState({ mail }: { mail: LinkMail | null }) {
-  if (!mail) return <span className="whitespace-nowrap text-muted">Not mailed</span>;
-  switch (mail.state) {
+  const words = useWords();
+  if (!mail)
+    return <span className="whitespace-nowrap text-muted">{words("console.email.none")}</span>;
+  const { state, sentAt, nextAttemptAt, attempts } = mail;
+  switch (state) {
     case "sent":
-      return <span>Sent {mail.sentAt ? <When at={mail.sentAt} /> : null}</span>;
+      return (
+        <span>
+          {sentAt
+            ? words.rich("console.email.sentAt", { when: () => <When at={sentAt} /> })
+            : words("console.email.sent")}
+        </span>
+      );
     case "queued":
       return (
         <span>
-          {mail.lastError ? (
-            <>
-              <span className="text-wait">Not sent yet.</span> Next try{" "}
-              <When at={mail.nextAttemptAt} />
-            </>
-          ) : (
-            "Being sent"
-          )}
+          {mail.lastError
+            ? words.rich("console.email.waiting", {
+                wait: (text) => <span className="text-wait">{text}</span>,
+                when: () => <When at={nextAttemptAt} />,
+              })
+            : words("console.email.sending")}
           <ServerWords mail={mail} />
         </span>
       );
     case "failed":
       return (
         <span>
-          <span className="font-medium text-bad">Failed</span>
-          {mail.attempts > 1 ? ` after ${mail.attempts} tries` : null}
+          {words.rich("console.email.failed", {
+            count: attempts,
+            bad: (text) => <span className="font-medium text-bad">{text}</span>,
+          })}
           <ServerWords mail={mail} />
         </span>
       );
     case "cancelled":
-      return <span className="text-muted">Not sent: the link was replaced or ended first</span>;
+      return <span className="text-muted">{words("console.email.cancelled")}</span>;
   }
 }
 
 function ServerWords({ mail }: { mail: LinkMail }) {
+  const words = useWords();
   return mail.lastError ? (
-    <span className="mt-0.5 block text-sm wrap-anywhere text-muted">“{mail.lastError}”</span>
+    <span className="mt-0.5 block text-sm wrap-anywhere text-muted">
+      {words("console.email.serverSaid", { text: mail.lastError })}
+    </span>
   ) : null;
 }

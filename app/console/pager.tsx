@@ -1,5 +1,6 @@
 import { Link } from "@remix-run/react";
 import type { ReactNode } from "react";
+import { useWords } from "../components/render-context";
 
 /**
  * Which part of a list one sees, and the ways to the next and the last one.
@@ -12,17 +13,24 @@ export function Pager(props: {
   total: number;
   hrefOf(page: number): string;
 }) {
+  const words = useWords();
   const { page, pageSize, total, hrefOf } = props;
   const pages = lastPage(total, pageSize);
   const first = (page - 1) * pageSize + 1;
   const last = Math.min(total, page * pageSize);
   return (
     <Steps
-      told={total === 0 ? null : first > total ? `${total} in all` : `${first}–${last} of ${total}`}
+      told={
+        total === 0
+          ? null
+          : first > total
+            ? words("console.pager.all", { count: total })
+            : words("console.pager.range", { first, last, total })
+      }
       previous={page > 1 ? hrefOf(Math.min(page - 1, pages)) : undefined}
       next={page < pages ? hrefOf(page + 1) : undefined}
     >
-      Page {page} of {pages}
+      {words("console.pager.page", { page, pages })}
     </Steps>
   );
 }
@@ -37,11 +45,18 @@ export function PlacePager(props: {
   previous: string | undefined;
   next: string | undefined;
 }) {
-  const { count, previous, next } = props;
-  const number = count.number.toLocaleString("en");
+  const words = useWords();
+  const { previous, next } = props;
+  const { number: count, exact } = props.count;
   return (
     <Steps
-      told={count.number === 0 ? null : count.exact ? `${number} in all` : `More than ${number}`}
+      told={
+        count === 0
+          ? null
+          : exact
+            ? words("console.pager.all", { count })
+            : words("console.pager.moreThan", { count })
+      }
       previous={previous}
       next={next}
     />
@@ -54,10 +69,11 @@ function Steps(props: {
   next: string | undefined;
   children?: ReactNode;
 }) {
+  const words = useWords();
   const { told, previous, next, children } = props;
   return (
     <nav
-      aria-label="Pages"
+      aria-label={words("console.pager.label")}
       className="flex flex-wrap items-center justify-between gap-3 px-1 pt-4 text-sm"
     >
       <p className="text-muted tabular-nums">{told}</p>
@@ -65,13 +81,13 @@ function Steps(props: {
         <ul className="flex items-center gap-2">
           <li>
             <Step to={previous} rel="prev">
-              Previous
+              {words("console.pager.previous")}
             </Step>
           </li>
           {children ? <li className="px-2 text-muted tabular-nums">{children}</li> : null}
           <li>
             <Step to={next} rel="next">
-              Next
+              {words("console.pager.next")}
             </Step>
           </li>
         </ul>

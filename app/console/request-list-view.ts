@@ -3,14 +3,11 @@ import { readSearch } from "./search-words";
 
 export const PAGE_SIZE = 25;
 
-export const STATES = [
-  { key: "open", words: "Open" },
-  { key: "closed", words: "Closed" },
-] as const;
+export const STATES = ["open", "closed"] as const;
 
 /** What the list shows: all of it is in the address. */
 export interface RequestListView {
-  state: (typeof STATES)[number]["key"];
+  state: (typeof STATES)[number];
   search: string;
   page: number;
   /** Every box is ticked as the page comes: the way to select all without a script. */

@@ -1,12 +1,13 @@
 import { Form, Link, useNavigation } from "@remix-run/react";
 import { Notice } from "../components/notice";
+import { useWords } from "../components/render-context";
 import { When } from "../components/when";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
 import { Empty, PageHeading } from "./console-page";
 import { Pager } from "./pager";
 import { PAGE_SIZE, type RequestListView, requestListHref, STATES } from "./request-list-view";
-import { CLOSING_TAKES_ADMIN } from "./request-words";
 import { Tabs } from "./tabs";
+import { linkTo } from "./text-elements";
 
 /** The form of what is selected. It cannot enclose the table, whose rows have forms of their own. */
 const SELECTION = "selection";
@@ -23,17 +24,19 @@ export function RequestList(props: {
   total: number;
   answer: ClosingAnswer | undefined;
 }) {
+  const words = useWords();
   const { view, requests, total, answer } = props;
   const { state, search } = view;
   return (
     <>
-      <PageHeading below="Users who ask for a new link, and have confirmed it from the mailbox they gave. Whether the account is theirs, nobody has checked.">
-        Requests
+      <PageHeading below={words("console.requests.intro")}>
+        {words("console.title.requests")}
       </PageHeading>
       <div className="mt-6 flex flex-col gap-3 lg:flex-row lg:items-center lg:justify-between">
         <Tabs
-          label="State"
+          label={words("console.requests.stateLabel")}
           tabs={STATES}
+          nameOf={(key) => words(`console.requests.state.${key}`)}
           current={state}
           hrefOf={(key) => requestListHref({ state: key, search, page: 1, allSelected: false })}
         />
@@ -42,11 +45,13 @@ export function RequestList(props: {
       {answer ? (
         <div className="mt-4">
           <Notice tone={answer.closed ? "good" : "bad"} announce>
-            {answer.closed
-              ? "The request is closed, and the PIN that came with it is erased."
-              : answer.forbidden
-                ? CLOSING_TAKES_ADMIN
-                : "This request was closed before."}
+            {words(
+              answer.closed
+                ? "console.requests.closed"
+                : answer.forbidden
+                  ? "console.requests.closingTakesAdmin"
+                  : "console.requests.closedBefore",
+            )}
           </Notice>
         </div>
       ) : null}
@@ -69,25 +74,25 @@ export function RequestList(props: {
 }
 
 function NoRequests({ view }: { view: RequestListView }) {
+  const words = useWords();
   const { state, search } = view;
-  if (search !== "")
+  if (search !== "") {
+    const showAll = linkTo(requestListHref({ ...view, search: "", page: 1 }));
     return (
-      <Empty heading={`No ${state} request has “${search}” as its code, or in its name or address`}>
-        <Link className="link" to={requestListHref({ ...view, search: "", page: 1 })}>
-          Show all {state} requests
-        </Link>
+      <Empty heading={words("console.requests.noMatch", { state, search })}>
+        {showAll(words("console.requests.showAll", { state }))}
       </Empty>
     );
+  }
   return (
-    <Empty heading={state === "open" ? "No open requests" : "No closed requests"}>
-      {state === "open"
-        ? "Users ask for a new link at /reset. Their requests come here once they are confirmed by mail."
-        : null}
+    <Empty heading={words("console.requests.none", { state })}>
+      {state === "open" ? words("console.requests.noneAdvice") : null}
     </Empty>
   );
 }
 
 function Search({ view }: { view: RequestListView }) {
+  const words = useWords();
   return (
     <Form
       key={requestListHref(view)}
@@ -101,13 +106,13 @@ function Search({ view }: { view: RequestListView }) {
         className="input lg:w-60"
         type="search"
         name="q"
-        aria-label="Search requests by code, name or address"
-        placeholder="Code, name or address"
+        aria-label={words("console.requests.searchLabel")}
+        placeholder={words("console.requests.searchHint")}
         defaultValue={view.search}
         maxLength={200}
       />
       <button type="submit" className="button button-quiet">
-        Search
+        {words("console.shared.search")}
       </button>
     </Form>
   );
@@ -115,6 +120,7 @@ function Search({ view }: { view: RequestListView }) {
 
 /** What can be done with several at once; the next page says what would happen, and asks. */
 function Selection({ view }: { view: RequestListView }) {
+  const words = useWords();
   return (
     <Form
       id={SELECTION}
@@ -127,14 +133,14 @@ function Selection({ view }: { view: RequestListView }) {
         preventScrollReset
         to={requestListHref({ ...view, allSelected: !view.allSelected })}
       >
-        {view.allSelected ? "Select none" : "Select all on this page"}
+        {words(view.allSelected ? "console.requests.selectNone" : "console.requests.selectAll")}
       </Link>
       <span className="flex flex-wrap gap-2">
         <button type="submit" name="act" value="answer" className="button button-quiet text-sm">
-          Answer selected…
+          {words("console.requests.answerSelected")}
         </button>
         <button type="submit" name="act" value="close" className="button button-quiet text-sm">
-          Close selected…
+          {words("console.requests.closeSelected")}
         </button>
       </span>
     </Form>
@@ -142,17 +148,18 @@ function Selection({ view }: { view: RequestListView }) {
 }
 
 function RequestTable(props: { requests: readonly ResetRequestSummary[]; view: RequestListView }) {
+  const words = useWords();
   const { requests, view } = props;
   const isOpen = view.state === "open";
   return (
     <table className="grid-table">
       <thead>
         <tr>
-          <th scope="col">Name</th>
-          <th scope="col">Code</th>
-          <th scope="col">E-mail given</th>
-          <th scope="col">Asked</th>
-          <th scope="col">{isOpen ? "What to do" : "Closed"}</th>
+          <th scope="col">{words("console.column.name")}</th>
+          <th scope="col">{words("console.column.code")}</th>
+          <th scope="col">{words("console.column.address")}</th>
+          <th scope="col">{words("console.column.requested")}</th>
+          <th scope="col">{words(isOpen ? "console.column.action" : "console.column.closed")}</th>
         </tr>
       </thead>
       <tbody>
@@ -175,20 +182,20 @@ function RequestTable(props: { requests: readonly ResetRequestSummary[]; view: R
                 <span className="font-semibold wrap-anywhere">{request.name}</span>
               )}
             </td>
-            <td data-label="Code">
+            <td data-label={words("console.column.code")}>
               {request.code ? (
                 <span className="font-mono whitespace-nowrap">{request.code}</span>
               ) : (
-                <span className="text-muted">None</span>
+                <span className="text-muted">{words("console.shared.none")}</span>
               )}
             </td>
-            <td data-label="E-mail given">
+            <td data-label={words("console.column.address")}>
               <span>
                 <span className="wrap-anywhere">{request.email}</span>
                 <MailboxNotes request={request} />
               </span>
             </td>
-            <td data-label="Asked">
+            <td data-label={words("console.column.requested")}>
               <When at={request.createdAt} />
             </td>
             {isOpen ? (
@@ -196,7 +203,7 @@ function RequestTable(props: { requests: readonly ResetRequestSummary[]; view: R
                 <RequestActions request={request} />
               </td>
             ) : (
-              <td data-label="Closed">
+              <td data-label={words("console.column.closed")}>
                 <ClosedHow request={request} />
               </td>
             )}
@@ -209,21 +216,21 @@ function RequestTable(props: { requests: readonly ResetRequestSummary[]; view: R
 
 /** What an administrator has to know of the mailbox before answering. */
 function MailboxNotes({ request }: { request: ResetRequestSummary }) {
+  const words = useWords();
   if (request.state !== "open") return null;
+  const { openOfMailbox: count, mailboxAnsweredAt: answeredAt } = request;
   const note = "block text-sm text-wait";
   return (
     <>
       {request.confirmedAt ? null : (
-        <span className={note}>Not confirmed: asked before setpass confirmed requests</span>
+        <span className={note}>{words("console.requests.unconfirmed")}</span>
       )}
-      {request.openOfMailbox > 1 ? (
-        <span className={note}>
-          One of {request.openOfMailbox} open requests of this mailbox: ask the owner for the code
-        </span>
+      {count > 1 ? (
+        <span className={note}>{words("console.requests.several", { count })}</span>
       ) : null}
-      {request.mailboxAnsweredAt ? (
+      {answeredAt ? (
         <span className={note}>
-          Another request of this mailbox was answered <When at={request.mailboxAnsweredAt} />
+          {words.rich("console.requests.answeredBefore", { when: () => <When at={answeredAt} /> })}
         </span>
       ) : null}
     </>
@@ -231,24 +238,25 @@ function MailboxNotes({ request }: { request: ResetRequestSummary }) {
 }
 
 function ClosedHow({ request }: { request: ResetRequestSummary }) {
+  const words = useWords();
+  const { answeredUserId, closedByName: name } = request;
   return (
     <span>
       {request.closedAt ? <When at={request.closedAt} /> : null}
       <span className="block text-sm text-muted">
-        {request.answeredUserId ? (
-          <Link className="link" to={`/admin/users/${encodeURIComponent(request.answeredUserId)}`}>
-            answered
-          </Link>
-        ) : (
-          "without a link"
-        )}
-        {request.closedByName ? ` by ${request.closedByName}` : null}
+        {words.rich("console.requests.closedHow", {
+          how: answeredUserId ? "answered" : "dropped",
+          user: linkTo(`/admin/users/${encodeURIComponent(answeredUserId ?? "")}`),
+          named: name ? "yes" : "no",
+          name: name ?? "",
+        })}
       </span>
     </span>
   );
 }
 
 function RequestActions({ request }: { request: ResetRequestSummary }) {
+  const words = useWords();
   const { formData } = useNavigation();
   const closing = formData?.get("id") === request.id;
   return (
@@ -257,15 +265,15 @@ function RequestActions({ request }: { request: ResetRequestSummary }) {
         className="button button-quiet text-sm"
         to={`/admin/users?q=${encodeURIComponent(request.name)}&request=${request.id}`}
       >
-        Find user
+        {words("console.requests.findUser")}
       </Link>
       <details className="text-sm">
-        <summary className="link w-fit">Close…</summary>
+        <summary className="link w-fit">{words("console.requests.close")}</summary>
         <Form method="post" className="mt-2">
           <input type="hidden" name="id" value={request.id} />
-          <p className="mb-2 text-muted">Nobody is told, and the PIN given with it is erased.</p>
+          <p className="mb-2 text-muted">{words("console.requests.closeAdvice")}</p>
           <button type="submit" className="button button-bad text-sm" disabled={closing}>
-            {closing ? "Closing…" : "Close without a link"}
+            {words(closing ? "console.requests.closing" : "console.requests.closeSubmit")}
           </button>
         </Form>
       </details>

@@ -1,15 +1,16 @@
 import { Form, Link } from "@remix-run/react";
 import type { ReactNode } from "react";
 import { Notice } from "../components/notice";
+import { useWords } from "../components/render-context";
 import { SubmitButton } from "../components/submit-button";
 import type { PlannedAnswer } from "../reset-requests/answer-requests.server";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
 import { Empty, PageHeading } from "./console-page";
 import { useLastAnswer } from "./last-answer";
-import { WHY_NOT } from "./request-words";
 import { Item, List } from "./review-list";
 import { type ReviewAnswer, ReviewOutcome } from "./review-outcome";
 import { type ReviewedAct, writePlan } from "./reviewed-requests";
+import { linkTo } from "./text-elements";
 
 export function RequestReview(props: {
   act: ReviewedAct;
@@ -18,32 +19,24 @@ export function RequestReview(props: {
   planned: readonly PlannedAnswer[];
   answer: ReviewAnswer | undefined;
 }) {
+  const words = useWords();
   const { act, requests, planned } = props;
   const answer = useLastAnswer(props.answer);
   const shown = answer?.act ?? act;
   return (
     <div className="max-w-3xl">
-      <PageHeading
-        above={
-          <Link className="link" to="/admin/requests">
-            Requests
-          </Link>
-        }
-      >
-        {shown === "answer" ? "Answer requests" : "Close requests"}
+      <PageHeading above={linkTo("/admin/requests")(words("console.title.requests"))}>
+        {words(`console.title.${shown}Requests`)}
       </PageHeading>
       <div className="mt-6 space-y-6">
         {answer ? (
           <ReviewOutcome answer={answer} />
         ) : requests.length === 0 ? (
           <div className="card">
-            <Empty heading="Nothing is selected">
+            <Empty heading={words("console.review.nothing")}>
               <p>
-                Tick the requests you mean in the list first. Those that were closed meanwhile are
-                left out.{" "}
-                <Link className="link" to="/admin/requests">
-                  Back to the requests
-                </Link>
+                {words("console.review.nothingAdvice")}{" "}
+                {linkTo("/admin/requests")(words("console.review.back"))}
               </p>
             </Empty>
           </div>
@@ -58,15 +51,16 @@ export function RequestReview(props: {
 }
 
 function CloseReview({ requests }: { requests: readonly ResetRequestSummary[] }) {
+  const words = useWords();
+  const count = requests.length;
   return (
     <Form method="post" action="/admin/requests/review" className="space-y-5">
       <input type="hidden" name="act" value="close" />
       {requests.map(({ id }) => (
         <input key={id} type="hidden" name="id" value={id} />
       ))}
-      <Notice tone="wait" heading={`${counted(requests.length)} will be closed without a link`}>
-        The PINs that came with them are erased, and nobody is told. Whoever still needs a link has
-        to ask again.
+      <Notice tone="wait" heading={words("console.review.close.heading", { count })}>
+        {words("console.review.close.advice")}
       </Notice>
       <List>
         {requests.map((request) => (
@@ -74,8 +68,8 @@ function CloseReview({ requests }: { requests: readonly ResetRequestSummary[] })
         ))}
       </List>
       <Buttons>
-        <SubmitButton tone="bad" pending="Closing…">
-          Close {counted(requests.length).toLowerCase()}
+        <SubmitButton tone="bad" pending={words("console.requests.closing")}>
+          {words("console.review.close.submit", { count })}
         </SubmitButton>
       </Buttons>
     </Form>
@@ -83,6 +77,7 @@ function CloseReview({ requests }: { requests: readonly ResetRequestSummary[] })
 }
 
 function AnswerReview({ planned }: { planned: readonly PlannedAnswer[] }) {
+  const words = useWords();
   const ready = planned.filter((one) => one.ok);
   const left = planned.filter((one) => !one.ok);
   const randomly = ready.filter(({ plan }) => plan.password === "random").length;
@@ -94,46 +89,42 @@ function AnswerReview({ planned }: { planned: readonly PlannedAnswer[] }) {
           {ready.map(({ request, plan }) => (
             <input key={request.id} type="hidden" name="plan" value={writePlan(request.id, plan)} />
           ))}
-          <Notice tone="wait" heading={`${counted(ready.length)} will be answered`}>
-            Each gets a link with the PIN of its request, mailed to the address Keystone has, which
-            is the one that confirmed the request. A pending link of the account stops working.
-            {randomly > 0
-              ? ` ${randomly === 1 ? "One account has" : `${randomly} accounts have`} no pending link whose initial password could be kept: ${randomly === 1 ? "its present password ends" : "their present passwords end"} at once, and a random one that nobody sees takes ${randomly === 1 ? "its" : "their"} place until the link is used.`
-              : ""}
+          <Notice
+            tone="wait"
+            heading={words("console.review.answer.heading", { count: ready.length })}
+          >
+            {words("console.review.answer.advice")}{" "}
+            {randomly > 0 ? words("console.review.answer.randomly", { count: randomly }) : null}
           </Notice>
           <List>
             {ready.map(({ request, plan }) => (
               <Item key={request.id} request={request}>
-                {plan.password === "random"
-                  ? "Random password: the present one ends at once"
-                  : "Keeps the initial password of its pending link"}
+                {words(`console.review.answer.${plan.password}`)}
               </Item>
             ))}
           </List>
           <Buttons>
-            <SubmitButton pending="Answering…">
-              Answer {counted(ready.length).toLowerCase()}
+            <SubmitButton pending={words("console.review.answer.pending")}>
+              {words("console.review.answer.submit", { count: ready.length })}
             </SubmitButton>
           </Buttons>
         </Form>
       ) : (
-        <Notice tone="info" heading="None of these can be answered along with others">
-          Answer them one by one, from the list.{" "}
-          <Link className="link" to="/admin/requests">
-            Back to the requests
-          </Link>
+        <Notice tone="info" heading={words("console.review.answer.noneReady")}>
+          {words("console.review.answer.noneReadyAdvice")}{" "}
+          {linkTo("/admin/requests")(words("console.review.back"))}
         </Notice>
       )}
       {left.length > 0 ? (
         <section>
-          <h2 className="text-xl font-semibold">Left for you to look at</h2>
+          <h2 className="text-xl font-semibold">{words("console.review.answer.left")}</h2>
           <p className="mt-1 mb-3 text-muted">
-            {left.length === 1 ? "This stays" : "These stay"} open, because somebody has to judge.
+            {words("console.review.answer.leftAdvice", { count: left.length })}
           </p>
           <List>
             {left.map((one) => (
               <Item key={one.request.id} request={one.request} find>
-                {one.ok ? null : WHY_NOT[one.reason]}
+                {one.ok ? null : words(`console.review.reason.${one.reason}`)}
               </Item>
             ))}
           </List>
@@ -143,14 +134,13 @@ function AnswerReview({ planned }: { planned: readonly PlannedAnswer[] }) {
   );
 }
 
-const counted = (count: number) => (count === 1 ? "One request" : `${count} requests`);
-
 function Buttons({ children }: { children: ReactNode }) {
+  const words = useWords();
   return (
     <p className="flex flex-wrap items-center gap-3">
       {children}
       <Link className="button button-quiet" to="/admin/requests">
-        Cancel
+        {words("console.review.cancel")}
       </Link>
     </p>
   );

@@ -1,5 +1,6 @@
 import { Link } from "@remix-run/react";
 import type { ReactNode } from "react";
+import { useWords } from "../components/render-context";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
 
 export const List = ({ children }: { children: ReactNode }) => (
@@ -12,6 +13,7 @@ export function Item(props: {
   find?: boolean;
   children?: ReactNode;
 }) {
+  const words = useWords();
   const { request, find, children } = props;
   return (
     <li className="flex flex-wrap items-baseline justify-between gap-x-4 gap-y-1 px-4 py-3 sm:px-5">
@@ -26,7 +28,7 @@ export function Item(props: {
           className="link text-sm whitespace-nowrap"
           to={`/admin/users?q=${encodeURIComponent(request.name)}&request=${request.id}`}
         >
-          Find user
+          {words("console.requests.findUser")}
         </Link>
       ) : null}
     </li>

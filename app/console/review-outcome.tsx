@@ -1,6 +1,7 @@
 import { Link } from "@remix-run/react";
 import { useEffect, useRef } from "react";
 import { Notice } from "../components/notice";
+import { useWords } from "../components/render-context";
 import type { Answered } from "../reset-requests/answer-several.server";
 import { wordsForAnswer } from "./request-words";
 import { Item, List } from "./review-list";
@@ -11,6 +12,7 @@ export type ReviewAnswer =
 
 /** What became of them; it takes the focus. */
 export function ReviewOutcome({ answer }: { answer: ReviewAnswer }) {
+  const words = useWords();
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => box.current?.focus(), []);
   return (
@@ -22,7 +24,7 @@ export function ReviewOutcome({ answer }: { answer: ReviewAnswer }) {
       )}
       <p>
         <Link className="button button-quiet" to="/admin/requests">
-          Back to the requests
+          {words("console.review.back")}
         </Link>
       </p>
     </div>
@@ -30,54 +32,43 @@ export function ReviewOutcome({ answer }: { answer: ReviewAnswer }) {
 }
 
 function ClosedRequests({ closed, closedBefore }: { closed: number; closedBefore: number }) {
-  const before =
-    closedBefore > 0
-      ? `${closedBefore === 1 ? "One was" : `${closedBefore} were`} closed before.`
-      : "";
-  if (closed === 0)
-    return (
-      <Notice tone="bad" announce heading="No request was closed">
-        {before}
-      </Notice>
-    );
+  const words = useWords();
   return (
     <Notice
-      tone="good"
+      tone={closed === 0 ? "bad" : "good"}
       announce
-      heading={closed === 1 ? "One request is closed" : `${closed} requests are closed`}
+      heading={words("console.review.close.done", { count: closed })}
     >
-      The PINs that came with them are erased. {before}
+      {closed === 0 ? null : `${words("console.review.close.doneAdvice")} `}
+      {closedBefore === 0 ? null : words("console.review.close.before", { count: closedBefore })}
     </Notice>
   );
 }
 
 function AnsweredRequests({ done }: { done: readonly Answered[] }) {
+  const words = useWords();
   const ok = done.filter(({ result }) => result.ok);
   const others = done.filter(({ result }) => !result.ok);
   return (
     <>
-      {ok.length > 0 ? (
-        <Notice
-          tone="good"
-          announce
-          heading={
-            ok.length === 1 ? "One request is answered" : `${ok.length} requests are answered`
-          }
-        >
-          Their links are being mailed.
-        </Notice>
-      ) : (
-        <Notice tone="bad" announce heading="No request was answered">
-          All of them are as they were, save where it says otherwise.
-        </Notice>
-      )}
+      <Notice
+        tone={ok.length > 0 ? "good" : "bad"}
+        announce
+        heading={words("console.review.answer.done", { count: ok.length })}
+      >
+        {words(
+          ok.length > 0
+            ? "console.review.answer.doneAdvice"
+            : "console.review.answer.notDoneAdvice",
+        )}
+      </Notice>
       {ok.length > 0 ? (
         <List>
           {ok.map(({ request, result }) => (
             <Item key={request.id} request={request}>
               {result.ok ? (
                 <Link className="link" to={`/admin/links/${result.linkId}`}>
-                  Its link, mailed to {result.mailTo}
+                  {words("console.review.answer.itsLink", { address: result.mailTo })}
                 </Link>
               ) : null}
             </Item>
@@ -86,11 +77,11 @@ function AnsweredRequests({ done }: { done: readonly Answered[] }) {
       ) : null}
       {others.length > 0 ? (
         <section>
-          <h2 className="mb-3 text-xl font-semibold">Not answered</h2>
+          <h2 className="mb-3 text-xl font-semibold">{words("console.review.answer.notDone")}</h2>
           <List>
             {others.map(({ request, result }) => (
               <Item key={request.id} request={request} find>
-                {result.ok ? null : wordsForAnswer(result)}
+                {result.ok ? null : wordsForAnswer(words, result)}
               </Item>
             ))}
           </List>

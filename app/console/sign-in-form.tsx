@@ -3,16 +3,17 @@ import { ErrorSummary } from "../components/error-summary";
 import { Field } from "../components/field";
 import { Notice } from "../components/notice";
 import { FormSplit, Intro, PublicPage } from "../components/public-page";
-import { useBrand } from "../components/render-context";
+import { useBrand, useWords } from "../components/render-context";
 import { SubmitButton } from "../components/submit-button";
-import type { SignInAnswer } from "./sign-in-words";
+import type { SignInAnswer, SignInNotice } from "./sign-in-words";
 
 export function SignInForm(props: {
   /** A path of ours, where one goes on to. */
   next: string;
-  notice: string | null;
+  notice: SignInNotice | null;
   answer: SignInAnswer | undefined;
 }) {
+  const words = useWords();
   const { next, notice, answer } = props;
   const { appName } = useBrand();
   const { errors = {}, typed, message } = answer ?? {};
@@ -21,13 +22,12 @@ export function SignInForm(props: {
       <FormSplit
         intro={
           <>
-            <Intro heading="Sign in">
-              The console of {appName} is for administrators of the cloud. Use your OpenStack
-              account.
+            <Intro heading={words("console.title.signIn")}>
+              {words("console.signIn.intro", { appName })}
             </Intro>
             {notice && !answer ? (
               <div className="mt-6 max-w-md">
-                <Notice tone="info">{notice}</Notice>
+                <Notice tone="info">{words(`console.signIn.${notice}`)}</Notice>
               </div>
             ) : null}
           </>
@@ -35,10 +35,14 @@ export function SignInForm(props: {
       >
         <Form method="post" action="/admin/sign-in" className="card space-y-5 p-5 sm:p-7">
           <input type="hidden" name="next" value={next} />
-          <ErrorSummary errors={answer?.errors} message={message} heading="You are not signed in" />
+          <ErrorSummary
+            errors={answer?.errors}
+            message={message}
+            heading={words("console.signIn.notSignedIn")}
+          />
           <Field
             name="user_name"
-            label="User name"
+            label={words("console.signIn.userName")}
             error={errors.user_name}
             defaultValue={typed?.userName}
             type="text"
@@ -50,7 +54,7 @@ export function SignInForm(props: {
           />
           <Field
             name="password"
-            label="Password"
+            label={words("console.signIn.password")}
             error={errors.password}
             type="password"
             autoComplete="current-password"
@@ -58,7 +62,7 @@ export function SignInForm(props: {
           />
           <Field
             name="domain"
-            label="Domain"
+            label={words("console.signIn.domain")}
             error={errors.domain}
             defaultValue={typed?.domainName ?? "Default"}
             type="text"
@@ -70,12 +74,12 @@ export function SignInForm(props: {
           />
           {answer?.askPasscode ? <input type="hidden" name="passcode_asked" value="1" /> : null}
           <details key={String(answer?.askPasscode)} open={answer?.askPasscode}>
-            <summary className="link w-fit">My account uses a one-time code</summary>
+            <summary className="link w-fit">{words("console.signIn.usesCode")}</summary>
             <div className="mt-3">
               <Field
                 name="passcode"
-                label="One-time code"
-                hint="From your authenticator app."
+                label={words("console.signIn.code")}
+                hint={words("console.signIn.codeHint")}
                 error={errors.passcode}
                 type="text"
                 inputMode="numeric"
@@ -85,8 +89,8 @@ export function SignInForm(props: {
               />
             </div>
           </details>
-          <SubmitButton pending="Signing in…" className="w-full">
-            Sign in
+          <SubmitButton pending={words("console.signIn.pending")} className="w-full">
+            {words("console.signIn.submit")}
           </SubmitButton>
         </Form>
       </FormSplit>

@@ -1,16 +1,13 @@
 import type { SignInResult } from "../admins/sign-in.server";
 import type { FieldErrors } from "../components/error-summary";
 import { readLine } from "../components/form-text";
+import type { Words } from "../messages/words";
 
-/** Why one is here, by the `reason` of the address. */
-const NOTICES = new Map([
-  ["ended", "Your session has ended. Sign in again to go on."],
-  ["signed-out", "You are signed out."],
-]);
+export type SignInNotice = "ended" | "signedOut";
 
-/** @returns what is said of it, null where it is no reason of ours */
-export const noticeFor = (reason: string | null): string | null =>
-  NOTICES.get(reason ?? "") ?? null;
+/** @returns why one is here, by the `reason` of the address; null where it is no reason of ours */
+export const readNotice = (reason: string | null): SignInNotice | null =>
+  reason === "ended" ? "ended" : reason === "signed-out" ? "signedOut" : null;
 
 /** Why nobody is signed in, and what was typed. */
 export interface SignInAnswer {
@@ -21,7 +18,7 @@ export interface SignInAnswer {
 }
 
 /** @returns what was typed, what of it never goes back to the browser, and what is missing */
-export function readSignIn(form: URLSearchParams) {
+export function readSignIn(words: Words, form: URLSearchParams) {
   const typed = { userName: readLine(form, "user_name"), domainName: readLine(form, "domain") };
   const password = form.get("password") ?? "";
   const passcode = (form.get("passcode") ?? "").replace(/\s/g, "");
@@ -30,44 +27,44 @@ export function readSignIn(form: URLSearchParams) {
     secrets: { password, passcode },
     // Once asked for, the field stays: whoever mistypes the password next still needs it.
     askPasscode: passcode !== "" || form.get("passcode_asked") !== null,
-    errors: findErrors({ ...typed, password }),
+    errors: findErrors(words, { ...typed, password }),
   };
 }
 
-function findErrors(typed: { userName: string; domainName: string; password: string }) {
+function findErrors(
+  words: Words,
+  typed: { userName: string; domainName: string; password: string },
+) {
   const errors: NonNullable<SignInAnswer["errors"]> = {};
-  if (typed.userName === "") errors.user_name = "Type your user name.";
-  if (typed.password === "") errors.password = "Type your password.";
-  if (typed.domainName === "") errors.domain = "Type your domain. If you know of none: Default.";
+  if (typed.userName === "") errors.user_name = words("console.signIn.problem.userName");
+  if (typed.password === "") errors.password = words("console.signIn.problem.password");
+  if (typed.domainName === "") errors.domain = words("console.signIn.problem.domain");
   return Object.keys(errors).length > 0 ? errors : undefined;
 }
 
-const WRONG =
-  "Check user name, password and domain. If they are right, your account lacks a role in the admin project.";
-/** Keystone says no to all of them at once, and not which one was wrong. */
-const WRONG_WITH_PASSCODE =
-  "Check user name, password, domain and one-time code. A code works for 30 seconds, and only if your phone's clock is right: wait for the next one. If all are right, your account lacks a role in the admin project.";
-
 /** @returns what to answer with, and what the form says */
 export function wordsForSignIn(
+  words: Words,
   result: Exclude<SignInResult, { ok: true }>,
   { askPasscode }: Pick<SignInAnswer, "askPasscode">,
 ): Partial<SignInAnswer> & { init: { status: number; headers?: HeadersInit } } {
   switch (result.reason) {
     case "refused":
-      return { init: { status: 403 }, message: askPasscode ? WRONG_WITH_PASSCODE : WRONG };
+      return {
+        init: { status: 403 },
+        // Keystone says no to all of them at once, and not which one was wrong.
+        message: words(askPasscode ? "console.signIn.refusedWithCode" : "console.signIn.refused"),
+      };
     case "passcode-needed":
       return {
         init: { status: 403 },
         askPasscode: true,
-        errors: {
-          passcode: "This account asks for a one-time code as well: type it, with your password.",
-        },
+        errors: { passcode: words("console.signIn.problem.codeNeeded") },
       };
     case "keystone-unavailable":
       return {
         init: { status: 503, headers: { "Retry-After": String(result.retryAfterSeconds) } },
-        message: `Keystone does not answer, so nobody can sign in right now. Try again in ${result.retryAfterSeconds} seconds.`,
+        message: words("console.signIn.keystoneAway", { seconds: result.retryAfterSeconds }),
       };
   }
 }

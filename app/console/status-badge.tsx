@@ -1,22 +1,27 @@
+import { useWords } from "../components/render-context";
 import type { LinkStatus } from "../links/link-status";
 
-const BADGES: Record<LinkStatus, { words: string; look: string }> = {
-  pending: { words: "Pending", look: "bg-accent-soft text-accent" },
-  completed: { words: "Completed", look: "bg-good-soft text-good" },
-  expired: { words: "Expired", look: "bg-wait-soft text-wait badge-hollow" },
-  locked: { words: "Locked", look: "bg-bad-soft text-bad" },
-  revoked: { words: "Revoked", look: "bg-sunken text-muted badge-hollow" },
+const LOOKS: Record<LinkStatus, string> = {
+  pending: "bg-accent-soft text-accent",
+  completed: "bg-good-soft text-good",
+  expired: "bg-wait-soft text-wait badge-hollow",
+  locked: "bg-bad-soft text-bad",
+  revoked: "bg-sunken text-muted badge-hollow",
 };
 
 export function StatusBadge({ status }: { status: LinkStatus }) {
-  const { words, look } = BADGES[status];
-  return <span className={`badge ${look}`}>{words}</span>;
+  const words = useWords();
+  return <span className={`badge ${LOOKS[status]}`}>{words(`console.status.${status}`)}</span>;
 }
+
+const LOOKS_OF_USER = {
+  enabled: "text-muted",
+  disabled: "badge badge-hollow bg-wait-soft text-wait",
+  unknown: "badge badge-hollow bg-bad-soft text-bad",
+};
 
 /** A user whom Keystone does not let sign in, or does not know. */
 export function UserBadge({ state }: { state: "enabled" | "disabled" | "unknown" }) {
-  if (state === "enabled") return <span className="text-muted">Enabled</span>;
-  if (state === "disabled")
-    return <span className="badge badge-hollow bg-wait-soft text-wait">Disabled</span>;
-  return <span className="badge badge-hollow bg-bad-soft text-bad">Not in Keystone</span>;
+  const words = useWords();
+  return <span className={LOOKS_OF_USER[state]}>{words(`console.account.${state}`)}</span>;
 }

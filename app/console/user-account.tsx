@@ -2,9 +2,11 @@ import { Link } from "@remix-run/react";
 import type { Standing } from "../accounts/privileged-user.server";
 import { Fact, Facts } from "../components/facts";
 import { Notice } from "../components/notice";
+import { useWords } from "../components/render-context";
 import { When } from "../components/when";
 import type { LinkSummary } from "../links/list-links.server";
 import type { LinkProblem } from "../links/redeem/link-problem";
+import { describeProblem } from "../messages/problem-words";
 import { StatusBadge, UserBadge } from "./status-badge";
 
 /** A user as Keystone tells. */
@@ -18,32 +20,33 @@ export interface ShownUser {
 
 /** The account at a glance, with the link there is. */
 export function UserFacts(props: { user: ShownUser; userId: string; link: LinkSummary | null }) {
+  const words = useWords();
   const { user, userId, link } = props;
   return (
     <div className="card">
       <Facts>
-        <Fact name="Account">
+        <Fact name={words("console.column.account")}>
           <UserBadge state={user.enabled ? "enabled" : "disabled"} />
         </Fact>
-        <Fact name="E-mail">
-          {user.email ?? <span className="text-muted">None in Keystone</span>}
+        <Fact name={words("console.column.address")}>
+          {user.email ?? <span className="text-muted">{words("console.user.noAddress")}</span>}
         </Fact>
-        <Fact name="User id">
+        <Fact name={words("console.column.userId")}>
           <span className="font-mono text-sm wrap-anywhere">{userId}</span>
         </Fact>
-        <Fact name="Current link">
+        <Fact name={words("console.user.currentLink")}>
           {link ? (
             <span className="flex flex-wrap items-center gap-x-3 gap-y-1">
               <StatusBadge status={link.status} />
               <span className="text-muted">
-                issued <When at={link.issuedAt} />
+                {words.rich("console.user.issued", { when: () => <When at={link.issuedAt} /> })}
               </span>
               <Link className="link" to={`/admin/links/${link.id}`}>
-                Details
+                {words("console.user.details")}
               </Link>
             </span>
           ) : (
-            <span className="text-muted">None</span>
+            <span className="text-muted">{words("console.user.noLink")}</span>
           )}
         </Fact>
       </Facts>
@@ -56,18 +59,17 @@ export function AccountNotices(props: {
   user: ShownUser | null;
   link: LinkSummary | null;
   problem: LinkProblem | null;
-  problemWords: string | null;
   ownAccount: boolean;
   standing: Standing;
   adminProject: string;
 }) {
-  const { user, link, problem, problemWords, ownAccount, standing, adminProject } = props;
+  const words = useWords();
+  const { user, link, problem, ownAccount, standing, adminProject } = props;
   return (
     <>
       {ownAccount ? (
-        <Notice tone="wait" heading="This is the account you are signed in with">
-          A random initial password ends your own at once, and your session with it: you may not
-          even see the link. To try setpass out, take another account.
+        <Notice tone="wait" heading={words("console.user.own.heading")}>
+          {words("console.user.own.message")}
         </Notice>
       ) : null}
       {user && !ownAccount ? (
@@ -77,25 +79,24 @@ export function AccountNotices(props: {
           completedAt={link?.completedAt ?? null}
         />
       ) : null}
-      {problemWords ? (
-        <Notice tone="bad" heading="The current link could set no password">
-          {problemWords}
+      {problem ? (
+        <Notice tone="bad" heading={words("console.user.problem")}>
+          {describeProblem(words, problem)}
         </Notice>
       ) : null}
       {user && !user.enabled && problem !== "account-disabled" ? (
-        <Notice tone="wait" heading="This account is disabled">
-          A link can be issued, but it sets no password until the account is enabled.
+        <Notice tone="wait" heading={words("console.user.disabled.heading")}>
+          {words("console.user.disabled.message")}
         </Notice>
       ) : null}
       {user?.passwordLocked && problem !== "password-locked" ? (
-        <Notice tone="wait" heading="This user may not change the password">
-          Keystone's option lock_password says so. A link can be issued, but it sets no password
-          until the option is taken away.
+        <Notice tone="wait" heading={words("console.user.passwordLocked.heading")}>
+          {words("console.user.passwordLocked.message")}
         </Notice>
       ) : null}
       {link?.pinExhausted ? (
-        <Notice tone="wait" heading="This PIN was guessed wrong too often">
-          Ask the user for a new PIN and type it below.
+        <Notice tone="wait" heading={words("console.user.pinExhausted.heading")}>
+          {words("console.user.pinExhausted.message")}
         </Notice>
       ) : null}
     </>
@@ -109,27 +110,24 @@ function WhatARandomPasswordEnds(props: {
   /** When the user set a password with a link of ours. */
   completedAt: LinkSummary["completedAt"];
 }) {
-  const { standing, adminProject, completedAt } = props;
-  const ends =
-    "a random initial password ends the present one at once, with all tokens and sessions of the account, and every service that is configured with it stops working. Application credentials survive. So does everything where you type the present password, until the link is used.";
+  const words = useWords();
+  const { standing, adminProject: project, completedAt } = props;
   if (standing === "privileged")
     return (
-      <Notice tone="wait" heading="This account has rights over the cloud">
-        It has the role admin, or a role on the project {adminProject}. For such an account, of a
-        person or of a service, {ends}
+      <Notice tone="wait" heading={words("console.user.privileged.heading")}>
+        {words("console.user.privileged.message", { project })}
       </Notice>
     );
   if (standing === "unknown")
     return (
-      <Notice tone="wait" heading="Keystone does not tell which roles this account has">
-        If it is an administrator's or a service's, {ends}
+      <Notice tone="wait" heading={words("console.user.standingUnknown.heading")}>
+        {words("console.user.standingUnknown.message")}
       </Notice>
     );
   if (!completedAt) return null;
   return (
-    <Notice tone="wait" heading="This user has a password of their own">
-      They set it <When at={completedAt} />. A random initial password ends it at once, with all
-      tokens and sessions of the account.
+    <Notice tone="wait" heading={words("console.user.hasPassword.heading")}>
+      {words.rich("console.user.hasPassword.message", { when: () => <When at={completedAt} /> })}
     </Notice>
   );
 }

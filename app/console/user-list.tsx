@@ -1,9 +1,11 @@
 import { Form, Link, useSearchParams } from "@remix-run/react";
 import type { FoundUser } from "../accounts/find-users.server";
 import { Notice } from "../components/notice";
+import { useWords } from "../components/render-context";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
 import { Empty, PageHeading } from "./console-page";
 import { StatusBadge, UserBadge } from "./status-badge";
+import { address, linkTo } from "./text-elements";
 
 export type UserListPage = {
   search: string;
@@ -19,19 +21,27 @@ export type UserListPage = {
 );
 
 export function UserList(page: UserListPage) {
+  const words = useWords();
   const { search, domainId, domains, request } = page;
   const [params] = useSearchParams();
   const domain = domains.find(({ id }) => id === domainId)?.name ?? domainId;
   return (
     <>
-      <PageHeading below="Pick the user you want to hand an account to.">Users</PageHeading>
+      <PageHeading below={words("console.users.intro")}>{words("console.title.users")}</PageHeading>
       {request ? (
         <div className="mt-5">
-          <Notice tone="info" heading={`For the request ${request.code ?? ""} of ${request.name}`}>
-            {request.confirmedAt ? "It was confirmed from" : "They gave the address"}{" "}
-            <span className="wrap-anywhere">{request.email}</span>
-            {request.confirmedAt ? "." : ", which nobody has checked."} Make sure that you pick
-            their account.
+          <Notice
+            tone="info"
+            heading={words("console.users.forRequest", {
+              code: request.code ?? "none",
+              name: request.name,
+            })}
+          >
+            {words.rich("console.users.forRequestAdvice", {
+              confirmed: request.confirmedAt ? "yes" : "no",
+              email: request.email,
+              address,
+            })}
           </Notice>
         </div>
       ) : null}
@@ -47,8 +57,8 @@ export function UserList(page: UserListPage) {
           className="input sm:max-w-80"
           type="search"
           name="q"
-          aria-label="Part of the user name"
-          placeholder="Part of the user name"
+          aria-label={words("console.users.searchLabel")}
+          placeholder={words("console.users.searchLabel")}
           defaultValue={search}
           maxLength={255}
         />
@@ -56,10 +66,10 @@ export function UserList(page: UserListPage) {
           <select
             className="input sm:!w-auto"
             name="domain"
-            aria-label="Domain"
+            aria-label={words("console.column.domain")}
             defaultValue={domainId}
           >
-            <option value="">All domains</option>
+            <option value="">{words("console.users.allDomains")}</option>
             {domains.map(({ id, name }) => (
               <option key={id} value={id}>
                 {name}
@@ -68,16 +78,13 @@ export function UserList(page: UserListPage) {
           </select>
         ) : null}
         <button type="submit" className="button button-quiet">
-          Search
+          {words("console.shared.search")}
         </button>
       </Form>
       <div className="mt-4">
         {"trouble" in page ? (
-          <Notice tone="bad" heading="The users cannot be shown" announce>
-            {page.trouble}{" "}
-            <Link className="link" to={`?${params}`}>
-              Try again
-            </Link>
+          <Notice tone="bad" heading={words("console.users.trouble")} announce>
+            {page.trouble} {linkTo(`?${params}`)(words("console.shared.tryAgain"))}
           </Notice>
         ) : (
           <>
@@ -90,8 +97,7 @@ export function UserList(page: UserListPage) {
             </div>
             {page.truncated ? (
               <p className="px-1 pt-4 text-sm text-muted">
-                There are more users than these {page.users.length}. Narrow the search to see the
-                others.
+                {words("console.users.more", { count: page.users.length })}
               </p>
             ) : null}
           </>
@@ -116,51 +122,53 @@ function NobodyFound(props: {
   domain: string;
   request: { id: string; name: string; email: string } | null;
 }) {
+  const words = useWords();
   const { search, domain, request } = props;
   const fromAddress = request ? request.email.slice(0, request.email.lastIndexOf("@")) : "";
   return (
-    <Empty heading={search === "" ? "There are no users" : `No user name contains “${search}”`}>
+    <Empty
+      heading={
+        search === "" ? words("console.users.none") : words("console.users.noMatch", { search })
+      }
+    >
       {domain === "" ? null : (
         <p>
-          Only the domain {domain} was searched:{" "}
-          <Link className="link" to={searchHref(search, request?.id)}>
-            search all domains
-          </Link>
-          .
+          {words.rich("console.users.onlyDomain", {
+            domain,
+            all: linkTo(searchHref(search, request?.id)),
+          })}
         </p>
       )}
       {request ? (
         <p>
-          The name in the request may be the person's own. They gave the address {request.email}
-          {fromAddress === "" || fromAddress === search ? null : (
-            <>
-              :{" "}
-              <Link className="link" to={searchHref(fromAddress, request.id)}>
-                search for “{fromAddress}”
-              </Link>
-            </>
-          )}
-          .
+          {words("console.users.ownName", { email: request.email })}{" "}
+          {fromAddress === "" || fromAddress === search
+            ? null
+            : linkTo(searchHref(fromAddress, request.id))(
+                words("console.users.searchFor", { text: fromAddress }),
+              )}
         </p>
       ) : null}
-      {search === "" ? null : <p>Part of a user name is enough: try a shorter one.</p>}
+      {search === "" ? null : <p>{words("console.users.shorter")}</p>}
     </Empty>
   );
 }
 
 function UserTable(props: { users: readonly FoundUser[]; requestId: string | undefined }) {
+  const words = useWords();
   const { users, requestId } = props;
+  const none = <span className="text-muted">{words("console.shared.none")}</span>;
   const hrefOf = (userId: string) =>
     `/admin/users/${encodeURIComponent(userId)}${requestId ? `?request=${requestId}` : ""}`;
   return (
     <table className="grid-table">
       <thead>
         <tr>
-          <th scope="col">User</th>
-          <th scope="col">Domain</th>
-          <th scope="col">E-mail</th>
-          <th scope="col">Account</th>
-          <th scope="col">Link</th>
+          <th scope="col">{words("console.column.user")}</th>
+          <th scope="col">{words("console.column.domain")}</th>
+          <th scope="col">{words("console.column.address")}</th>
+          <th scope="col">{words("console.column.account")}</th>
+          <th scope="col">{words("console.column.link")}</th>
         </tr>
       </thead>
       <tbody>
@@ -171,28 +179,33 @@ function UserTable(props: { users: readonly FoundUser[]; requestId: string | und
                 {user.name}
               </Link>
             </td>
-            <td data-label="Domain">
+            <td data-label={words("console.column.domain")}>
               <span className="wrap-anywhere">{user.domainName}</span>
             </td>
-            <td data-label="E-mail" className={user.email ? "" : "max-md:hidden"}>
-              {user.email ? (
-                <span className="wrap-anywhere">{user.email}</span>
-              ) : (
-                <span className="text-muted">None</span>
-              )}
+            <td
+              data-label={words("console.column.address")}
+              className={user.email ? "" : "max-md:hidden"}
+            >
+              {user.email ? <span className="wrap-anywhere">{user.email}</span> : none}
             </td>
-            <td data-label="Account" className={user.enabled ? "max-md:hidden" : ""}>
+            <td
+              data-label={words("console.column.account")}
+              className={user.enabled ? "max-md:hidden" : ""}
+            >
               <span>
                 <UserBadge state={user.enabled ? "enabled" : "disabled"} />
               </span>
             </td>
-            <td data-label="Link" className={user.linkStatus ? "" : "max-md:hidden"}>
+            <td
+              data-label={words("console.column.link")}
+              className={user.linkStatus ? "" : "max-md:hidden"}
+            >
               {user.linkStatus ? (
                 <span>
                   <StatusBadge status={user.linkStatus} />
                 </span>
               ) : (
-                <span className="text-muted">None</span>
+                none
               )}
             </td>
           </tr>

@@ -1,5 +1,6 @@
 import type { ActionFunctionArgs, LoaderFunctionArgs } from "@remix-run/node";
 import { isKeystoneError, isKeystoneOutage } from "../keystone/errors.server";
+import { wordsIn } from "../messages/catalogs.server";
 import { endSession } from "./guard-console.server";
 
 export type KeystoneAnswer<T> =
@@ -33,19 +34,8 @@ export async function withKeystone<T>(
         keystoneRequestId: error.keystoneRequestId,
       });
     if (error.kind === "unauthorized") throw await endSession(args);
-    if (error.kind === "forbidden")
-      return {
-        ok: false,
-        reason: "forbidden",
-        status: 403,
-        message: "Keystone does not allow your account to do this. Ask for the admin role.",
-      };
-    return {
-      ok: false,
-      reason: "unavailable",
-      status: 503,
-      message:
-        "Keystone does not answer as it should. Nothing was changed here; try again in a moment.",
-    };
+    const reason = error.kind === "forbidden" ? "forbidden" : "unavailable";
+    const message = wordsIn(context.language)(`console.keystone.${reason}`);
+    return { ok: false, reason, status: reason === "forbidden" ? 403 : 503, message };
   }
 }

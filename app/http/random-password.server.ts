@@ -1,4 +1,5 @@
 import type { SetRandomPasswordResult } from "../accounts/set-random-password.server";
+import type { Words } from "../messages/words";
 
 /** What a console page answers where no random password was set. */
 export interface RandomPasswordRefusal {
@@ -8,21 +9,18 @@ export interface RandomPasswordRefusal {
 
 /** @returns the status and the words for each reason of Keystone's */
 export function refusalOfRandomPassword(
+  words: Words,
   outcome: Exclude<SetRandomPasswordResult, { ok: true }>,
 ): RandomPasswordRefusal {
   switch (outcome.reason) {
     case "refused":
       return {
         status: 409,
-        message: `Keystone refused the random password: ${outcome.message} Set one that it takes, and type it when you issue a link.`,
+        message: words("console.keystone.randomRefused", { message: outcome.message }),
       };
     case "forbidden":
-      return {
-        status: 403,
-        message:
-          "Keystone does not let you set this user's password: your role does not allow it, or the user lives in a directory that cannot be written to.",
-      };
+      return { status: 403, message: words("console.keystone.randomForbidden") };
     case "unknown-user":
-      return { status: 404, message: "Keystone knows no such user any more." };
+      return { status: 404, message: words("console.keystone.unknownUser") };
   }
 }

@@ -1,6 +1,7 @@
 import type { ActionFunctionArgs } from "@remix-run/node";
 import { permitCaller } from "../admins/permit-caller.server";
 import type { PermittedInitiator } from "../audit/initiator.server";
+import { wordsIn } from "../messages/catalogs.server";
 import { adminOf, endSession } from "./guard-console.server";
 import { initiatorOf } from "./initiator.server";
 
@@ -18,28 +19,19 @@ export async function requirePermitFor(
   args: ActionFunctionArgs,
   userId: string,
 ): Promise<ConsolePermit> {
-  const { services } = args.context;
+  const { services, language } = args.context;
   const caller = initiatorOf(args.context, adminOf(args.context));
   const permit = await permitCaller(services, userId, caller);
   if (permit.ok) return permit;
+  const words = wordsIn(language);
   switch (permit.reason) {
     case "forbidden":
-      return {
-        ok: false,
-        status: 403,
-        message:
-          "Keystone does not let your account change this user, so you may not change the link either. Ask for the admin role.",
-      };
+      return { ok: false, status: 403, message: words("console.keystone.mayNotChange") };
     case "unknown-user":
-      return { ok: false, status: 404, message: "Keystone knows no such user any more." };
+      return { ok: false, status: 404, message: words("console.keystone.unknownUser") };
     case "token-ended":
       throw await endSession(args);
     case "keystone-unavailable":
-      return {
-        ok: false,
-        status: 503,
-        message:
-          "Keystone does not answer, and without it nobody knows whether you may change this user. Nothing was changed here; try again in a moment.",
-      };
+      return { ok: false, status: 503, message: words("console.keystone.notAsked") };
   }
 }

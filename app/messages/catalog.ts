@@ -41,7 +41,8 @@ export type Catalog = {
     "code": {
       "databaseAway": "The database is not responding. Try again in a moment; sending the form twice does no harm.",
       "notUtf8": "The form is not UTF-8 text.",
-      "cutShort": "The form did not arrive in full."
+      "cutShort": "The form did not arrive in full.",
+      "noSuchLink": "This link is no longer in the list, or never was."
     },
     "reference": "Reference for your administrator:"
   },
@@ -359,6 +360,441 @@ export type Catalog = {
       "more": "{more, plural, one {And # more, which is in the console.} other {And # more, which are in the console.}}",
       "action": "Open the requests",
       "note": "A confirmed request shows that someone has access to the mailbox, which does not make the account theirs. If in doubt, call the owner at a number you know and have them read out the code; do not say it yourself. Send the new link to the address stored in Keystone."
+    }
+  },
+  "console": {
+    "title": {
+      "links": "Links",
+      "link": "Link",
+      "linkFor": "Link for {name}",
+      "users": "Users",
+      "issue": "Issue a link",
+      "requests": "Requests",
+      "answerRequests": "Answer requests",
+      "closeRequests": "Close requests",
+      "signIn": "Sign in"
+    },
+    "frame": {
+      "toContent": "Skip to content",
+      "label": "Console",
+      "openRequests": "{count, number}<hidden> open</hidden>",
+      "signedInAs": "<hidden>Signed in as </hidden>{name}",
+      "signOut": "Sign out"
+    },
+    "shared": {
+      "domain": "Domain {name}",
+      "by": "by {name}",
+      "fromAddress": "from IP address {address}",
+      "api": "API",
+      "none": "None",
+      "search": "Search",
+      "tryAgain": "Try again"
+    },
+    "column": {
+      "user": "User",
+      "userId": "User ID",
+      "domain": "Domain",
+      "account": "Account",
+      "address": "Email address",
+      "status": "Status",
+      "email": "Email",
+      "issued": "Issued",
+      "expires": "Expires",
+      "link": "Link",
+      "name": "Name",
+      "code": "Code",
+      "requested": "Requested",
+      "action": "Action",
+      "closed": "Closed"
+    },
+    "status": {
+      "all": "All",
+      "pending": "Pending",
+      "expired": "Expired",
+      "locked": "Locked",
+      "completed": "Completed",
+      "revoked": "Revoked"
+    },
+    "account": {
+      "enabled": "Enabled",
+      "disabled": "Disabled",
+      "unknown": "Not in Keystone"
+    },
+    "email": {
+      "none": "Not sent by email",
+      "sent": "Sent",
+      "sentAt": "Sent <when></when>",
+      "sending": "Being sent",
+      "waiting": "<wait>Not sent yet.</wait> Next attempt <when></when>",
+      "failed": "<bad>Failed</bad>{count, plural, =0 {} =1 {} other { after # attempts}}",
+      "cancelled": "Not sent: the link was replaced or ended first",
+      "serverSaid": "“{text}”"
+    },
+    "pager": {
+      "label": "Pages",
+      "all": "{count, number} in total",
+      "moreThan": "More than {count, number}",
+      "range": "{first, number}–{last, number} of {total, number}",
+      "page": "Page {page, number} of {pages, number}",
+      "previous": "Previous",
+      "next": "Next"
+    },
+    "links": {
+      "noneYet": "No links yet",
+      "noneYetAdvice": "<users>Find the user</users> who should receive the first one.",
+      "none": "{status, select, pending {There are no pending links} expired {There are no expired links} locked {There are no locked links} completed {There are no completed links} revoked {There are no revoked links} other {There are no links}}",
+      "noMatch": "{status, select, pending {No pending link has “{search}” in its user name, user ID or address} expired {No expired link has “{search}” in its user name, user ID or address} locked {No locked link has “{search}” in its user name, user ID or address} completed {No completed link has “{search}” in its user name, user ID or address} revoked {No revoked link has “{search}” in its user name, user ID or address} other {No link has “{search}” in its user name, user ID or address}}",
+      "hidden": "{count, plural, one {# link with another status is hidden.} other {# links with another status are hidden.}} <all>Show all statuses</all>",
+      "hiddenMany": "More than {count, number} links with another status are hidden. <all>Show all statuses</all>",
+      "showAll": "Show all links",
+      "searchLabel": "Search links by user name, user ID or address",
+      "searchHint": "User or address",
+      "order": "Sort order",
+      "sort": {
+        "newest": "Newest first",
+        "oldest": "Oldest first",
+        "expiry": "By expiry",
+        "user": "By user name"
+      },
+      "needsAttention": "Needs attention",
+      "outcomeUnknown": "Outcome not known yet",
+      "sending": "An email is being sent. <reload>Reload</reload> to see the result."
+    },
+    "link": {
+      "renew": "Renew link",
+      "issueNew": "Issue a new link",
+      "problem": "The user could not set a password",
+      "nothingChanged": "Nothing was changed",
+      "state": "State of the link",
+      "completed": "Completed",
+      "revoked": "Revoked",
+      "attemptsLeft": "PIN attempts left",
+      "pin": "PIN",
+      "pinExhausted": "The wrong PIN was entered too many times, over several links. To renew the link, enter a new PIN.",
+      "pinLocked": "The wrong PIN was entered too many times. Renew the link to allow more attempts.",
+      "issuedHow": "<when></when>{named, select, yes { by {name}} other {}}{via, select, api {, through the API} other {, in the console}}",
+      "history": "History",
+      "historyIntro": "All events of {name}, newest first.",
+      "ready": {
+        "heading": "The link is ready",
+        "intro": "It is shown only this once. It works until <exact></exact> (<when></when>), once, and only with the PIN.",
+        "label": "The link",
+        "copy": "Copy link",
+        "copied": "Copied",
+        "notCopied": "Could not be copied",
+        "byHand": "It is not sent by email. Send it yourself, by a different channel than the PIN.",
+        "emailTo": "Email to <address>{recipient}</address>: <state></state>"
+      },
+      "send": {
+        "heading": "{again, select, yes {Send it again} other {Send it by email}}",
+        "intro": "{again, select, yes {The email contains a new URL; the one sent before stops working.} other {The email contains a new URL; the one you were given when the link was issued stops working.}} The expiry stays the same.",
+        "to": "To",
+        "submit": "{again, select, yes {Send again} other {Send}}",
+        "pending": "Sending…"
+      },
+      "end": {
+        "question": "Set a random password…",
+        "advice": "The account of {name} gets a password that nobody knows. No password set through this link works any longer, everyone who signed in with it is signed out, and the link is revoked. To give {name} access again, issue a new link. Application credentials created in the meantime stay valid: check for them in Keystone.",
+        "submit": "Yes, set a random password",
+        "pending": "Setting it…",
+        "done": "A random password is set",
+        "doneMessage": "Nobody knows it, and everyone who was signed in as {name} is signed out. If Keystone was setting another password at the same moment, this page will say so within a few minutes."
+      },
+      "revoke": {
+        "question": "Revoke this link…",
+        "advice": "{name} can no longer use it, and the initial password and the PIN stored with it are erased. This cannot be undone, but you can issue a new link.",
+        "submit": "Yes, revoke it",
+        "pending": "Revoking…",
+        "done": "The link is revoked",
+        "doneMessage": "It no longer works. The PIN and the initial password stored with it are erased."
+      },
+      "inForce": {
+        "heading": "The user's own password is in force",
+        "message": "Keystone already had it when this link was revoked. If {name} must not have access, set a random password."
+      },
+      "unsettled": {
+        "heading": "It is not known yet whether the user's own password is in force",
+        "message": "It was entered before the link was revoked, and Keystone's answer was lost. setpass keeps asking, which can take up to forty minutes; the result will appear on this page. If {name} must not have access, set a random password now."
+      },
+      "refusal": {
+        "underWay": "This link is being used: the correct PIN was entered, and Keystone is setting the user's own password. Try again in a moment. If the user must not have access, set a random password: that ends it.",
+        "ended": "This link has ended in the meantime: it was used, renewed or revoked.",
+        "unusable": "This link can no longer be used: it was used or revoked in the meantime, has expired, or is locked. Renew it to send it.",
+        "unreadable": "The form did not say what to do. Try again."
+      }
+    },
+    "event": {
+      "link": {
+        "issued": "Link issued",
+        "renewed": "Link renewed",
+        "resent": "Link sent by email",
+        "pin-replaced": "PIN replaced",
+        "password-replaced": "Initial password of the link replaced",
+        "recipient-changed": "Email address of the link changed",
+        "revoked": "Link revoked",
+        "pin-refused": "Wrong PIN entered",
+        "secrets-purged": "Secrets of the expired link erased"
+      },
+      "revokedUnreadable": "Link revoked during an upgrade: its stored data could not be read",
+      "redeemed": {
+        "ok": "The user set a password",
+        "after-revocation": "The user's password is in force: Keystone already had it when the link was revoked",
+        "already-completed": "The user set a password at the same moment as another one was set",
+        "superseded": "The user set a password, and another one replaced it at the same moment",
+        "unknown": "The user set a password, but the link was changed at the same moment: setpass is finding out whether it is in force"
+      },
+      "refused": {
+        "expired": "No password was set: the link had expired",
+        "password-problem": "No password was set: the password does not follow Keystone's rules",
+        "password-refused": "No password was set: Keystone rejected the password",
+        "initial-password-stale": "No password was set: the initial password no longer works",
+        "account-disabled": "No password was set: the account is disabled",
+        "account-locked": "No password was set: Keystone has locked the account for a while",
+        "password-locked": "No password was set: Keystone does not allow this user to change the password",
+        "read-only-account": "No password was set: the user is in a directory that Keystone cannot write to",
+        "keystone-unavailable": "No password was set: Keystone did not respond, or its answer was lost",
+        "not-in-force": "No password was set: Keystone was asked again, and no password of the user is in force"
+      },
+      "refusedOther": "No password was set ({outcome})",
+      "initialPassword": "Random initial password set",
+      "initialPasswordUnknown": "A random initial password may have been set: Keystone's answer was lost",
+      "initialPasswordRefused": "Keystone refused to set a random initial password",
+      "requested": "{code, select, none {New link requested} other {New link requested, code {code}}}",
+      "requestedOften": "{code, select, none {New link requested} other {New link requested, code {code}}}; no email was sent, as this address had received too many",
+      "confirmed": "{code, select, none {Request confirmed by email} other {Request {code} confirmed by email}}",
+      "answered": "{code, select, none {Request answered} other {Request {code} answered}}",
+      "closed": "{code, select, none {Request closed} other {Request {code} closed}}",
+      "signedIn": "Signed in",
+      "signInRefused": "Sign-in refused",
+      "signedOut": "Signed out",
+      "sessionEnded": "The session ended together with its Keystone token",
+      "tokenUnknown": "The token of a script was refused: Keystone does not know it",
+      "tokenNotAdmin": "The token of a script was refused: its user is not an administrator"
+    },
+    "keystone": {
+      "unavailable": "Keystone is not responding as it should. Nothing was changed. Try again in a moment.",
+      "forbidden": "Keystone does not allow your account to do this. Ask for the admin role.",
+      "unknownUser": "This user is no longer in Keystone.",
+      "mayNotChange": "Keystone does not allow your account to change this user, so you cannot change the link either. Ask for the admin role.",
+      "notAsked": "Keystone is not responding, so setpass cannot check whether you may change this user. Nothing was changed. Try again in a moment.",
+      "randomRefused": "Keystone rejected the random password: {message} Set a password that it accepts, then enter it when you issue a link.",
+      "randomForbidden": "Keystone does not allow you to set this user's password: your role does not permit it, or the user is in a directory that cannot be written to."
+    },
+    "users": {
+      "intro": "Choose the user who should receive a link.",
+      "forRequest": "{code, select, none {For the request of {name}} other {For request {code} of {name}}}",
+      "forRequestAdvice": "{confirmed, select, yes {It was confirmed from <address>{email}</address>.} other {It gives the address <address>{email}</address>, which nobody has checked.}} Make sure that you choose the account of the person who sent it.",
+      "searchLabel": "Part of the user name",
+      "allDomains": "All domains",
+      "trouble": "The users cannot be shown",
+      "more": "Only the first {count, number} users are shown. Narrow the search to find the others.",
+      "none": "There are no users",
+      "noMatch": "No user name contains “{search}”",
+      "onlyDomain": "Only the domain {domain} was searched. <all>Search all domains</all>",
+      "ownName": "The name in the request may be the person's own name. They gave the address {email}.",
+      "searchFor": "Search for “{text}”",
+      "shorter": "Part of a user name is enough. Try a shorter one."
+    },
+    "user": {
+      "trouble": "The user cannot be shown",
+      "unknown": "This user is not in Keystone",
+      "unknownAdvice": "The account may have been deleted. <users>Find another user</users>",
+      "noAddress": "None in Keystone",
+      "currentLink": "Current link",
+      "issued": "issued <when></when>",
+      "details": "Details",
+      "noLink": "None",
+      "own": {
+        "heading": "This is the account you are signed in with",
+        "message": "A random initial password ends your own password and your session immediately: you may not even see the link. To try out setpass, use another account."
+      },
+      "problem": "The current link could not set a password",
+      "disabled": {
+        "heading": "This account is disabled",
+        "message": "You can issue a link, but it cannot set a password until the account is enabled."
+      },
+      "passwordLocked": {
+        "heading": "This user is not allowed to change the password",
+        "message": "Keystone's option lock_password is set. You can issue a link, but it cannot set a password until the option is removed."
+      },
+      "pinExhausted": {
+        "heading": "The wrong PIN was entered too many times",
+        "message": "Ask the user for a new PIN and enter it below."
+      },
+      "privileged": {
+        "heading": "This account has rights over the cloud",
+        "message": "It has the role admin, or a role on the project {project}. A random initial password ends its present password immediately, with all its tokens and sessions, and every service configured with that password stops working. So does everything where you enter the present password, until the link is used. Application credentials stay valid."
+      },
+      "standingUnknown": {
+        "heading": "Keystone does not say which roles this account has",
+        "message": "If it belongs to an administrator or a service: a random initial password ends its present password immediately, with all its tokens and sessions, and every service configured with that password stops working. So does everything where you enter the present password, until the link is used. Application credentials stay valid."
+      },
+      "hasPassword": {
+        "heading": "This user has a password of their own",
+        "message": "They set it <when></when>. A random initial password ends it immediately, with all tokens and sessions of the account."
+      }
+    },
+    "issue": {
+      "renew": {
+        "heading": "Renew the link",
+        "intro": "The current link stops working. A new one with a new lifetime replaces it.",
+        "submit": "Renew link",
+        "pending": "Renewing…"
+      },
+      "new": {
+        "heading": "Issue a link",
+        "submit": "Issue link",
+        "pending": "Issuing…"
+      },
+      "notIssued": "No link was issued",
+      "pin": "PIN",
+      "pinKeepHint": "Leave it empty to keep the PIN of the current link, or enter a new one with {digits, number} digits.",
+      "pinHint": "The {digits, number} digits the user gave when registering. They will be asked for it.",
+      "pinFormat": "Enter the PIN the user gave: exactly {digits, number} digits.",
+      "requestPin": "Use the PIN given with the request",
+      "requestPinHint": "You do not see it, and do not need to.",
+      "otherPin": "Enter a PIN",
+      "initialPassword": "Initial password",
+      "initialPasswordHint": "The password the account has until the user opens the link. It is stored encrypted, for the link alone.",
+      "keepPassword": "Keep the initial password of the current link",
+      "random": "{advised, select, yes {Generate a random password (recommended)} other {Generate a random password}}",
+      "randomHint": "The account's present password stops working immediately, and so do its tokens and sessions. Nobody ever sees the new one.",
+      "typed": "Enter the password the account was created with",
+      "typedLabel": "Password of the account",
+      "mailTo": "Email the link to",
+      "mailToHint": "{known, select, yes {The user's address in Keystone.} other {Keystone has no address for this user.}} Leave it empty to send the link yourself.",
+      "problem": {
+        "passwordEmpty": "Enter the password the account has now, or generate a random one.",
+        "passwordImpossible": "No account can have this password. Check what you pasted."
+      },
+      "refusal": {
+        "request-closed": "The request was closed in the meantime. Enter the PIN.",
+        "pin-exhausted": "This PIN was guessed wrong too many times. Ask the user for a new one.",
+        "incomplete": "The current link has ended in the meantime, so nothing of it can be kept. Enter the PIN and choose a password.",
+        "in-progress": "The current link is being used: the correct PIN was entered, and Keystone is setting the user's own password. Nothing was changed. Try again in a moment, or generate a random password: that ends it."
+      },
+      "request": {
+        "heading": "{code, select, none {This answers the request of {name}} other {This answers request {code} of {name}}}",
+        "unconfirmed": "It gives the address <address>{email}</address>, which nobody has checked. Send the link to the address in Keystone unless you know better.",
+        "known": "It was confirmed from <address>{email}</address>, which is the address in Keystone.",
+        "unknown": "It was confirmed from <address>{email}</address>, which is not the address in Keystone: the account may belong to someone else. Send the link to the address in Keystone unless you know better.",
+        "several": "{count, plural, one {# request from this address is open.} other {# requests from this address are open.}} Ask its owner to read the code to you.",
+        "closes": "The request is closed when the link is issued."
+      },
+      "others": {
+        "heading": "More requests came from the same address",
+        "message": "{count, plural, one {Another request is still open} other {# other requests are still open}}. It may be about another account, or no longer needed.",
+        "show": "Show in the list"
+      },
+      "details": "Details of this link",
+      "another": "Choose another user"
+    },
+    "requests": {
+      "intro": "Users who requested a new link and confirmed it from the address they gave. Nobody has checked whether the account is theirs.",
+      "stateLabel": "State",
+      "state": {
+        "open": "Open",
+        "closed": "Closed"
+      },
+      "searchLabel": "Search requests by code, name or address",
+      "searchHint": "Code, name or address",
+      "closed": "The request is closed, and the PIN given with it is erased.",
+      "closingTakesAdmin": "Only administrators with the role admin can close requests, because a request names no account that Keystone could be asked about. Nothing was changed. You can answer the requests of accounts that you may change.",
+      "closedBefore": "This request had already been closed.",
+      "none": "{state, select, open {No open requests} other {No closed requests}}",
+      "noneAdvice": "Users request a new link at /reset. Requests appear here once they are confirmed by email.",
+      "noMatch": "{state, select, open {No open request has “{search}” as its code, or in its name or address} other {No closed request has “{search}” as its code, or in its name or address}}",
+      "showAll": "{state, select, open {Show all open requests} other {Show all closed requests}}",
+      "selectAll": "Select all on this page",
+      "selectNone": "Select none",
+      "answerSelected": "Answer selected…",
+      "closeSelected": "Close selected…",
+      "unconfirmed": "Not confirmed: it was sent before setpass confirmed requests",
+      "several": "One of {count, plural, one {# open request} other {# open requests}} from this address: ask its owner for the code",
+      "answeredBefore": "Another request from this address was answered <when></when>",
+      "closedHow": "{how, select, answered {<user>answered</user>} other {without a link}}{named, select, yes { by {name}} other {}}",
+      "findUser": "Find user",
+      "close": "Close…",
+      "closeAdvice": "Nobody is told, and the PIN given with it is erased.",
+      "closeSubmit": "Close without a link",
+      "closing": "Closing…"
+    },
+    "review": {
+      "nothing": "Nothing is selected",
+      "nothingAdvice": "First select requests in the list. Requests closed in the meantime are left out.",
+      "back": "Back to the requests",
+      "cancel": "Cancel",
+      "close": {
+        "heading": "{count, plural, one {One request will be closed without a link} other {# requests will be closed without a link}}",
+        "advice": "The PINs given with them are erased, and nobody is told. Whoever still needs a link has to request one again.",
+        "submit": "{count, plural, one {Close one request} other {Close # requests}}",
+        "done": "{count, plural, =0 {No request was closed} one {One request is closed} other {# requests are closed}}",
+        "doneAdvice": "The PINs given with them are erased.",
+        "before": "{count, plural, one {One had already been closed.} other {# had already been closed.}}"
+      },
+      "answer": {
+        "heading": "{count, plural, one {One request will be answered} other {# requests will be answered}}",
+        "advice": "Each user gets a link with the PIN of their request, sent to the address in Keystone, which is the one that confirmed the request. A pending link of the account stops working.",
+        "randomly": "{count, plural, one {One account has no pending link whose initial password could be kept. Its present password ends immediately; a random one that nobody sees replaces it until the link is used.} other {# accounts have no pending link whose initial password could be kept. Their present passwords end immediately; random ones that nobody sees replace them until the links are used.}}",
+        "random": "Random password: the present one ends immediately",
+        "keep": "Keeps the initial password of its pending link",
+        "submit": "{count, plural, one {Answer one request} other {Answer # requests}}",
+        "pending": "Answering…",
+        "noneReady": "None of these can be answered together with others",
+        "noneReadyAdvice": "Answer them one by one, from the list.",
+        "left": "Left for you to decide",
+        "leftAdvice": "{count, plural, one {This request stays} other {These requests stay}} open until somebody has checked.",
+        "done": "{count, plural, =0 {No request was answered} one {One request is answered} other {# requests are answered}}",
+        "doneAdvice": "Their links are being sent.",
+        "notDoneAdvice": "All are unchanged, except where noted below.",
+        "itsLink": "Link sent to {address}",
+        "notDone": "Not answered"
+      },
+      "reason": {
+        "not-open": "It was closed or answered in the meantime",
+        "not-confirmed": "It was never confirmed by email",
+        "unusable-pin": "Its PIN cannot be used: the request was changed in the database",
+        "several-requests": "Other requests from this address are open: the code tells which one is meant",
+        "no-such-user": "Keystone has no user with exactly this name",
+        "other-address": "Keystone has another address for this user, or none",
+        "several-users": "Several users have this name and address, in different domains",
+        "own-account": "It is the account you are signed in with",
+        "privileged-account": "The account has rights over the cloud, or Keystone does not say. A random password may stop a service, so answer it separately",
+        "account-disabled": "The account is disabled, so no link could set its password",
+        "password-locked": "Keystone does not allow this user to change the password",
+        "pin-exhausted": "The PIN of the current link was guessed wrong too many times",
+        "forbidden": "Keystone does not allow you to do this",
+        "keystone-unavailable": "Keystone did not respond",
+        "changed": "Something has changed since you looked. Check again",
+        "redemption-under-way": "The account's link is being used right now: the user may not need another",
+        "being-answered": "Someone else is answering it right now",
+        "password-refused": "Keystone rejected the random password"
+      },
+      "passwordRefused": "Keystone rejected the random password: {message}",
+      "keystoneAway": "Keystone did not respond. A random password may have been set: issue a link to be sure"
+    },
+    "signIn": {
+      "intro": "The console of {appName} is for administrators of the cloud. Use your OpenStack account.",
+      "ended": "Your session has ended. Sign in again to continue.",
+      "signedOut": "You are signed out.",
+      "notSignedIn": "You are not signed in",
+      "userName": "User name",
+      "password": "Password",
+      "domain": "Domain",
+      "usesCode": "My account uses a one-time code",
+      "code": "One-time code",
+      "codeHint": "From your authenticator app.",
+      "submit": "Sign in",
+      "pending": "Signing in…",
+      "problem": {
+        "userName": "Enter your user name.",
+        "password": "Enter your password.",
+        "domain": "Enter your domain. If unsure, enter Default.",
+        "codeNeeded": "This account requires a one-time code. Enter it together with your password."
+      },
+      "refused": "Check your user name, password and domain. If they are correct, your account lacks a role in the admin project.",
+      "refusedWithCode": "Check your user name, password, domain and one-time code. A code works for 30 seconds, and only if the clock of your phone is right: wait for the next one. If all are correct, your account lacks a role in the admin project.",
+      "keystoneAway": "Keystone is not responding, so nobody can sign in right now. Try again in {seconds, plural, one {# second} other {# seconds}}."
     }
   }
 };

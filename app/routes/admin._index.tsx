@@ -1,11 +1,12 @@
 import { type LoaderFunctionArgs, type MetaFunction, redirect } from "@remix-run/node";
 import { useLoaderData } from "@remix-run/react";
-import { pageTitle } from "../components/page-title";
+import { pageTitle, wordsOfPage } from "../components/page-title";
 import { LinkList } from "../console/link-list";
 import { firstPageOf, linkListHref, PAGE_SIZE, readLinkListView } from "../console/link-list-view";
 import { listLinks } from "../links/list-links.server";
 
-export const meta: MetaFunction = ({ matches }) => pageTitle("Links", matches);
+export const meta: MetaFunction = ({ matches }) =>
+  pageTitle(wordsOfPage(matches)("console.title.links"), matches);
 
 export async function loader({ request, context }: LoaderFunctionArgs) {
   const view = readLinkListView(new URL(request.url).searchParams);

@@ -7,7 +7,7 @@ import {
 } from "@remix-run/node";
 import { useActionData, useLoaderData } from "@remix-run/react";
 import { pageHeaders } from "../components/page-headers";
-import { pageTitle } from "../components/page-title";
+import { pageTitle, wordsOfPage } from "../components/page-title";
 import { lastPage } from "../console/pager";
 import { type ClosingAnswer, RequestList } from "../console/request-list";
 import { PAGE_SIZE, readRequestListView, requestListHref } from "../console/request-list-view";
@@ -19,7 +19,8 @@ import { closeRequest, listRequests } from "../reset-requests/handle-requests.se
 
 export const headers = pageHeaders;
 
-export const meta: MetaFunction = ({ matches }) => pageTitle("Requests", matches);
+export const meta: MetaFunction = ({ matches }) =>
+  pageTitle(wordsOfPage(matches)("console.title.requests"), matches);
 
 export async function loader({ request, context }: LoaderFunctionArgs) {
   const view = readRequestListView(new URL(request.url).searchParams);

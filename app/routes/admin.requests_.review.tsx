@@ -5,10 +5,10 @@ import {
   type MetaFunction,
 } from "@remix-run/node";
 import { useActionData, useLoaderData } from "@remix-run/react";
+import type { ErrorCode } from "../components/error-page";
 import { pageHeaders } from "../components/page-headers";
-import { pageTitle } from "../components/page-title";
+import { pageTitle, wordsOfPage } from "../components/page-title";
 import { RequestReview } from "../console/request-review";
-import { CLOSING_TAKES_ADMIN } from "../console/request-words";
 import type { ReviewAnswer } from "../console/review-outcome";
 import { readAct, readIds, readPlans } from "../console/reviewed-requests";
 import { readForm } from "../http/form.server";
@@ -25,7 +25,7 @@ import {
 export const headers = pageHeaders;
 
 export const meta: MetaFunction<typeof loader> = ({ data, matches }) =>
-  pageTitle(data?.act === "answer" ? "Answer requests" : "Close requests", matches);
+  pageTitle(wordsOfPage(matches)(`console.title.${data?.act ?? "close"}Requests`), matches);
 
 /** Says what would happen. Changes nothing. */
 export async function loader(args: LoaderFunctionArgs) {
@@ -36,7 +36,7 @@ export async function loader(args: LoaderFunctionArgs) {
   const requests = await getOpenRequests(services, readIds(searchParams.getAll("id")));
   if (act === "close") return { act, requests, planned: [] };
   const answer = await withKeystone(args, () => planAnswers(services, requests, initiator));
-  if (!answer.ok) throw new Response(answer.message, { status: 503 });
+  if (!answer.ok) throw refusal(`keystone-${answer.reason}`, answer.status);
   return { act, requests, planned: answer.value };
 }
 
@@ -47,15 +47,17 @@ export async function action(args: ActionFunctionArgs) {
   const act = readAct(form.get("act"));
   if (act === "close") {
     const result = await closeRequests(services, readIds(form.getAll("id")), initiator);
-    if (!result.ok) throw new Response(CLOSING_TAKES_ADMIN, { status: 403 });
+    if (!result.ok) throw refusal("closing-takes-admin", 403);
     const { closed, closedBefore } = result;
     return data<ReviewAnswer>({ act, closed, closedBefore });
   }
   const agreed = readPlans(form.getAll("plan"));
   const answer = await withKeystone(args, () => answerRequests(services, agreed, initiator));
-  if (!answer.ok) throw new Response(answer.message, { status: 503 });
+  if (!answer.ok) throw refusal(`keystone-${answer.reason}`, answer.status);
   return data<ReviewAnswer>({ act, done: answer.value });
 }
+
+const refusal = (code: ErrorCode, status: number) => new Response(code, { status });
 
 export default function Review() {
   const answer = useActionData<typeof action>();

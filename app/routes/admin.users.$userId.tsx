@@ -9,12 +9,11 @@ import { handOver } from "../accounts/hand-over.server";
 import { readLinkUser } from "../accounts/look-up-user.server";
 import { readStanding } from "../accounts/privileged-user.server";
 import { pageHeaders } from "../components/page-headers";
-import { pageTitle } from "../components/page-title";
+import { pageTitle, wordsOfPage } from "../components/page-title";
 import {
   type HandOverAnswer,
   type HandOverWords,
-  NO_SUCH_USER,
-  NOT_HANDED_OVER,
+  wordsForHandOver,
 } from "../console/hand-over-answer";
 import { type HandOverPage, HandOverView } from "../console/hand-over-view";
 import { offerFor, problemOfNow, readIssueForm } from "../console/issue-choices";
@@ -29,13 +28,17 @@ import { requirePermitFor } from "../http/require-permit.server";
 import { getLink, getLinkOfUser } from "../links/list-links.server";
 import { isSameMailbox } from "../links/same-mailbox";
 import { wordsIn } from "../messages/catalogs.server";
-import { describeProblem } from "../messages/problem-words";
 import { getRequest } from "../reset-requests/handle-requests.server";
 
 export const headers = pageHeaders;
 
-export const meta: MetaFunction<typeof loader> = ({ data, matches }) =>
-  pageTitle(data?.user ? `Link for ${data.user.name}` : "Issue a link", matches);
+export const meta: MetaFunction<typeof loader> = ({ data, matches }) => {
+  const words = wordsOfPage(matches);
+  const title = data?.user
+    ? words("console.title.linkFor", { name: data.user.name })
+    : words("console.title.issue");
+  return pageTitle(title, matches);
+};
 
 type Args = LoaderFunctionArgs | ActionFunctionArgs;
 
@@ -87,7 +90,6 @@ export async function loader(args: LoaderFunctionArgs) {
     trouble: keystone.ok ? null : keystone.message,
     link: current ?? null,
     problem,
-    problemWords: problem && describeProblem(wordsIn(args.context.language), problem),
     request: request ?? null,
     offer,
   };
@@ -99,15 +101,16 @@ const statusOf = (reason: "unavailable" | "forbidden") => (reason === "forbidden
 export async function action(args: ActionFunctionArgs) {
   const form = await readForm(args);
   const { services } = args.context;
+  const words = wordsIn(args.context.language);
   const { userId, keystone, request, offer } = await lookUp(args);
-  const { choices, pin, initialPassword, errors } = readIssueForm(form, offer);
+  const { choices, pin, initialPassword, errors } = readIssueForm(words, form, offer);
   const { mailTo } = choices;
 
-  const refuse = (status: number, words: HandOverWords) =>
-    data<HandOverAnswer>({ ok: false, choices, ...words }, { status });
+  const refuse = (status: number, why: HandOverWords) =>
+    data<HandOverAnswer>({ ok: false, choices, ...why }, { status });
   if (!keystone.ok) return refuse(statusOf(keystone.reason), { message: keystone.message });
   const user = keystone.value;
-  if (!user) return refuse(404, { message: NO_SUCH_USER });
+  if (!user) return refuse(404, { message: words("console.keystone.unknownUser") });
   if (errors) return refuse(400, { errors });
   const permit = await requirePermitFor(args, userId);
   if (!permit.ok) return refuse(permit.status, { message: permit.message });
@@ -133,8 +136,9 @@ export async function action(args: ActionFunctionArgs) {
     const issued = { ok: true, url, expiresAt, mailTo: asked.mailTo ?? null, others } as const;
     return data<HandOverAnswer>(issued, { status: 200 });
   }
-  if (result.reason !== "no-random-password") return refuse(409, NOT_HANDED_OVER[result.reason]);
-  const { status, message } = refusalOfRandomPassword(result.why);
+  if (result.reason !== "no-random-password")
+    return refuse(409, wordsForHandOver(words, result.reason));
+  const { status, message } = refusalOfRandomPassword(words, result.why);
   return refuse(status, { message });
 }
 

@@ -2,7 +2,7 @@ import { data, type LoaderFunctionArgs, type MetaFunction } from "@remix-run/nod
 import { useLoaderData } from "@remix-run/react";
 import { findUsers } from "../accounts/find-users.server";
 import { pageHeaders } from "../components/page-headers";
-import { pageTitle } from "../components/page-title";
+import { pageTitle, wordsOfPage } from "../components/page-title";
 import { isRowId } from "../console/row-id";
 import { readSearch } from "../console/search-words";
 import { UserList } from "../console/user-list";
@@ -14,7 +14,8 @@ const MOST_USERS = 50;
 
 export const headers = pageHeaders;
 
-export const meta: MetaFunction = ({ matches }) => pageTitle("Users", matches);
+export const meta: MetaFunction = ({ matches }) =>
+  pageTitle(wordsOfPage(matches)("console.title.users"), matches);
 
 export async function loader(args: LoaderFunctionArgs) {
   const admin = adminOf(args.context);

@@ -9,10 +9,15 @@ import { useActionData, useLoaderData } from "@remix-run/react";
 import { findSession, signOut } from "../admins/session.server";
 import { signIn } from "../admins/sign-in.server";
 import { pageHeaders } from "../components/page-headers";
-import { pageTitle } from "../components/page-title";
+import { pageTitle, wordsOfPage } from "../components/page-title";
 import type { RouteHandle } from "../components/route-handle";
 import { SignInForm } from "../console/sign-in-form";
-import { noticeFor, readSignIn, type SignInAnswer, wordsForSignIn } from "../console/sign-in-words";
+import {
+  readNotice,
+  readSignIn,
+  type SignInAnswer,
+  wordsForSignIn,
+} from "../console/sign-in-words";
 import { readForm } from "../http/form.server";
 import { visitorOf } from "../http/initiator.server";
 import { forgiveSignIn, limitSignIn } from "../http/rate-limit.server";
@@ -23,7 +28,8 @@ import { wordsIn } from "../messages/catalogs.server";
 export const handle: RouteHandle = { hydrate: true };
 export const headers = pageHeaders;
 
-export const meta: MetaFunction = ({ matches }) => pageTitle("Sign in", matches);
+export const meta: MetaFunction = ({ matches }) =>
+  pageTitle(wordsOfPage(matches)("console.title.signIn"), matches);
 
 const HOME = "/admin";
 
@@ -32,29 +38,30 @@ export async function loader({ request, context }: LoaderFunctionArgs) {
   const next = safePath(searchParams.get("next"), HOME);
   const sessionId = await readSessionId(request, context);
   if (sessionId && (await findSession(context.services, sessionId))) throw redirect(next);
-  return { next, notice: noticeFor(searchParams.get("reason")) };
+  return { next, notice: readNotice(searchParams.get("reason")) };
 }
 
 export async function action(args: ActionFunctionArgs) {
   const { request, context } = args;
   const { services } = context;
   const form = await readForm(args);
-  const { typed, secrets, askPasscode, errors } = readSignIn(form);
+  const words = wordsIn(context.language);
+  const { typed, secrets, askPasscode, errors } = readSignIn(words, form);
   const answer = { typed, askPasscode };
   if (errors) return data<SignInAnswer>({ ...answer, errors }, { status: 400 });
 
   const counted = await limitSignIn(args, typed);
   if (!counted.ok) {
     const seconds = counted.retryAfterSeconds;
-    const message = wordsIn(context.language)("shared.tooManyAttempts", { seconds });
+    const message = words("shared.tooManyAttempts", { seconds });
     const init = { status: 429, headers: { "Retry-After": String(seconds) } };
     return data<SignInAnswer>({ ...answer, message }, init);
   }
   const origin = visitorOf(context);
   const result = await signIn(services, { ...typed, ...secrets }, origin);
   if (!result.ok) {
-    const { init, ...words } = wordsForSignIn(result, answer);
-    return data<SignInAnswer>({ ...answer, ...words }, init);
+    const { init, ...said } = wordsForSignIn(words, result, answer);
+    return data<SignInAnswer>({ ...answer, ...said }, init);
   }
   await forgiveSignIn(args, typed);
   const former = await readSessionId(request, context);

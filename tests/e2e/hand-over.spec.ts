@@ -44,13 +44,13 @@ async function issueLink(
   await page.getByRole("button", { name: "Search" }).click();
   await page.getByRole("link", { name: user.name }).click();
 
-  await expect(page.getByLabel("Mail the link to")).toHaveValue(user.email);
+  await expect(page.getByLabel("Email the link to")).toHaveValue(user.email);
   await page.getByLabel("PIN").fill(user.pin);
   if (initialPassword === "typed") {
-    await page.getByLabel("I type the one the account was created with").check();
+    await page.getByLabel("Enter the password the account was created with").check();
     await page.getByLabel("Password of the account").fill(user.createdWith);
   } else {
-    await expect(page.getByLabel("Let setpass set a random one")).toBeChecked();
+    await expect(page.getByLabel("Generate a random password")).toBeChecked();
   }
   await page.getByRole("button", { name: "Issue link" }).click();
   const shown = page.getByLabel("The link", { exact: true });

@@ -21,13 +21,13 @@ test("a link that is being redeemed cannot be revoked; a random password ends it
     await page.getByRole("button", { name: "Yes, revoke it" }).click();
     const notice = page.getByRole("alert");
     await expect(notice).toContainText("Nothing was changed");
-    await expect(notice).toContainText("This link is being redeemed");
+    await expect(notice).toContainText("This link is being used");
     await expect(notice).toContainText("Try again in a moment");
     await page.getByText("Set a random password…").click();
     await page.getByRole("button", { name: "Yes, set a random password" }).click();
     await expect(page.getByText("A random password is set")).toBeVisible();
     await expect(page.getByLabel("State of the link")).toContainText("Revoked");
-    await expect(page.getByText("A random initial password was set by")).toBeVisible();
+    await expect(page.getByText("Random initial password set")).toBeVisible();
   } finally {
     await sql.end();
   }
@@ -52,7 +52,7 @@ test("a link whose answer was lost before it was revoked says so, in the list as
     await expect(page.getByRole("row", { name: link.name })).toContainText("Outcome not known yet");
     await page.getByRole("link", { name: link.name }).click();
     await expect(
-      page.getByText("Whether the user's own password is in force is not known yet"),
+      page.getByText("It is not known yet whether the user's own password is in force"),
     ).toBeVisible();
     await expect(page.getByText("Set a random password…")).toBeVisible();
 
@@ -60,7 +60,7 @@ test("a link whose answer was lost before it was revoked says so, in the list as
       update links set state = 'completed', completed_at = now(), sealed_attempts = null
       where user_id = ${link.userId}`;
     await page.reload();
-    await expect(page.getByText("The user's own password came into force")).toBeVisible();
+    await expect(page.getByText("The user's own password is in force")).toBeVisible();
     await expect(page.getByText("Set a random password…")).toBeVisible();
   } finally {
     await sql.end();

@@ -76,19 +76,19 @@ test("the console tells of a mailbox that has asked more than once", async ({
   await signIn(page);
   await page.goto(`/admin/requests?q=${email}`);
   const row = page.getByRole("row", { name: codes[0] ?? "" });
-  await expect(row).toContainText("One of 2 open requests of this mailbox");
+  await expect(row).toContainText("One of 2 open requests from this address");
   await row.getByRole("link", { name: "Find user" }).click();
   await page.getByRole("link", { name, exact: true }).click();
-  await expect(page.getByText(`This answers the request ${codes[0]} of ${name}`)).toBeVisible();
-  await expect(page.getByText(/the address Keystone has/)).toBeVisible();
+  await expect(page.getByText(`This answers request ${codes[0]} of ${name}`)).toBeVisible();
+  await expect(page.getByText(/which is the address in Keystone/)).toBeVisible();
   await page.getByRole("button", { name: "Issue link" }).click();
   const shown = page.getByLabel("The link", { exact: true });
   await stack.noteSecret(
     "link token",
     new URL(await shown.inputValue()).searchParams.get("token") ?? "",
   );
-  await expect(page.getByText("Another request of it is still open")).toBeVisible();
-  await page.getByRole("link", { name: "Look at them" }).click();
+  await expect(page.getByText("Another request is still open")).toBeVisible();
+  await page.getByRole("link", { name: "Show in the list" }).click();
   const other = page.getByRole("row", { name: codes[1] ?? "" });
-  await expect(other).toContainText("Another request of this mailbox was answered");
+  await expect(other).toContainText("Another request from this address was answered");
 });

@@ -3,7 +3,7 @@ import type { BrowserStack } from "../support/browser-stack";
 import { expect, test } from "../support/browser-test";
 import { base32, totp } from "../support/totp";
 
-/** An administrator whose account asks for a one-time code. */
+/** An administrator whose account requires a one-time code. */
 async function adminWithCode(stack: BrowserStack) {
   const { admin, keystone } = stack;
   const name = `console-${randomBytes(5).toString("hex")}`;
@@ -43,19 +43,19 @@ for (const javaScriptEnabled of [true, false]) {
       await send();
 
       await expect(code).toBeVisible();
-      await expect(code).toHaveAccessibleDescription(/asks for a one-time code/);
+      await expect(code).toHaveAccessibleDescription(/requires a one-time code/);
       await expect(page.getByLabel("User name")).toHaveValue(name);
       await code.fill("000000");
       await send();
       const alert = page.getByRole("alert");
-      await expect(alert).toContainText("Check user name, password, domain and one-time code");
+      await expect(alert).toContainText("Check your user name, password, domain and one-time code");
       await expect(alert).toContainText("clock");
 
       // A slip in the password next, with no code at all: the field is still there.
       await expect(code).toBeVisible();
       await page.getByLabel("Password", { exact: true }).fill("Wrong-password-1");
       await page.getByRole("button", { name: "Sign in" }).click();
-      await expect(alert).toContainText("Check user name, password, domain and one-time code");
+      await expect(alert).toContainText("Check your user name, password, domain and one-time code");
       await expect(code).toBeVisible();
       await code.fill(totp(secret));
       await send();
@@ -67,7 +67,9 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByLabel("User name").fill(stack.keystone.adminUserName);
       await page.getByLabel("Password", { exact: true }).fill("Wrong-password-1");
       await page.getByRole("button", { name: "Sign in" }).click();
-      await expect(page.getByRole("alert")).toContainText("Check user name, password and domain.");
+      await expect(page.getByRole("alert")).toContainText(
+        "Check your user name, password and domain.",
+      );
       await expect(page.getByLabel("One-time code")).toBeHidden();
     });
   });

@@ -67,7 +67,7 @@ test("a fresh link stays shown while its mail is sent, and is gone for good afte
   await signIn(page);
   const link = await issue(stack, page, user, "3141");
   // The page asks again by itself until the mail is sent.
-  await expect(page.getByText(`Mail to ${user.email}: Sent`)).toBeVisible();
+  await expect(page.getByText(`Email to ${user.email}: Sent`)).toBeVisible();
   await expect(page.getByLabel("The link", { exact: true })).toHaveValue(link);
   await page.getByRole("link", { name: "Details of this link" }).click();
   await expect(page.getByRole("heading", { name: "History" })).toBeVisible();
@@ -101,9 +101,9 @@ test("renewing a link whose password is no longer good shows why, and chooses a 
   await page.goto(`/admin?q=${user.id}`);
   await page.getByRole("link", { name: new RegExp(`${user.name}|${user.id}`) }).click();
   await page.getByRole("link", { name: "Renew link" }).click();
-  await expect(page.getByText("The current link could set no password")).toBeVisible();
-  await expect(page.getByText(/let setpass set a random password/)).toBeVisible();
-  await expect(page.getByLabel(/Let setpass set a random one \(recommended\)/)).toBeChecked();
+  await expect(page.getByText("The current link could not set a password")).toBeVisible();
+  await expect(page.getByText(/let setpass generate a random password/)).toBeVisible();
+  await expect(page.getByLabel(/Generate a random password \(recommended\)/)).toBeChecked();
 });
 
 test("one is warned before a link is issued that cannot work, or that ends one's own password", async ({
@@ -114,7 +114,7 @@ test("one is warned before a link is issued that cannot work, or that ends one's
   const locked = await account(stack, { options: { lock_password: true } });
   await signIn(page);
   await page.goto(`/admin/users/${locked.id}`);
-  await expect(page.getByText("This user may not change the password")).toBeVisible();
+  await expect(page.getByText("This user is not allowed to change the password")).toBeVisible();
   const { users } = (await stack.admin.call(
     "GET",
     `/users?name=${stack.keystone.adminUserName}`,
@@ -123,7 +123,7 @@ test("one is warned before a link is issued that cannot work, or that ends one's
   };
   await page.goto(`/admin/users/${users[0]?.id}`);
   await expect(page.getByText("This is the account you are signed in with")).toBeVisible();
-  await expect(page.getByLabel("Let setpass set a random one")).not.toBeChecked();
+  await expect(page.getByLabel("Generate a random password")).not.toBeChecked();
 });
 
 test("a PIN that is too long is refused, not cut", async ({ page, stack, signIn }) => {
@@ -145,7 +145,7 @@ test("a PIN that is too long is refused, not cut", async ({ page, stack, signIn 
   });
   await page.getByRole("button", { name: "Issue link" }).click();
   await expect(page.locator("#pin-error")).toHaveText(
-    "Type the PIN the user gave: exactly 4 digits.",
+    "Enter the PIN the user gave: exactly 4 digits.",
   );
 });
 
@@ -157,14 +157,14 @@ test("a link nobody was mailed is mailed, not mailed again, and tells its expiry
   await signIn(page);
   await page.goto(`/admin?q=${user.id}`);
   await page.getByRole("link", { name: new RegExp(`${user.name}|${user.id}`) }).click();
-  await expect(page.getByRole("heading", { name: "Mail it", exact: true })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Send it by email", exact: true })).toBeVisible();
   const state = page.getByRole("region", { name: "State of the link" });
   await expect(state).toContainText(/in 24 hours\d{1,2} \w{3,4} \d{4}, \d\d:\d\d UTC/);
   await page.getByLabel("To", { exact: true }).fill(user.email);
   await page.getByRole("button", { name: "Send", exact: true }).click();
   await shownLink(stack, page);
-  await expect(page.getByText(/^Link mailed by /)).toBeVisible();
-  await expect(page.getByRole("heading", { name: "Mail it again" })).toBeVisible();
+  await expect(page.getByText("Link sent by email", { exact: true })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Send it again" })).toBeVisible();
 });
 
 test.describe("to a reader elsewhere", () => {
@@ -182,7 +182,7 @@ test.describe("to a reader elsewhere", () => {
   });
 });
 
-test("a mail sent again brings a new link, and the one before opens nothing", {
+test("a mail sent again brings a new link, and the one before no longer works", {
   tag: "@phone",
 }, async ({ page, stack, signIn, asAnotherPerson }) => {
   const user = await account(stack);
@@ -220,7 +220,7 @@ test("the list's filter, search and order are in its address, and the back butto
   await page.getByRole("link", { name: "Locked" }).click();
   await expect(page).toHaveURL(`${stack.url}/admin?status=locked&q=${user.name}&sort=user`);
   await expect(page.getByText(`No locked link has “${user.name}”`)).toBeVisible();
-  await page.getByRole("link", { name: "show every status" }).click();
+  await page.getByRole("link", { name: "Show all statuses" }).click();
   await expect(page).toHaveURL(`${stack.url}/admin?q=${user.name}&sort=user`);
   await expect(page.getByRole("row")).toHaveCount(2);
   await page.goBack();
@@ -320,7 +320,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByRole("link", { name: user.name, exact: true }).click();
       await expect(page.getByLabel("Use the PIN given with the request")).toBeChecked();
       // The address of the request is nobody's until an administrator says so.
-      await expect(page.getByLabel("Mail the link to")).toHaveValue(user.email);
+      await expect(page.getByLabel("Email the link to")).toHaveValue(user.email);
       await page.getByRole("button", { name: "Issue link" }).click();
       const link = await shownLink(stack, page);
       expect(await page.content()).not.toContain(pin);
@@ -356,10 +356,10 @@ for (const javaScriptEnabled of [true, false]) {
         .getByRole("link", { name: "Find user" })
         .click();
       await expect(page.getByText(`No user name contains “${person}”`)).toBeVisible();
-      await page.getByRole("link", { name: `search for “${user.name}”` }).click();
+      await page.getByRole("link", { name: `Search for “${user.name}”` }).click();
       await page.getByRole("link", { name: user.name, exact: true }).click();
       await expect(
-        page.getByText(new RegExp(`This answers the request .* of ${person}`)),
+        page.getByText(new RegExp(`This answers request .* of ${person}`)),
       ).toBeVisible();
     });
 
@@ -397,7 +397,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByRole("button", { name: "Answer selected…" }).click();
       await expect(page.getByText("2 requests will be answered")).toBeVisible();
       await expect(page.getByText(/2 accounts have no pending link/)).toBeVisible();
-      await expect(page.getByText("Keystone has no user of exactly this name")).toBeVisible();
+      await expect(page.getByText("Keystone has no user with exactly this name")).toBeVisible();
       await page.getByRole("button", { name: "Answer 2 requests" }).click();
       await expect(page.getByRole("status")).toContainText("2 requests are answered");
       for (const user of users) {
@@ -438,12 +438,14 @@ for (const javaScriptEnabled of [true, false]) {
       await page.goto(`/admin/users/${user.id}`);
       await page.getByLabel("PIN").fill("6264");
       await stack.noteSecret("PIN", "6264");
-      await page.getByLabel("I type the one the account was created with").check();
-      await page.getByLabel("Mail the link to").fill("elsewhere@example.org");
+      await page.getByLabel("Enter the password the account was created with").check();
+      await page.getByLabel("Email the link to").fill("elsewhere@example.org");
       await page.getByRole("button", { name: "Issue link" }).click();
-      await expect(page.locator("#initial_password-error")).toContainText("let setpass set one");
-      await expect(page.getByLabel("I type the one the account was created with")).toBeChecked();
-      await expect(page.getByLabel("Mail the link to")).toHaveValue("elsewhere@example.org");
+      await expect(page.locator("#initial_password-error")).toContainText("generate a random one");
+      await expect(
+        page.getByLabel("Enter the password the account was created with"),
+      ).toBeChecked();
+      await expect(page.getByLabel("Email the link to")).toHaveValue("elsewhere@example.org");
     });
 
     test("whoever signs out has to sign in again, and comes back to the page they wanted", async ({

@@ -111,7 +111,7 @@ describe("a Keystone that could not be asked is in the log once, under the reque
       ],
     });
     rule.remove();
-    expect(page.body).toContain("Keystone does not answer as it should");
+    expect(page.body).toContain("Keystone is not responding as it should");
     expect(await saidOf(requestId)).toEqual([
       {
         level: "warn",

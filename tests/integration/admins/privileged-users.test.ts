@@ -65,7 +65,7 @@ describeWhere(
         chosen: chosen.map(([input]) => /value="(\w+)"/.exec(input)?.[1]),
         recommends: page.includes("(recommended)"),
         isPrivileged: page.includes("This account has rights over the cloud"),
-        isUnknown: page.includes("Keystone does not tell which roles this account has"),
+        isUnknown: page.includes("Keystone does not say which roles this account has"),
         isTheirOwn: page.includes("This user has a password of their own"),
         says: page.replace(/<!-- -->/g, ""),
       };
@@ -111,9 +111,11 @@ describeWhere(
         await give(userId);
         const page = await pageOf(userId);
         expect(page).toMatchObject(privileged);
-        expect(page.says).toMatch(/ends the present one at once, with all tokens and sessions/);
-        expect(page.says).toMatch(/every service that is configured with it stops working/);
-        expect(page.says).toMatch(/Application credentials survive/);
+        expect(page.says).toMatch(
+          /ends its present password immediately, with all its tokens and sessions/,
+        );
+        expect(page.says).toMatch(/every service configured with that password stops working/);
+        expect(page.says).toMatch(/Application credentials stay valid/);
       },
     );
 
@@ -124,7 +126,7 @@ describeWhere(
       await admin.assignRole({ userId, role: "member", projectId });
       const page = await pageOf(userId);
       expect(page).toMatchObject({ ...ordinary, isTheirOwn: false });
-      expect(page.says).toMatch(/The account&#x27;s present password stops working at once/);
+      expect(page.says).toMatch(/The account&#x27;s present password stops working immediately/);
     });
 
     it("somebody who has set a password already says that it would end", async () => {

@@ -5,6 +5,9 @@ import {
   readIssueForm,
   usualChoices,
 } from "../../../app/console/issue-choices";
+import { wordsIn } from "../../../app/messages/catalogs.server";
+
+const words = wordsIn("en");
 
 const fresh: IssueOffer = { pinLength: 4, keepPin: false, keepPassword: false, requestPin: false };
 const renewal: IssueOffer = { ...fresh, keepPin: true, keepPassword: true };
@@ -72,19 +75,19 @@ describe("why a link set no password", () => {
 
 describe("the form", () => {
   it("sets no random password that nobody chose", () => {
-    const { choices, errors } = readIssueForm(new URLSearchParams({ pin: "1234" }), fresh);
+    const { choices, errors } = readIssueForm(words, new URLSearchParams({ pin: "1234" }), fresh);
     expect(choices.password).toBe("typed");
-    expect(errors?.initial_password).toMatch(/Type the password/);
+    expect(errors?.initial_password).toMatch(/Enter the password/);
   });
 
   const read = (pin: string, offer = fresh) =>
-    readIssueForm(new URLSearchParams({ pin, password: "random" }), offer);
+    readIssueForm(words, new URLSearchParams({ pin, password: "random" }), offer);
 
   it.each(["987654", "987", "98765", "98a4", "9876 5", ""])(
     "takes no PIN but one of as many digits as it asks for, and cuts none: %j",
     (pin) => {
       expect(read(pin).errors).toEqual({
-        pin: "Type the PIN the user gave: exactly 4 digits.",
+        pin: "Enter the PIN the user gave: exactly 4 digits.",
       });
     },
   );

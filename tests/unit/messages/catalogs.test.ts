@@ -17,8 +17,12 @@ function messagesOf(catalog: unknown, path = ""): Map<string, string> {
   );
 }
 
-/** What a message is given: `{count}` of a plural, `<link>`, `{name}`. */
-function argumentsOf(message: string): string[] {
+/**
+ * What a message is given: `{count}` of a plural, `<link>`, `{name}`.
+ *
+ * @param chosen which option of each select is said, all of them where it is left out
+ */
+function argumentsOf(message: string, chosen?: number): string[] {
   const found = new Set<string>();
   const walk = (elements: MessageFormatElement[]) => {
     for (const element of elements) {
@@ -26,11 +30,24 @@ function argumentsOf(message: string): string[] {
       found.add(`${TYPE[element.type]} ${element.value}`);
       if (element.type === TYPE.tag) walk(element.children);
       if (element.type === TYPE.plural || element.type === TYPE.select)
-        for (const option of Object.values(element.options)) walk(option.value);
+        for (const [at, option] of Object.values(element.options).entries())
+          if (element.type === TYPE.plural || chosen === undefined || at === chosen)
+            walk(option.value);
     }
   };
   walk(parse(message));
   return [...found].sort();
+}
+
+/** What each select of a message can be given, by its name. */
+function optionsOf(message: string): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  const walk = (elements: MessageFormatElement[]) => {
+    for (const element of elements)
+      if (element.type === TYPE.select) found.set(element.value, Object.keys(element.options));
+  };
+  walk(parse(message));
+  return found;
 }
 
 const english = messagesOf(readCatalog("en"));
@@ -42,8 +59,9 @@ const english = messagesOf(readCatalog("en"));
 function keysNamedIn(texts: Iterable<string>): Set<string> {
   const named = new Set<string>();
   for (const text of texts)
-    for (const [, key = ""] of text.matchAll(/["'`](\w+(?:\.(?:\w+|\$\{\w+\}))+)["'`]/g)) {
-      const pattern = new RegExp(`^${key.replaceAll(".", "\\.").replace(/\$\{\w+\}/g, "\\w+")}$`);
+    for (const [, key = ""] of text.matchAll(/["'`](\w+(?:\.(?:[\w-]|\$\{[^}]+\})+)+)["'`]/g)) {
+      const parts = key.split(/\$\{[^}]+\}/).map((part) => part.replaceAll(".", "\\."));
+      const pattern = new RegExp(`^${parts.join("[\\w.-]+")}$`);
       for (const known of english.keys()) if (pattern.test(known)) named.add(known);
     }
   return named;
@@ -85,23 +103,28 @@ describe("the catalogs", () => {
     },
   );
 
-  it("fill in every argument in every language", () => {
+  it("fill in every argument in every language, whatever a select chooses", () => {
     for (const language of LANGUAGES)
       for (const [key, message] of english) {
-        const values = Object.fromEntries(
-          argumentsOf(message).map((argument) => {
-            const [type, name = ""] = argument.split(" ");
-            if (type === "tag") return [name, (text: string) => `«${text}»`];
-            return [name, type === "plural" || type === "number" ? 72 : `${name}!`];
-          }),
-        );
-        const text = (wordsIn(language).markup as (key: string, values: object) => string)(
-          key,
-          values,
-        );
-        expect(text, `${key} in ${language}`).not.toMatch(/[{}<>]/);
-        for (const value of Object.values(values))
-          if (typeof value === "string") expect(text).toContain(value);
+        const selects = optionsOf(message);
+        const most = Math.max(1, ...[...selects.values()].map((options) => options.length));
+        for (let chosen = 0; chosen < most; chosen++) {
+          const values = Object.fromEntries(
+            argumentsOf(message).map((argument) => {
+              const [type, name = ""] = argument.split(" ");
+              if (type === "tag") return [name, (text: string) => `«${text}»`];
+              if (type === "select") return [name, selects.get(name)?.[chosen] ?? "other"];
+              return [name, type === "plural" || type === "number" ? 72 : `${name}!`];
+            }),
+          );
+          const text = (wordsIn(language).markup as (key: string, values: object) => string)(
+            key,
+            values,
+          );
+          expect(text, `${key} in ${language}`).not.toMatch(/[{}<>]/);
+          for (const argument of argumentsOf(message, chosen))
+            if (argument.startsWith("argument ")) expect(text).toContain(values[argument.slice(9)]);
+        }
       }
   });
 });
