@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -18,8 +18,11 @@ export interface Verdict {
 /** A copy of the checkout, in which one change after the other is tried. */
 export interface Lane {
   try(mutant: Mutant, promises: Promises): Promise<Verdict>;
-  /** @returns which test fails all the same; undefined where none does */
-  tryUnchanged(promises: Promises): Promise<string | undefined>;
+  /**
+   * @param files of tests, see `testFiles`
+   * @returns which test fails all the same; undefined where none does
+   */
+  tryUnchanged(files: readonly string[]): Promise<string | undefined>;
   remove(): Promise<void>;
 }
 
@@ -32,12 +35,21 @@ interface Ended {
 /** Of the checkout, what the copies go without. */
 const LEFT_BEHIND = new Set(["node_modules", ".git", "build", "test-results"]);
 const UNCHANGED_BUILD = "build.unchanged";
-const LONGEST_SECONDS = 600;
+const LONGEST_SECONDS = 1200;
 /** A loaded machine is no endless loop. */
 const PATIENCE = { factor: 5, seconds: 60 };
 
-/** What the tests take without any change, by their names: longer than that is an endless loop. */
+/** What each file of tests takes without any change: much longer than that is an endless loop. */
 const usualSeconds = new Map<string, number>();
+const REPORT = "unchanged.json";
+
+/** @returns the files of tests whose paths begin with one of these, below the folder it is run in */
+export function testFiles(beginnings: readonly string[]): string[] {
+  const all = readdirSync("tests", { recursive: true, encoding: "utf8" });
+  return all
+    .map((file) => path.posix.join("tests", file))
+    .filter((file) => /\.test\.tsx?$/.test(file) && beginnings.some((one) => file.startsWith(one)));
+}
 
 /**
  * @param root the checkout
@@ -58,19 +70,14 @@ export async function createLane(root: string, servers: TestServers): Promise<La
 
   const run = (command: readonly string[], seconds: number) =>
     runToItsEnd(command, { cwd: folder, env, seconds });
+  const vitest = [
+    ...[packaged("vitest/vitest.mjs"), "run", "--reporter=dot"],
+    ...["unit", "integration", "faults"].map((project) => `--project=${project}`),
+  ];
   const test = (tests: readonly string[]) => {
-    const usual = usualSeconds.get(tests.join(" "));
-    return run(
-      [
-        packaged("vitest/vitest.mjs"),
-        "run",
-        "--bail=1",
-        "--reporter=dot",
-        ...["unit", "integration", "faults"].map((project) => `--project=${project}`),
-        ...tests,
-      ],
-      usual === undefined ? LONGEST_SECONDS : usual * PATIENCE.factor + PATIENCE.seconds,
-    );
+    const usual = testFiles(tests).reduce((sum, file) => sum + (usualSeconds.get(file) ?? 0), 0);
+    const seconds = usual * PATIENCE.factor + PATIENCE.seconds;
+    return run([...vitest, "--bail=1", ...tests], seconds);
   };
   /** Once more what failed: a test that fails by itself now and then has noticed nothing. */
   const testTwice = async (tests: readonly string[]): Promise<Ended> => {
@@ -122,14 +129,20 @@ export async function createLane(root: string, servers: TestServers): Promise<La
         await writeFile(file, text);
       }
     },
-    async tryUnchanged({ near, far, built }) {
-      for (const tests of [near, far, built]) {
-        if (tests === undefined) continue;
-        const ended = await testTwice(tests);
-        if (ended.code !== 0) return verdictOn(ended).by ?? ended.output.slice(-2000);
-        usualSeconds.set(tests.join(" "), ended.seconds);
-      }
-      return undefined;
+    async tryUnchanged(files) {
+      const report = at(REPORT);
+      const reporter = ["--reporter=json", `--outputFile.json=${report}`];
+      const all = await run([...vitest, ...reporter, ...files], LONGEST_SECONDS);
+      if (all.code === undefined) return `not done after ${LONGEST_SECONDS} s`;
+      const { testResults } = JSON.parse(await readFile(report, "utf8")) as {
+        testResults: { name: string; status: string; startTime: number; endTime: number }[];
+      };
+      for (const { name, startTime, endTime } of testResults)
+        usualSeconds.set(path.relative(folder, name), (endTime - startTime) / 1000);
+      const failed = testResults.filter(({ status }) => status !== "passed");
+      if (failed.length === 0) return all.code === 0 ? undefined : all.output.slice(-2000);
+      const again = await test(failed.map(({ name }) => path.relative(folder, name)));
+      return again.code === 0 ? undefined : (verdictOn(again).by ?? again.output.slice(-2000));
     },
     async remove() {
       process.off("exit", removeAtOnce);

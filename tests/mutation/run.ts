@@ -20,7 +20,7 @@ import { availableParallelism } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { startTestServers } from "../support/test-servers";
-import { createLane, type Lane, type Verdict } from "./lane";
+import { createLane, type Lane, testFiles, type Verdict } from "./lane";
 import type { Mutant } from "./make-mutants";
 import type { Promises } from "./promises";
 import { createSources } from "./sources";
@@ -136,17 +136,15 @@ function pick(count: number, random: () => number): { picked: Mutant[]; refused:
 
 /** @returns what failed although nothing was changed */
 async function tryUnchanged(lanes: Lane[], sets: readonly Promises[]): Promise<string[]> {
-  const left = [...sets];
-  const failed: string[] = [];
-  await Promise.all(
-    lanes.map(async (lane) => {
-      for (let set = left.pop(); set; set = left.pop()) {
-        const found = await lane.tryUnchanged(set);
-        if (found !== undefined) failed.push(found);
-      }
-    }),
+  const files = testFiles(
+    sets.flatMap(({ near, far = [], built = [] }) => [...near, ...far, ...built]),
   );
-  return failed;
+  const failed = await Promise.all(
+    lanes.map((lane, at) =>
+      lane.tryUnchanged(files.filter((_, turn) => turn % lanes.length === at)),
+    ),
+  );
+  return failed.filter((one) => one !== undefined);
 }
 
 function giveUp(when: string, failed: readonly string[]): void {
