@@ -14,7 +14,7 @@ import { refuseOtherPaths, routeLabelOf, takeCanonicalPath } from "./http/canoni
 import { guardRoutes } from "./http/guard-routes.server";
 import { nonceOf, pageHeaders, securityHeaders } from "./http/headers.server";
 import { healthz, readyz } from "./http/health.server";
-import { chooseLanguage } from "./http/language.server";
+import { readAskedLanguage } from "./http/language.server";
 import { lingeringClose } from "./http/lingering-close.server";
 import { observeRequests } from "./http/observe-requests.server";
 import { ownAddress } from "./http/own-address.server";
@@ -53,6 +53,7 @@ export function createApp(
     origin: response.locals.origin ?? null,
     nonce: nonceOf(response),
     language: config.defaultLanguage,
+    askedLanguage: undefined,
     assets: { portalScript: options.portalScript },
   });
   const app = express();
@@ -92,10 +93,11 @@ export function createApp(
     createRequestHandler({
       build: guardRoutes(options.build, { deadlineSeconds }),
       mode: "production",
-      getLoadContext: async (request, response) => ({
-        ...contextOf(response),
-        language: await chooseLanguage(request, response, config),
-      }),
+      getLoadContext: async (request, response) => {
+        const askedLanguage = await readAskedLanguage(request, response, config);
+        const language = askedLanguage ?? config.defaultLanguage;
+        return { ...contextOf(response), language, askedLanguage };
+      },
     }),
   );
   app.use(lastResort(services));

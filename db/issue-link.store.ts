@@ -15,6 +15,8 @@ export interface IssuedLink {
   issuedVia: LinkRow["issuedVia"];
   /** Null: what the row has is kept. */
   mailTo: string | null;
+  /** A language's tag. Null: what the row has is kept. */
+  language: string | null;
   /**
    * Whether the new password ends what is under way, because Keystone has just taken it with the
    * administrator's rights. Otherwise nothing is written while a redemption is under way.
@@ -58,6 +60,8 @@ export interface WrittenLink {
   pinLength: number | null;
   userName: string | null;
   userDomainName: string | null;
+  /** The user's; null: nobody chose one. */
+  language: string | null;
   /** When Keystone was last asked about the user; null: never. */
   userCheckedAt: Date | null;
   /** Whether the owner is still to be told of something. */
@@ -107,6 +111,7 @@ async function writeWithEvent(
     pin_length: number | null;
     user_name: string | null;
     user_domain_name: string | null;
+    language: string | null;
     user_checked_at: string | null;
     owner_untold: boolean;
     sealed_pin_key: Buffer | null;
@@ -116,7 +121,7 @@ async function writeWithEvent(
     with written as (
       ${write}
       returning link.id, link.user_id, link.expires_at, link.pin_length, link.user_name,
-        link.user_domain_name, link.user_checked_at, link.last_changes,
+        link.user_domain_name, link.language, link.user_checked_at, link.last_changes,
         link.owner_untold is not null as owner_untold
     ), event as (
       ${linkEventsInsert(event, sql`written`)}
@@ -124,11 +129,11 @@ async function writeWithEvent(
       update mails set state = 'cancelled', sealed_props = null, leased_until = null
       where link_id = (select id from written) and template = 'link' and state = 'queued'
     )
-    select id, expires_at, pin_length, user_name, user_domain_name, user_checked_at, owner_untold,
-      null as sealed_pin_key, null as token_hash, null as sealed_password
+    select id, expires_at, pin_length, user_name, user_domain_name, language, user_checked_at,
+      owner_untold, null as sealed_pin_key, null as token_hash, null as sealed_password
     from written
     union all
-    select null, null, null, null, null, null, null, sealed_pin_key, token_hash, sealed_password
+    select null, null, null, null, null, null, null, null, sealed_pin_key, token_hash, sealed_password
     from links where user_id = ${userId} and not exists (select from written)`);
   if (!row) return { ok: false, kept: undefined };
   if (row.id === null) return { ok: false, kept: keptOf(row) };
@@ -140,6 +145,7 @@ async function writeWithEvent(
       pinLength: row.pin_length,
       userName: row.user_name,
       userDomainName: row.user_domain_name,
+      language: row.language,
       userCheckedAt: row.user_checked_at === null ? null : new Date(row.user_checked_at),
       ownerUntold: row.owner_untold,
     },
@@ -193,11 +199,11 @@ export async function upsertLink(
   const write = sql`
     insert into links as link (
       user_id, token_hash, sealed_pin_key, pin_mac, pin_length, sealed_password, expires_at, mail_to,
-      issued_by_id, issued_by_name, issued_by_email, issued_via, issued_at
+      language, issued_by_id, issued_by_name, issued_by_email, issued_via, issued_at
     ) values (
       ${link.userId}, ${link.tokenHash}, ${link.sealedPinKey}, ${link.pinMac},
       ${link.pinLength}, ${link.sealedPassword}, ${link.expiresAt.toISOString()}, ${link.mailTo},
-      ${link.issuedById}, ${link.issuedByName}, ${link.issuedByEmail}, ${link.issuedVia}, now()
+      ${link.language}, ${link.issuedById}, ${link.issuedByName}, ${link.issuedByEmail}, ${link.issuedVia}, now()
     )
     on conflict (user_id) do update set
       state = 'pending', lapsed = false, attempts = 0, problem = null, completed_at = null, revoked_at = null,
@@ -206,6 +212,7 @@ export async function upsertLink(
       pin_mac = excluded.pin_mac, pin_length = excluded.pin_length,
       sealed_password = excluded.sealed_password,
       expires_at = excluded.expires_at, mail_to = coalesce(excluded.mail_to, link.mail_to),
+      language = coalesce(excluded.language, link.language),
       issued_by_id = excluded.issued_by_id, issued_by_name = excluded.issued_by_name,
       issued_by_email = excluded.issued_by_email, issued_via = excluded.issued_via,
       issued_at = excluded.issued_at,
@@ -251,6 +258,7 @@ export async function renewLink(
     update links as link set
       lapsed = false, attempts = 0, problem = null, token_hash = ${link.tokenHash},
       sealed_pin_key = ${pin.sealedPinKey}, expires_at = ${link.expiresAt.toISOString()}, mail_to = coalesce(${link.mailTo}, link.mail_to),
+      language = coalesce(${link.language}, link.language),
       issued_by_id = ${link.issuedById}, issued_by_name = ${link.issuedByName},
       issued_by_email = ${link.issuedByEmail}, issued_via = ${link.issuedVia},
       issued_at = now()${newPin}${newPassword}${unsettledVoided(link)}${changes}

@@ -26,6 +26,7 @@ export async function saveResetRequest(
     id: string;
     name: string;
     email: string;
+    language: string;
     confirmTokenHash: Buffer;
     sealedPin: Buffer;
     confirmWithinSeconds: number;

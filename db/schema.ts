@@ -97,6 +97,8 @@ export const links = pgTable(
     /** When Keystone was asked in vain which of them is in force. */
     settleAskedAt: instant("settle_asked_at"),
     mailTo: text("mail_to"),
+    /** The user's, by its tag: of the link's mails and page. Null, or one not offered: DEFAULT_LANGUAGE. */
+    language: text("language"),
     /** What the last issue, renewal or resending changed of a pending link; for its rows in the trail. */
     lastChanges: text("last_changes", { enum: LINK_CHANGES }).array().notNull().default([]),
     /** What the owner is still to be told of by mail, oldest first; null: nothing. */
@@ -161,6 +163,10 @@ export const links = pgTable(
     check("links_sealed_pin_key_is_sealed", isSealed(table.sealedPinKey)),
     check("links_sealed_password_is_sealed", isSealed(table.sealedPassword)),
     check("links_sealed_attempts_is_sealed", isSealed(table.sealedUnsettled)),
+    check(
+      "links_problem_is_known",
+      sql`${table.problem} in (${sql.raw(LINK_PROBLEMS.map((one) => `'${one}'`).join(", "))})`,
+    ),
     check("links_state", sql`${table.state} in ('pending', 'completed', 'revoked')`),
     check(
       "links_pending_is_whole",
@@ -368,6 +374,8 @@ export const resetRequests = pgTable(
     state: text("state", { enum: RESET_REQUEST_STATES }).notNull().default("unconfirmed"),
     name: text("name").notNull(),
     email: text("email").notNull(),
+    /** Of the page it was asked on, for its mail and the link that answers it. */
+    language: text("language"),
     /** SHA-256 of the token that was mailed to the address; erased when the request is closed. */
     confirmTokenHash: bytea("confirm_token_hash"),
     /** The PIN the new link shall have and what it belongs to, sealed; erased when the request is closed. */

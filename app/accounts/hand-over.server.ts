@@ -15,6 +15,8 @@ export interface HandOver {
   initialPassword: "keep" | "random" | { typed: string };
   /** Left out: the link is not mailed, the administrator hands it over. */
   mailTo?: string;
+  /** The user's. Left out: the one their link had before, if any. */
+  language?: string;
   /** The open request that is answered: it is closed with the link. */
   requestId?: string;
   /** The administrator's Keystone token, scoped to the admin project. */
@@ -45,7 +47,7 @@ export async function handOver(
   act: HandOver,
   initiator: PermittedInitiator,
 ): Promise<HandOverResult> {
-  const { userId, user, requestId, mailTo } = act;
+  const { userId, user, requestId, mailTo, language } = act;
   const pin = await pinOf(context, act);
   if (pin === "closed") return { ok: false, reason: "request-closed" };
 
@@ -62,6 +64,7 @@ export async function handOver(
       userId,
       user,
       mailTo,
+      language,
       pin: pin?.typed,
       initialPassword,
       initialPasswordIsSet: act.initialPassword === "random",

@@ -9,8 +9,12 @@ const rootOf = (matches: Matches) =>
     | { brand?: { appName?: string }; language?: Language }
     | undefined;
 
-/** @returns the texts for a page's title, which is made outside of what React renders */
-export const wordsOfPage = (matches: Matches): Words => wordsIn(rootOf(matches)?.language ?? "en");
+/**
+ * @param language the page's own, where it is not what its reader asked for
+ * @returns the texts for a page's title, which is made outside of what React renders
+ */
+export const wordsOfPage = (matches: Matches, language = rootOf(matches)?.language): Words =>
+  wordsIn(language ?? "en");
 
 /** @returns the title of a page, with the service's name behind it */
 export function pageTitle(title: string, matches: Matches): MetaDescriptor[] {

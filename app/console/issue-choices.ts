@@ -3,6 +3,7 @@ import type { FieldErrors } from "../components/error-summary";
 import { looksLikeEmail, readLine } from "../components/form-text";
 import type { LinkSummary } from "../links/list-links.server";
 import type { LinkProblem } from "../links/redeem/link-problem";
+import { type Language, languageOrDefault, type OfferedLanguages } from "../messages/languages";
 import type { Words } from "../messages/words";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
 
@@ -20,11 +21,16 @@ export interface IssueOffer {
   keepPassword: boolean;
   /** The request that is answered came with a PIN. */
   requestPin: boolean;
+  languages: readonly Language[];
+  /** The one of the request or of the link there is, if any. */
+  usualLanguage: Language;
 }
 
 /** What was chosen; the secrets stay with the server. */
 export interface IssueChoices {
   mailTo: string;
+  /** The user's. */
+  language: Language;
   pin: PinChoice;
   password: PasswordChoice;
 }
@@ -50,6 +56,7 @@ export function usualChoices(about: {
   const keep = offer.keepPassword && problem !== "initial-password-stale";
   return {
     mailTo: email ?? "",
+    language: offer.usualLanguage,
     pin: offer.requestPin ? "request" : offer.keepPin ? "keep" : "typed",
     password: keep ? "keep" : ownAccount || standing !== "ordinary" ? "typed" : "random",
   };
@@ -82,14 +89,16 @@ export function problemOfNow(
 export function offerFor(
   link: LinkSummary | undefined,
   request: ResetRequestSummary | undefined,
-  { pinLength }: { pinLength: number },
+  config: OfferedLanguages & { links: { pinLength: number } },
 ): IssueOffer {
   const renewable = link?.renewable === true;
   return {
-    pinLength,
+    pinLength: config.links.pinLength,
     keepPin: renewable && !link.pinExhausted,
     keepPassword: renewable,
     requestPin: request?.hasPin === true,
+    languages: config.languages,
+    usualLanguage: languageOrDefault(config, request?.language ?? link?.language),
   };
 }
 
@@ -115,6 +124,8 @@ export function readIssueForm(
   const initialPassword = form.get("initial_password") ?? "";
   const choices: IssueChoices = {
     mailTo: readLine(form, "mail_to"),
+    language:
+      offer.languages.find((language) => language === form.get("language")) ?? offer.usualLanguage,
     pin: pinChoice(form.get("pin_from"), pin, offer),
     password: passwordChoice(form.get("password"), offer),
   };

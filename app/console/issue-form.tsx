@@ -4,6 +4,7 @@ import { ErrorSummary } from "../components/error-summary";
 import { Field } from "../components/field";
 import { useWords } from "../components/render-context";
 import { SubmitButton } from "../components/submit-button";
+import { NAME_OF_LANGUAGE } from "../messages/languages";
 import type { IssueChoices, IssueErrors, IssueOffer } from "./issue-choices";
 
 /** The form that issues a link, or renews the one there is. */
@@ -76,10 +77,39 @@ export function IssueForm(props: {
         maxLength={254}
       />
 
+      {offer.languages.length > 1 ? <LanguageField offer={offer} choices={choices} /> : null}
+
       <SubmitButton pending={words(`console.issue.${act}.pending`)}>
         {words(`console.issue.${act}.submit`)}
       </SubmitButton>
     </Form>
+  );
+}
+
+function LanguageField({ offer, choices }: { offer: IssueOffer; choices: IssueChoices }) {
+  const words = useWords();
+  return (
+    <div>
+      <label htmlFor="language" className="font-semibold">
+        {words("console.issue.language")}
+      </label>
+      <p id="language-hint" className="mt-0.5 text-sm text-muted">
+        {words("console.issue.languageHint")}
+      </p>
+      <select
+        id="language"
+        name="language"
+        defaultValue={choices.language}
+        aria-describedby="language-hint"
+        className="input mt-1.5"
+      >
+        {offer.languages.map((language) => (
+          <option key={language} value={language} lang={language}>
+            {NAME_OF_LANGUAGE[language]}
+          </option>
+        ))}
+      </select>
+    </div>
   );
 }
 

@@ -16,8 +16,10 @@ declare module "@remix-run/node" {
     origin: string | null;
     /** Of this answer's Content-Security-Policy. */
     nonce: string;
-    /** Of the page, and of what is mailed for it. */
+    /** Of the page, and of what is mailed for it. The page of a link knows better: see `speakAsLink`. */
     language: Language;
+    /** What the reader or their browser asks for; undefined: nothing that there is. */
+    askedLanguage: Language | undefined;
     assets: { portalScript: string };
     /** Behind the console's guard alone: see `adminOf`. */
     admin?: AdminSession;

@@ -36,6 +36,8 @@ export interface IssueRequest {
   via: LinkRow["issuedVia"];
   /** Where to mail the link. Left out: it is not mailed, the caller hands it over. */
   mailTo?: string;
+  /** The user's, by its tag. Left out: the one their link had before, if any. */
+  language?: string;
   /** What Keystone says of the user, where the caller knows it already. */
   user?: LinkUser;
 }
@@ -183,6 +185,7 @@ async function writeLink(
     issuedByEmail: actor.userEmail ?? null,
     issuedVia: request.via,
     mailTo: request.mailTo ?? null,
+    language: request.language ?? null,
     endsRedemption: request.initialPasswordIsSet === true,
     voidsUnsettled: known.voidsUnsettled,
     sameSealedPassword:
@@ -281,7 +284,7 @@ function whyNotWritten(
 export async function mailLink(
   { config, vault }: LinkContext,
   tx: Transaction,
-  link: Pick<WrittenLink, "id" | "expiresAt" | "pinLength" | "userName" | "userDomainName"> & {
+  link: Omit<WrittenLink, "userCheckedAt" | "ownerUntold"> & {
     token: LinkToken;
     mailTo: string;
   },
@@ -291,6 +294,7 @@ export async function mailLink(
     template: "link",
     recipient: link.mailTo,
     linkId: link.id,
+    language: link.language,
     props: {
       userName: link.userName ?? undefined,
       domainName: link.userDomainName ?? undefined,

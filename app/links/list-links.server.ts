@@ -30,6 +30,7 @@ export interface LinkSummary {
   /** An answer of Keystone's was lost: whether a password came into force is being found out. */
   unsettled: boolean;
   mailTo: string | null;
+  language: string | null;
   mail: LinkMail | null;
   issuedAt: Date;
   issuedByName: string | null;
@@ -116,6 +117,7 @@ function summarize(
     redeeming: isClaimed(row, new Date()),
     unsettled: row.sealedUnsettled !== null,
     mailTo: row.mailTo,
+    language: row.language,
     mail: mail ?? null,
     issuedAt: row.issuedAt,
     issuedByName: row.issuedByName,

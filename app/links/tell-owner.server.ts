@@ -24,7 +24,7 @@ export async function tellOwner(
   const owed = link?.ownerUntold;
   if (!link || !owed || (known.address === "as-kept" && link.userEmail === null)) return;
   await markOwnerTold(tx, link.id);
-  const about = { linkId: link.id };
+  const about = { linkId: link.id, language: link.language };
   const owner = {
     userName: link.userName ?? undefined,
     domainName: link.userDomainName ?? undefined,

@@ -11,6 +11,8 @@ export interface LinkView {
   readonly domainName: string | null;
   readonly policy: PasswordPolicyText;
   readonly pinLength: number;
+  /** By its tag; null: nobody chose one. */
+  readonly language: string | null;
 }
 
 /** Reads alone: mail scanners open links. @returns undefined for an unknown, replaced or used token */
@@ -26,6 +28,7 @@ export async function viewLink(
       domainName: row.userDomainName,
       policy: { regex: row.policyRegex, description: row.policyDescription },
       pinLength: row.pinLength ?? config.links.pinLength,
+      language: row.language,
     }
   );
 }

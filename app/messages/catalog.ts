@@ -687,7 +687,9 @@ export type Catalog = {
         "show": "Show in the list"
       },
       "details": "Details of this link",
-      "another": "Choose another user"
+      "another": "Choose another user",
+      "language": "Language",
+      "languageHint": "The user's emails are in this language, and so is the page behind the link, unless their browser asks for another."
     },
     "requests": {
       "intro": "Users who requested a new link and confirmed it from the address they gave. Nobody has checked whether the account is theirs.",

@@ -13,6 +13,14 @@ export type Language = (typeof LANGUAGES)[number];
 /** What people choose from, unless LANGUAGES names others. */
 export const OFFERED_LANGUAGES: readonly Language[] = ["en", "de"];
 
+/** Each in its own words, for who chooses. */
+export const NAME_OF_LANGUAGE: Readonly<Record<Language, string>> = {
+  en: "English",
+  de: "Deutsch",
+  "en-XA": "Pseudo, 40 % longer",
+  "ar-XB": "Pseudo, right to left",
+};
+
 export const isLanguage = (tag: unknown): tag is Language =>
   (LANGUAGES as readonly unknown[]).includes(tag);
 

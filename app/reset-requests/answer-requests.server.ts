@@ -195,6 +195,7 @@ async function answerHeld(
         pin: "request",
         initialPassword: password,
         mailTo,
+        language: request.language ?? undefined,
         requestId: id,
         adminToken,
       },

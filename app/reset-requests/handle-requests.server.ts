@@ -22,6 +22,8 @@ export interface ResetRequestSummary {
   code: string | null;
   name: string;
   email: string;
+  /** Of the page it was asked on; null: asked before that was kept. */
+  language: string | null;
   state: ResetRequestRow["state"];
   createdAt: Date;
   confirmedAt: Date | null;
@@ -40,6 +42,7 @@ const summarize = (row: ResetRequestRow, mailbox: MailboxRequests): ResetRequest
   code: row.confirmedAt ? codeOfRequest(row.id) : null,
   name: row.name,
   email: row.email,
+  language: row.language,
   state: row.state,
   createdAt: row.createdAt,
   confirmedAt: row.confirmedAt,

@@ -6,6 +6,7 @@ import type { Visitor } from "../audit/initiator.server";
 import { record } from "../audit/record.server";
 import type { LinkContext } from "../links/link-context.server";
 import { canonicalAddress } from "../links/same-mailbox";
+import type { Language } from "../messages/languages";
 import { hashToken } from "../vault/vault.server";
 import { confirmUrl, createConfirmToken } from "./confirm-token.server";
 import { codeOfRequest } from "./request-code";
@@ -37,14 +38,15 @@ export type RequestResetResult =
  * any of those mails confirms it, by its code.
  *
  * @param request.pin well-formed: see `isPin`
+ * @param request.language of its page: of the mail, and of the link that answers it
  */
 export async function requestReset(
   context: RequestContext,
-  request: { name: string; email: string; pin: string },
+  request: { name: string; email: string; pin: string; language: Language },
   visitor: Visitor,
 ): Promise<RequestResetResult> {
   const { config, db, vault, log } = context;
-  const { name, pin } = request;
+  const { name, pin, language } = request;
   const { clientAddress, requestId } = visitor;
   // Kept and mailed in one form, so that what is counted, compared and reached is the same mailbox.
   const email = canonicalAddress(request.email) ?? request.email;
@@ -66,6 +68,7 @@ export async function requestReset(
       id,
       name,
       email,
+      language,
       confirmTokenHash,
       sealedPin: sealRequest(vault, id, {
         pin,
@@ -86,6 +89,7 @@ export async function requestReset(
       await enqueueMail(tx, vault, {
         template: "reset-confirm",
         recipient: email,
+        language,
         props: {
           code,
           url: confirmUrl(config.publicUrl, token),

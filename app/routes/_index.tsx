@@ -17,6 +17,7 @@ import { type LinkToken, parseLinkToken } from "../links/link-token.server";
 import { redeemLink } from "../links/redeem/redeem-link.server";
 import { type LinkView, viewLink } from "../links/view-link.server";
 import { wordsIn } from "../messages/catalogs.server";
+import { languageOrDefault } from "../messages/languages";
 import type { Words } from "../messages/words";
 import { LinkEnd, LinkForm, NoLink, PasswordSet } from "../portal/link-form";
 import { describeRules, scriptWords } from "../portal/password-words";
@@ -41,7 +42,8 @@ const answered = new WeakMap<AppLoadContext, Answer>();
 /** Changes nothing: mail scanners open links. */
 export async function loader({ request, context }: LoaderFunctionArgs) {
   const answer = answered.get(context) ?? (await show(request, context));
-  return data({ page: answer.page, script: context.assets.portalScript }, initOf(answer));
+  const { language, assets } = context;
+  return data({ page: answer.page, language, script: assets.portalScript }, initOf(answer));
 }
 
 async function show(request: Request, context: AppLoadContext): Promise<Answer> {
@@ -49,9 +51,19 @@ async function show(request: Request, context: AppLoadContext): Promise<Answer> 
   if (!given) return { page: { view: "none" }, status: 404 };
   const token = parseLinkToken(given);
   const link = token && (await viewLink(context.services, token));
-  const words = wordsIn(context.language);
+  const words = speakAsLink(context, link);
   if (!link) return { page: { view: "end", ...deadLink(words) }, status: 404 };
   return { page: formPage(words, token, link), status: 200 };
+}
+
+/**
+ * Goes on in the link's language where neither the reader nor their browser asks for one that there is. What
+ * is around the page reads it when the loaders are done.
+ */
+function speakAsLink(context: AppLoadContext, link: LinkView | undefined): Words {
+  if (link && !context.askedLanguage)
+    context.language = languageOrDefault(context.services.config, link.language);
+  return wordsIn(context.language);
 }
 
 const formPage = (words: Words, token: LinkToken, link: LinkView) =>
@@ -102,7 +114,10 @@ async function redeem(args: ActionFunctionArgs): Promise<Answer> {
   if (!given) return { page: { view: "none" }, status: 400 };
   const token = parseLinkToken(given);
   if (!token) return noSuchLink(args);
-  const words = wordsIn(context.language);
+  const words = speakAsLink(
+    context,
+    context.askedLanguage ? undefined : await viewLink(services, token),
+  );
   type Shown = Pick<Extract<PortalPage, { view: "form" }>, "errors" | "notice">;
   const again = async (shown: Shown, init: Omit<Answer, "page">): Promise<Answer | undefined> => {
     const link = await viewLink(services, token);
@@ -160,7 +175,7 @@ function findErrors(
 }
 
 export const meta: MetaFunction<typeof loader> = ({ data, error, matches }) => {
-  const words = wordsOfPage(matches);
+  const words = wordsOfPage(matches, data?.language);
   return pageTitle(data ? titleOf(words, data.page) : wordsForError(words, error).heading, matches);
 };
 

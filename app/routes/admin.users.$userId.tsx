@@ -66,7 +66,7 @@ async function lookUp(args: Args) {
     keystone,
     link,
     request: open,
-    offer: offerFor(link, open, services.config.links),
+    offer: offerFor(link, open, services.config),
   };
 }
 
@@ -119,6 +119,7 @@ export async function action(args: ActionFunctionArgs) {
     userId,
     user,
     pin: choices.pin === "typed" ? { typed: pin } : choices.pin,
+    language: choices.language,
     initialPassword: choices.password === "typed" ? { typed: initialPassword } : choices.password,
     adminToken: adminOf(args.context).keystoneToken,
     ...(mailTo !== "" && { mailTo }),

@@ -55,7 +55,7 @@ export async function action(args: ActionFunctionArgs) {
   });
   if (errors) return refuse({ status: 400 }, { errors });
 
-  const request = { name, email, pin };
+  const request = { name, email, pin, language };
   const result = await requestReset(services, request, visitorOf(args.context));
   if (result.ok) return data<Answer>({ sent: true, email, code: result.code }, { status: 200 });
   const { retryAfterSeconds } = result;

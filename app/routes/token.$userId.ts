@@ -14,6 +14,7 @@ const text = z.string().refine((value) => !/[\0\p{Surrogate}]/u.test(value));
 const body = z.object({
   pin: z.string().optional(),
   password: text.min(1).max(4096).optional(),
+  language: z.string().optional(),
 });
 
 /** `PUT /token/:userId`, for scripts: docs/contract.md. */
@@ -36,7 +37,13 @@ export async function action({
   if (!permit.ok) return notPermitted(permit, context);
   const result = await issueLink(
     context.services,
-    { userId, pin: asked.pin, initialPassword: asked.password, via: "api" },
+    {
+      userId,
+      pin: asked.pin,
+      initialPassword: asked.password,
+      language: asked.language,
+      via: "api",
+    },
     permit.initiator,
   );
   if (!result.ok) return refused(result);
@@ -130,7 +137,7 @@ function notPermitted(permit: Exclude<Permit, { ok: true }>, context: AppLoadCon
 async function readRequest(
   request: IncomingRequest,
   context: AppLoadContext,
-): Promise<{ pin?: string; password?: string } | Response> {
+): Promise<z.infer<typeof body> | Response> {
   const read = await readBody(request);
   if (!read.ok) {
     if (read.reason === "too-large") return keystoneError(413, "The body may hold at most 64 KiB.");
@@ -147,9 +154,13 @@ async function readRequest(
   if (!parsed.success)
     return keystoneError(
       400,
-      'The body must be a JSON object such as {"password": "…", "pin": "…"}; both are strings, and either may be left out on a later call.',
+      'The body must be a JSON object such as {"password": "…", "pin": "…"}; both are strings, and either may be left out on a later call. A language, where there is one, is a string too.',
     );
-  const { pinLength } = context.services.config.links;
+  const { languages, links } = context.services.config;
+  const { pinLength } = links;
+  const { language } = parsed.data;
+  if (language !== undefined && !languages.some((one) => one === language))
+    return keystoneError(400, `The language must be one of ${languages.join(", ")}.`);
   if (parsed.data.pin !== undefined && !isPin(parsed.data.pin, pinLength))
     return keystoneError(400, `The pin must be a string of exactly ${pinLength} digits.`);
   return parsed.data;

@@ -89,7 +89,11 @@ beforeAll(async () => {
         });
     }
     await enqueueJob(services.db, services.vault, { kind: "things", payload: "of a job" });
-    await requestReset(services, { name: "A", email: "a@example.org", pin: "9876" }, newOrigin());
+    await requestReset(
+      services,
+      { name: "A", email: "a@example.org", pin: "9876", language: "en" },
+      newOrigin(),
+    );
     const idHash = randomBytes(32);
     await insertSession(services.db, {
       idHash,

@@ -1,4 +1,5 @@
 import { canonicalAddress } from "../../app/links/same-mailbox";
+import type { Language } from "../../app/messages/languages";
 import { confirmRequest } from "../../app/reset-requests/confirm-request.server";
 import {
   type ConfirmToken,
@@ -19,13 +20,14 @@ export interface Asked {
 /** Asks for a link by the use case. @throws where it is refused */
 export async function askForLink(
   test: Pick<TestServices, "services" | "database" | "mails">,
-  request: { email: string; name?: string; pin?: string; from?: string },
+  request: { email: string; name?: string; pin?: string; language?: Language; from?: string },
 ): Promise<Asked> {
-  const { name = "jane", pin = "4071", from = "192.0.2.7" } = request;
+  const { name = "jane", pin = "4071", language = "en", from = "192.0.2.7" } = request;
   const email = canonicalAddress(request.email) ?? request.email;
   const before = (await test.mails()).length;
   const origin = newOrigin(from);
-  const result = await requestReset(test.services, { ...request, name, pin }, origin);
+  const asked = { ...request, name, pin, language };
+  const result = await requestReset(test.services, asked, origin);
   if (!result.ok) throw new Error(result.reason);
   const [row] = await test.database.sql`
     select id from reset_requests where email = ${email} order by created_at desc limit 1`;

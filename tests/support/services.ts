@@ -34,6 +34,8 @@ export interface OutboxMail {
   readonly template: string;
   readonly recipient: string;
   readonly state: string;
+  /** Undefined where none was chosen, and once it is erased. */
+  readonly language: string | null | undefined;
   /** Undefined once it is erased. */
   readonly props: Record<string, unknown> | undefined;
 }
@@ -102,15 +104,19 @@ export async function startTestServices(
         .filter((line) => line.event === event),
     async mails() {
       const rows = await database.db.select().from(mails).orderBy(mails.createdAt);
-      return rows.map((row) => ({
-        linkId: row.linkId,
-        template: row.template,
-        recipient: row.recipient,
-        state: row.state,
-        props: row.sealedProps
-          ? { ...openMail(services.vault, { ...row, attempt: row.attempts } as ClaimedMail).props }
-          : undefined,
-      }));
+      return rows.map((row) => {
+        const opened = row.sealedProps
+          ? openMail(services.vault, { ...row, attempt: row.attempts } as ClaimedMail)
+          : undefined;
+        return {
+          linkId: row.linkId,
+          template: row.template,
+          recipient: row.recipient,
+          state: row.state,
+          language: opened?.language,
+          props: opened && { ...opened.props },
+        };
+      });
     },
     async stop() {
       await services.stop();

@@ -96,6 +96,7 @@ const passwordSetMails = (row: LinkRow): MailToSend[] =>
     template: "password-set",
     recipient,
     linkId: row.id,
+    language: row.language,
     props: {
       userName: row.userName ?? undefined,
       domainName: row.userDomainName ?? undefined,

@@ -58,6 +58,7 @@ describeWhere({ has: provided !== undefined, what: "a real Keystone" }, "an admi
           template: "link",
           recipient: mailTo,
           state: "queued",
+          language: null,
           props: { url: link.url, expiresAt: link.expiresAt.toISOString(), pinLength: 4 },
         },
       ]);

@@ -212,7 +212,7 @@ describe("the mails of a link", () => {
     for (const state of ["completed", "revoked"]) {
       const link = await issued({ userId: newId(), ...whole });
       await started.database.sql`
-        update links set state = ${state}, completed_at = now(), revoked_at = now(), problem = 'x',
+        update links set state = ${state}, completed_at = now(), revoked_at = now(), problem = 'account-locked',
           claim_id = gen_random_uuid(), token_hash = null, sealed_pin_key = null, pin_mac = null,
           sealed_password = null
         where id = ${link.id}`;

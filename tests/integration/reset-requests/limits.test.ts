@@ -161,7 +161,7 @@ describe("a sender", () => {
     const ask = (from: string) =>
       requestReset(
         started.services,
-        { name: "x", email: `${unique()}@example.org`, pin: "4071" },
+        { name: "x", email: `${unique()}@example.org`, pin: "4071", language: "en" },
         newOrigin(from),
       );
     let taken = 0;

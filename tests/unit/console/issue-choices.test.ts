@@ -2,14 +2,20 @@ import { describe, expect, it } from "vitest";
 import {
   type IssueOffer,
   isStillSo,
+  offerFor,
   readIssueForm,
   usualChoices,
 } from "../../../app/console/issue-choices";
+import type { LinkSummary } from "../../../app/links/list-links.server";
 import { wordsIn } from "../../../app/messages/catalogs.server";
+import type { ResetRequestSummary } from "../../../app/reset-requests/handle-requests.server";
 
 const words = wordsIn("en");
 
-const fresh: IssueOffer = { pinLength: 4, keepPin: false, keepPassword: false, requestPin: false };
+const fresh: IssueOffer = {
+  ...{ pinLength: 4, keepPin: false, keepPassword: false, requestPin: false },
+  ...{ languages: ["en", "de"], usualLanguage: "en" },
+};
 const renewal: IssueOffer = { ...fresh, keepPin: true, keepPassword: true };
 const usual = (about: Partial<Parameters<typeof usualChoices>[0]>) =>
   usualChoices({
@@ -99,5 +105,37 @@ describe("the form", () => {
   it("keeps the link's PIN where none is typed, and refuses a wrong one all the same", () => {
     expect(read("", renewal)).toMatchObject({ choices: { pin: "keep" }, errors: undefined });
     expect(read("98765", renewal).errors?.pin).toMatch(/exactly 4 digits/);
+  });
+});
+
+describe("the language chosen before anybody chose", () => {
+  const config = {
+    languages: ["en", "de"],
+    defaultLanguage: "en",
+    links: { pinLength: 4 },
+  } as const;
+  const linkIn = (language: string | null) => ({ language }) as LinkSummary;
+  const requestIn = (language: string | null) => ({ language }) as ResetRequestSummary;
+  const chosen = (link?: LinkSummary, request?: ResetRequestSummary) =>
+    usual({ offer: offerFor(link, request, config) }).language;
+
+  it("is DEFAULT_LANGUAGE where none is known, or one that is not offered any more", () => {
+    expect(chosen()).toBe("en");
+    expect(chosen(linkIn(null), requestIn(null))).toBe("en");
+    expect(chosen(linkIn("ar-XB"))).toBe("en");
+  });
+
+  it("is the one of the link there is, and of the request above all", () => {
+    expect(chosen(linkIn("de"))).toBe("de");
+    expect(chosen(linkIn("en"), requestIn("de"))).toBe("de");
+    expect(chosen(linkIn("de"), requestIn(null))).toBe("de");
+  });
+
+  it("is what the form says, where that is offered", () => {
+    const read = (language: string) =>
+      readIssueForm(words, new URLSearchParams({ language }), { ...fresh, usualLanguage: "de" })
+        .choices;
+    expect(read("en").language).toBe("en");
+    for (const other of ["fr", "en-XA", ""]) expect(read(other).language, other).toBe("de");
   });
 });

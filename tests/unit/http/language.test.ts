@@ -1,22 +1,21 @@
 import { createServer, type Server } from "node:http";
 import express from "express";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { chooseLanguage } from "../../../app/http/language.server";
+import { readAskedLanguage } from "../../../app/http/language.server";
 import { listen } from "../../support/listen";
 
-describe("the language of a page", () => {
+describe("the language a reader asks for", () => {
   let server: Server;
   let port: number;
 
   beforeAll(async () => {
     const config = {
       languages: ["en", "de"],
-      defaultLanguage: "de",
       publicUrl: new URL("https://setpass.example.org"),
     } as const;
     const app = express().set("query parser", "simple");
     app.use(async (request, response) => {
-      response.send(await chooseLanguage(request, response, config));
+      response.send((await readAskedLanguage(request, response, config)) ?? "none asked for");
     });
     server = createServer(app);
     port = await listen(server);
@@ -40,12 +39,14 @@ describe("the language of a page", () => {
     });
   });
 
-  it("is DEFAULT_LANGUAGE where it prefers none of them", async () => {
-    for (const header of ["fr", "*", "", "en;q=0", ";;,,="])
+  it("is none where their browser takes none of them, or any", async () => {
+    for (const header of ["fr", "*", "fr, *;q=0.5", "", "en;q=0", ";;,,="])
       expect(await ask("/", { "Accept-Language": header }), header).toEqual({
-        language: "de",
+        language: "none asked for",
         cookie: null,
       });
+    // Any will do, but it names one that there is.
+    expect(await ask("/", { "Accept-Language": "*, de" })).toMatchObject({ language: "de" });
   });
 
   it("is the one asked for by ?lang, which a cookie keeps for the forms of the page", async () => {
@@ -64,11 +65,11 @@ describe("the language of a page", () => {
 
   it("is none that is not offered, whoever asks for it", async () => {
     for (const asked of ["fr", "en-XA", "../en", "__proto__", "en&lang=de"])
-      expect(await ask(`/?lang=${asked}`), asked).toMatchObject({ language: "de" });
+      expect(await ask(`/?lang=${asked}`), asked).toMatchObject({ language: "none asked for" });
     const cookie = Buffer.from('"en-XA"').toString("base64");
     for (const value of [cookie, "e30=", "%", "constructor"])
       expect(await ask("/", { Cookie: `setpass-language=${value}` })).toEqual({
-        language: "de",
+        language: "none asked for",
         cookie: null,
       });
   });
