@@ -1,0 +1,27 @@
+import { performance } from "node:perf_hooks";
+import { peopleAt } from "../tests/support/people";
+import type { Setpass, Stage } from "./stage";
+
+/** Opens a page of the console. @returns how long the whole of it took, in milliseconds */
+export type OpenPage = (address: string) => Promise<number>;
+
+/** Signs an administrator in. */
+export async function openConsole(
+  { keystone, call }: Pick<Stage, "keystone" | "call">,
+  { url }: Pick<Setpass, "url">,
+): Promise<OpenPage> {
+  const cookie = await peopleAt({ url }).signIn({
+    userName: keystone.adminUserName,
+    password: keystone.adminPassword,
+  });
+  return async (address) => {
+    const startedAt = performance.now();
+    const page = await call(`${url}${address}`, {
+      method: "GET",
+      headers: { cookie },
+      expect: 200,
+    });
+    if (!page.includes("</html>")) throw new Error(`${address} did not come whole`);
+    return performance.now() - startedAt;
+  };
+}
