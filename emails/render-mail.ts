@@ -1,4 +1,5 @@
-import { render, toPlainText } from "@react-email/components";
+import { convert } from "html-to-text";
+import { renderToStaticMarkup } from "react-dom/server";
 import type { Brand } from "../app/config/config.server";
 import { wordsIn } from "../app/messages/catalogs.server";
 import type { Language } from "../app/messages/languages";
@@ -28,6 +29,10 @@ const wordings: { [Template in MailTemplate]: MailWording<Template> } = {
   "reset-digest": resetDigestMail,
 };
 
+/** What mail clients go by to take the HTML for the one that is written here. */
+const DOCTYPE =
+  '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">';
+
 /** @returns the mail in HTML and in plain text, from the same words, in its reader's language */
 export async function renderMail<Template extends MailTemplate>(
   template: Template,
@@ -37,10 +42,15 @@ export async function renderMail<Template extends MailTemplate>(
 ): Promise<RenderedMail> {
   const wording = wordings[template];
   const letter = { brand, language, words: wordsIn(language) };
-  // React 18 leaves zeros at the end of a chunk where a letter of several bytes did not fit.
-  const html = (await render(wording.body(props, letter))).replaceAll("\0", "");
-  const text = toPlainText(html, {
-    selectors: [{ selector: "h1", options: { uppercase: false } }],
+  const html = DOCTYPE + renderToStaticMarkup(wording.body(props, letter));
+  const text = convert(html, {
+    wordwrap: false,
+    selectors: [
+      { selector: "img", format: "skip" },
+      { selector: "[data-skip-in-text=true]", format: "skip" },
+      { selector: "a", options: { linkBrackets: false, hideLinkHrefIfSameAsText: true } },
+      { selector: "h1", options: { uppercase: false } },
+    ],
   });
   return {
     subject: oneLine(wording.subject(props, letter)),
