@@ -5,10 +5,19 @@ import { FormSplit, Intro } from "../components/public-page";
 import { useBrand, useWords } from "../components/render-context";
 import { AccountTag } from "./account-tag";
 import type { PasswordRule } from "./password-words";
+import { PinField } from "./pin-field";
 import type { PortalPage } from "./portal-page";
 import type { WaysOn } from "./refusal-words";
 
 const FORM_ID = "set-password";
+const NEW_PASSWORD = {
+  type: "password",
+  autoComplete: "new-password",
+  autoCapitalize: "none",
+  autoCorrect: "off",
+  spellCheck: false,
+  required: true,
+} as const;
 
 /** The one form a new user meets: PIN, password, password again. */
 export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }> }) {
@@ -48,18 +57,12 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
           heading={notice?.heading ?? words("portal.form.notSet")}
         />
 
-        <Field
-          name="pin"
+        <PinField
+          digits={pinLength}
           label={words("portal.form.pin")}
           hint={words("portal.form.pinHint", { digits: pinLength })}
+          format={words("portal.form.pinFormat", { digits: pinLength })}
           error={errors.pin}
-          type="text"
-          inputMode="numeric"
-          autoComplete="off"
-          pattern={`[0-9]{${pinLength}}`}
-          title={words("portal.form.pinFormat", { digits: pinLength })}
-          required
-          className="!w-40 font-mono text-xl tracking-[0.35em]"
         />
 
         <div>
@@ -68,12 +71,7 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
             label={words("portal.form.password")}
             error={errors.password}
             hint={<Rules rules={page.rules} />}
-            type="password"
-            autoComplete="new-password"
-            autoCapitalize="none"
-            autoCorrect="off"
-            spellCheck={false}
-            required
+            {...NEW_PASSWORD}
             beside={
               <button
                 type="button"
@@ -94,12 +92,7 @@ export function LinkForm({ page }: { page: Extract<PortalPage, { view: "form" }>
             name="confirm_password"
             label={words("portal.form.confirm")}
             error={errors.confirm_password}
-            type="password"
-            autoComplete="new-password"
-            autoCapitalize="none"
-            autoCorrect="off"
-            spellCheck={false}
-            required
+            {...NEW_PASSWORD}
           />
           <Rules rules={[{ name: "match", text: words("portal.form.match") }]} />
         </div>

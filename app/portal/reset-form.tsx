@@ -5,6 +5,7 @@ import { FormSplit, Intro } from "../components/public-page";
 import { useBrand, useWords } from "../components/render-context";
 import { ShownAddress } from "../components/shown-address";
 import type { Words } from "../messages/words";
+import { PinField } from "./pin-field";
 import { RequestCode, WhatHappensNext } from "./request-code";
 
 export type ResetErrors = FieldErrors<"name" | "email" | "confirm_email" | "pin">;
@@ -46,6 +47,7 @@ export function ResetForm(props: { pinLength: number; answer: RefusedRequest | u
   const { appName } = useBrand();
   const { pinLength, answer } = props;
   const { typed, errors = {}, message } = answer ?? {};
+  const address = { type: "email", autoComplete: "email", maxLength: 254, required: true } as const;
   return (
     <FormSplit
       intro={<Intro heading={words("reset.heading")}>{words("reset.intro", { appName })}</Intro>}
@@ -70,33 +72,21 @@ export function ResetForm(props: { pinLength: number; answer: RefusedRequest | u
           label={words("reset.email")}
           error={errors.email}
           defaultValue={typed?.email}
-          type="email"
-          autoComplete="email"
-          maxLength={254}
-          required
+          {...address}
         />
         <Field
           name="confirm_email"
           label={words("reset.confirmEmail")}
           error={errors.confirm_email}
           defaultValue={typed?.confirmEmail}
-          type="email"
-          autoComplete="email"
-          maxLength={254}
-          required
+          {...address}
         />
-        <Field
-          name="pin"
+        <PinField
+          digits={pinLength}
           label={words("reset.pin")}
           hint={words("reset.pinHint", { digits: pinLength })}
+          format={words("reset.pinFormat", { digits: pinLength })}
           error={errors.pin}
-          type="text"
-          inputMode="numeric"
-          autoComplete="off"
-          pattern={`[0-9]{${pinLength}}`}
-          title={words("reset.pinFormat", { digits: pinLength })}
-          required
-          className="!w-40 font-mono text-xl tracking-[0.35em]"
         />
         <button type="submit" className="button button-primary w-full text-lg">
           {words("reset.send")}

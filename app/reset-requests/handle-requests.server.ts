@@ -1,12 +1,14 @@
 import type { Queryable } from "../../db/client";
 import {
-  closeResetRequest,
   countRequestsOfMailboxes,
-  findResetRequest,
-  findResetRequests,
   listResetRequests,
   type MailboxRequests,
   type ResetRequestQuery,
+} from "../../db/reset-request-list.store";
+import {
+  closeResetRequest,
+  findResetRequest,
+  findResetRequests,
   type ResetRequestRow,
 } from "../../db/reset-requests.store";
 import type { Admin, Initiator, PermittedInitiator } from "../audit/initiator.server";

@@ -1,10 +1,10 @@
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import type { Page } from "@playwright/test";
 import type { BrowserStack } from "../support/browser-stack";
 import { expect, test } from "../support/browser-test";
 import { readBuiltRoutes } from "../support/built-routes";
 import { issueByScript } from "../support/issue-by-script";
+import { listen } from "../support/listen";
 
 const issueLink = (stack: BrowserStack) => issueByScript(stack, "7352");
 
@@ -28,8 +28,7 @@ async function startOtherSite(html: string): Promise<OtherSite> {
       response.setHeader("Content-Type", "text/html").end(html);
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   return {
     // Another host, not only another port: cookies know no ports.
     url: `http://localhost:${port}`,

@@ -3,6 +3,7 @@ import type { Page } from "@playwright/test";
 import { askAndConfirm } from "../support/ask-by-browser";
 import type { BrowserStack } from "../support/browser-stack";
 import { expect, test } from "../support/browser-test";
+import { putLink } from "../support/issue-by-script";
 
 interface Account {
   id: string;
@@ -29,25 +30,6 @@ async function issue(stack: BrowserStack, page: Page, user: Account, pin: string
   await page.getByLabel("PIN").fill(pin);
   await page.getByRole("button", { name: "Issue link" }).click();
   return shownLink(stack, page);
-}
-
-/** By a script, which says what the password is. @returns the link's token */
-async function issueByScript(
-  stack: BrowserStack,
-  user: Account,
-  { pin, password }: { pin: string; password: string },
-): Promise<string> {
-  await stack.noteSecret("PIN", pin);
-  await stack.noteSecret("initial password", password);
-  const answer = await fetch(`${stack.url}/token/${user.id}`, {
-    method: "PUT",
-    headers: { "X-Auth-Token": await stack.admin.token(), "Content-Type": "application/json" },
-    body: JSON.stringify({ pin, password }),
-  });
-  expect(answer.status).toBe(200);
-  const token = await answer.text();
-  await stack.noteSecret("link token", token);
-  return token;
 }
 
 async function shownLink(stack: BrowserStack, page: Page): Promise<string> {
@@ -83,7 +65,7 @@ test("renewing a link whose password is no longer good shows why, and chooses a 
 }, async ({ page, stack, signIn, asAnotherPerson }) => {
   const user = await account(stack);
   const pin = "7182";
-  const token = await issueByScript(stack, user, {
+  const token = await putLink(stack, user.id, {
     pin,
     password: `Never-in-force-1-${randomBytes(9).toString("base64url")}`,
   });
@@ -153,7 +135,7 @@ test("a link nobody was mailed is mailed, not mailed again, and tells its expiry
   tag: "@phone",
 }, async ({ page, stack, signIn }) => {
   const user = await account(stack);
-  await issueByScript(stack, user, { pin: "1618", password: "Whatever it is 1" });
+  await putLink(stack, user.id, { pin: "1618", password: "Whatever it is 1" });
   await signIn(page);
   await page.goto(`/admin?q=${user.id}`);
   await page.getByRole("link", { name: new RegExp(`${user.name}|${user.id}`) }).click();

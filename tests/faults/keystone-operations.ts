@@ -1,7 +1,7 @@
 /** What administrators and scripts do, every call of it, and what must hold where it fails. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AnyFault, isHarmless, retryAfterOf } from "../support/fault-matrix";
-import type { CallMatch, Fault } from "../support/fault-proxy";
+import { type CallMatch, refusal } from "../support/fault-proxy";
 import { type Answer, linkTokenIn, newRequestId } from "../support/visitor";
 import {
   aliveProblems,
@@ -60,15 +60,7 @@ export interface Operation {
 }
 
 /** Where Keystone forbids rescoping. */
-const forbidden: Fault = {
-  carryOut: "never",
-  answer: {
-    kind: "reply",
-    status: 403,
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ error: { code: 403, message: "You are not authorized." } }),
-  },
-};
+const forbidden = refusal(403, "You are not authorized.");
 
 const readUser: OperationCall[] = [
   { name: "user", match: oneUser, needed: true },

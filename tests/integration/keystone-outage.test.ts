@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type SandboxKeystone, startSandboxKeystone } from "../../demo/keystone/sandbox-keystone";
 import { startTestApp } from "../support/app";
-import { type FaultProxy, faults, startFaultProxy } from "../support/fault-proxy";
+import { type FaultProxy, faults, jsonInstead, startFaultProxy } from "../support/fault-proxy";
 import { httpAnswer, startRawServer } from "../support/raw-server";
 import { cookieOf, type Site, startSite } from "../support/raw-site";
 import { makeSelfSignedCertificate } from "../support/self-signed-certificate";
@@ -99,10 +99,9 @@ describe("a Keystone that could not be asked is in the log once, under the reque
   it("for a page of the console, where its answer is JSON that cannot be read", async () => {
     const cookie = cookieOf(await site.signInAsAdmin());
     const requestId = newRequestId();
-    const nonsense = { status: 200, headers: { "content-type": "application/json" } };
     const rule = proxy.inject(
       { method: "GET", path: "/v3/users", requestId },
-      { carryOut: "never", answer: { kind: "reply", ...nonsense, body: '{"user":[]}' } },
+      jsonInstead(200, { user: [] }),
     );
     const page = await site.get(`/admin/users?q=${SEARCHED}`, {
       headers: [

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 import nodemailer from "nodemailer";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createMailTransport, type MailTransport } from "../../emails/transport";
 import { getFreePort } from "../support/free-port";
+import { listen } from "../support/listen";
 import { startSmtpServer } from "../support/smtp";
 
 const ended: (() => unknown)[] = [];
@@ -47,9 +48,8 @@ async function startScriptedServer(script: Partial<Record<Step, string>> = {}) {
       }
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   ended.push(() => server.close());
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   return { host: `127.0.0.1:${port}`, lines, connections: () => connections };
 }
 

@@ -15,11 +15,11 @@ import { createVault, type Vault } from "../../app/vault/vault.server";
 import { insertSession } from "../../db/admin-sessions.store";
 import { noteUnsettled } from "../../db/link-claims.store";
 import type { ClaimedMail } from "../../db/mails.store";
-import { listResetRequests } from "../../db/reset-requests.store";
+import { listResetRequests } from "../../db/reset-request-list.store";
 import { mails as mailsTable } from "../../db/schema";
 import { readSealedValues, SEALED_COLUMNS } from "../../db/sealed-values.store";
 import { openMail } from "../../emails/outbox";
-import { createTestDatabase, type TestDatabase } from "../support/database";
+import { createTestDatabase, oneWaitsForALock, type TestDatabase } from "../support/database";
 import { confirmTokenIn } from "../support/mailed-confirm-token";
 import { startServerProcess } from "../support/server-process";
 import { completeEnvironment, newAdmin, newOrigin, startTestServices } from "../support/services";
@@ -200,14 +200,7 @@ describe("rotating the keys", () => {
         await renewal`select 1 from links where user_id = 'user-9' for update`;
         rotation = rotateKeys(services);
         // It has read, and waits for the row.
-        await expect
-          .poll(
-            () => database.sql`
-              select 1 from pg_stat_activity
-              where datname = current_database() and wait_event_type = 'Lock'`,
-            { timeout: 10_000 },
-          )
-          .toHaveLength(1);
+        await oneWaitsForALock(database.sql);
         await write(renewal, services.vault.seal("Initial-2", owner));
       });
       expect(await rotation).toEqual({ resealed: 0, unopened: [] });

@@ -50,7 +50,7 @@ export const PROMISES: readonly Promises[] = [
     ],
   },
   {
-    modules: ["app/reset-requests/", "db/reset-requests"],
+    modules: ["app/reset-requests/", "db/reset-request"],
     near: ["tests/unit/reset-requests/", "tests/integration/reset-requests/"],
     far: ["tests/integration/links/rounds"],
     built: ["tests/integration/admins/weaker-roles", "tests/faults/abuse", "tests/faults/crash"],

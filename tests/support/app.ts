@@ -1,9 +1,9 @@
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import type { ServerBuild } from "@remix-run/node";
 import { createApp } from "../../app/create-app.server";
 import * as tokenRoute from "../../app/routes/token.$userId";
+import { listen } from "./listen";
 import { startTestServices, type TestServices } from "./services";
 
 /** A server of the process's own make, over the services of a test. */
@@ -69,8 +69,7 @@ export async function startTestApp(
     portalScript: options.portalScript ?? "/assets/portal.js",
   });
   const server = createServer(app);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   return {
     ...started,
     url: `http://127.0.0.1:${port}`,

@@ -4,12 +4,12 @@
  */
 import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import path from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Secret } from "./find-secrets";
 import { type KeystoneAccess, type KeystoneAdmin, keystoneAdmin } from "./keystone-admin";
+import { listen } from "./listen";
 import type { Stack } from "./stack";
 
 /** A mail as the tests see it. */
@@ -54,14 +54,14 @@ export async function shareStack(stack: Stack, folder: string): Promise<{ stop()
     }));
     response.setHeader("Content-Type", "application/json").end(JSON.stringify(all));
   });
-  await new Promise<void>((resolve) => mails.listen(0, "127.0.0.1", resolve));
+  const mailsPort = await listen(mails);
   const { url, adminUserName, adminPassword, adminProjectName, adminProjectDomainId } =
     stack.keystone;
   const addresses: Addresses = {
     url: stack.url,
     metricsUrl: stack.server.metricsUrl,
     keystone: { url, adminUserName, adminPassword, adminProjectName, adminProjectDomainId },
-    mailsUrl: `http://127.0.0.1:${(mails.address() as AddressInfo).port}/`,
+    mailsUrl: `http://127.0.0.1:${mailsPort}/`,
     databaseUrl: stack.databaseUrl,
     logFile: stack.logFile,
     secretsFile: path.join(folder, "secrets.jsonl"),

@@ -1,5 +1,6 @@
 /** A TCP proxy that counts: how many wait for an answer at the same time, and how many there were. */
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
+import { listen } from "./listen";
 
 export interface ConnectionCounter {
   /** `http://127.0.0.1:…`, in the place of what it leads to. */
@@ -42,9 +43,9 @@ export async function startConnectionCounter(target: string): Promise<Connection
       open.delete(socket);
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const ownPort = await listen(server);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${ownPort}`,
     get most() {
       return most;
     },

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import postgres from "postgres";
-import { inject } from "vitest";
+import { expect, inject } from "vitest";
 import { type Database, openDatabase } from "../../db/client";
 import { migrateDatabase } from "../../db/migrate";
 
@@ -70,3 +70,14 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     },
   };
 }
+
+/** Resolves when one statement of the database waits for what another transaction holds. */
+export const oneWaitsForALock = (sql: postgres.Sql): Promise<void> =>
+  expect
+    .poll(
+      () => sql`
+        select 1 from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`,
+      { timeout: 10_000 },
+    )
+    .toHaveLength(1);

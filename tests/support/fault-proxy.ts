@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { getFreePort } from "./free-port";
+import { Hits } from "./hits";
 
 /** What Keystone answered, or what the proxy says in its place. */
 export interface UpstreamAnswer {
@@ -122,6 +123,14 @@ const keystoneFailed = JSON.stringify({
 });
 const json = { "content-type": "application/json" };
 
+/** What somebody says in Keystone's place, which has got nothing of the call. */
+export const jsonInstead = (status: number, value?: unknown): Fault =>
+  reply(status, value === undefined ? "" : JSON.stringify(value), { headers: json });
+
+/** A no in Keystone's own shape. */
+export const refusal = (code: number, message = "No."): Fault =>
+  jsonInstead(code, { error: { code, title: "No", message } });
+
 /**
  * Every way to fail, by name. Those that end in `-after` (and `drip`, `cut`, …) fail when Keystone has
  * done what it was asked; the others keep it from Keystone. A refused connection is `goAway()`.
@@ -210,11 +219,9 @@ const matches = (call: ProxiedCall, match: CallMatch) =>
   (match.body === undefined || call.body.replace(/\s+/g, "").includes(match.body)) &&
   (match.requestId === undefined || match.requestId === call.headers["x-openstack-request-id"]);
 
-class Rule implements FaultRule {
-  hits = 0;
+class Rule extends Hits implements FaultRule {
   readonly held: (() => Promise<number>)[] = [];
   readonly #options: { times?: number; skip?: number };
-  readonly #watching = new Set<() => void>();
   #seen = 0;
   removed = false;
 
@@ -223,6 +230,7 @@ class Rule implements FaultRule {
     readonly fault: Fault,
     options: { times?: number; skip?: number },
   ) {
+    super();
     this.#options = options;
   }
 
@@ -231,23 +239,6 @@ class Rule implements FaultRule {
     this.#seen += 1;
     const { times = Number.POSITIVE_INFINITY, skip = 0 } = this.#options;
     return this.#seen > skip && this.#seen <= skip + times;
-  }
-
-  hit(): void {
-    this.hits += 1;
-    for (const look of this.#watching) look();
-  }
-
-  waitForHits(count: number): Promise<void> {
-    return new Promise((resolve) => {
-      const look = () => {
-        if (this.hits < count) return;
-        this.#watching.delete(look);
-        resolve();
-      };
-      this.#watching.add(look);
-      look();
-    });
   }
 
   release(): Promise<number[]> {

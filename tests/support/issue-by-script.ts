@@ -13,14 +13,14 @@ export interface ScriptedLink {
   readonly path: string;
 }
 
-/** A new user of Keystone's, and a link for them by `PUT /token/:userId`. */
-export async function issueByScript(stack: BrowserStack, pin: string): Promise<ScriptedLink> {
-  const name = `scripted-${randomBytes(5).toString("hex")}`;
-  const password = `Created1-${randomBytes(9).toString("base64url")}`;
+/** By `PUT /token/:userId`, with the password the user has. @returns the link's token */
+export async function putLink(
+  stack: BrowserStack,
+  userId: string,
+  { pin, password }: { pin: string; password: string },
+): Promise<string> {
   await stack.noteSecret("PIN", pin);
-  await stack.noteSecret("password of creation", password);
-  const email = `${name}@example.org`;
-  const { id: userId } = await stack.admin.createUser({ name, password, email });
+  await stack.noteSecret("initial password", password);
   const answer = await fetch(`${stack.url}/token/${userId}`, {
     method: "PUT",
     headers: { "X-Auth-Token": await stack.admin.token(), "Content-Type": "application/json" },
@@ -29,6 +29,16 @@ export async function issueByScript(stack: BrowserStack, pin: string): Promise<S
   expect(answer.status).toBe(200);
   const token = await answer.text();
   await stack.noteSecret("link token", token);
+  return token;
+}
+
+/** A new user of Keystone's, and a link for them by `PUT /token/:userId`. */
+export async function issueByScript(stack: BrowserStack, pin: string): Promise<ScriptedLink> {
+  const name = `scripted-${randomBytes(5).toString("hex")}`;
+  const password = `Created1-${randomBytes(9).toString("base64url")}`;
+  const email = `${name}@example.org`;
+  const { id: userId } = await stack.admin.createUser({ name, password, email });
+  const token = await putLink(stack, userId, { pin, password });
   const path = `/?token=${token}`;
   // Name and password rules are fetched behind the answer of PUT.
   await expect

@@ -6,6 +6,7 @@
 
 import { createServer, connect as dial, type Socket } from "node:net";
 import { getFreePort } from "./free-port";
+import { Hits } from "./hits";
 
 /** A statement as it was executed. */
 export interface ExecutedStatement {
@@ -85,10 +86,8 @@ export interface PostgresProxy {
 const SSL_REQUEST = 80877103;
 const GSS_REQUEST = 80877104;
 
-class Rule implements StatementRule {
-  hits = 0;
+class Rule extends Hits implements StatementRule {
   #left: number;
-  readonly #watching = new Set<() => void>();
 
   constructor(
     readonly match: StatementMatch,
@@ -96,6 +95,7 @@ class Rule implements StatementRule {
     readonly act: () => Promise<Verdict | undefined> | Verdict | undefined,
     times: number,
   ) {
+    super();
     this.#left = times;
   }
 
@@ -109,26 +109,13 @@ class Rule implements StatementRule {
   }
 
   async run(): Promise<Verdict> {
-    this.hits += 1;
-    for (const look of this.#watching) look();
+    this.hit();
     return (await this.act()) ?? "pass";
   }
 
   /** The statement failed: there is no "after" it. */
   giveBack(): void {
     this.#left += 1;
-  }
-
-  waitForHits(count: number): Promise<void> {
-    return new Promise((resolve) => {
-      const look = () => {
-        if (this.hits < count) return;
-        this.#watching.delete(look);
-        resolve();
-      };
-      this.#watching.add(look);
-      look();
-    });
   }
 
   remove(): void {

@@ -3,7 +3,7 @@
  * next of them, with the sender's address appended to `X-Forwarded-For` (TRUST_PROXY=1).
  */
 import { createServer, request } from "node:http";
-import type { AddressInfo } from "node:net";
+import { listen } from "./listen";
 
 export interface RoundRobin {
   readonly url: string;
@@ -47,8 +47,7 @@ export async function startRoundRobin(options: {
     });
     incoming.pipe(outgoing);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server);
   return {
     url: `http://127.0.0.1:${port}`,
     counts,

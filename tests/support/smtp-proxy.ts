@@ -2,7 +2,8 @@
  * A proxy in front of an SMTP server, for plain connections: it reads the commands and the replies, so
  * that a test can stop the world before a command, or when its reply is there and not yet passed on.
  */
-import { type AddressInfo, createServer, connect as dial, type Socket } from "node:net";
+import { createServer, connect as dial, type Socket } from "node:net";
+import { listen } from "./listen";
 
 /** `connection`: before its first byte, and its greeting. `end-of-data`: the whole mail, and its reply. */
 export type SmtpStage =
@@ -120,8 +121,7 @@ export async function startSmtpProxy(options: { target: string }): Promise<SmtpP
   }
 
   const listener = createServer((client) => void serve(client));
-  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-  const { port } = listener.address() as AddressInfo;
+  const port = await listen(listener);
   return {
     through(smtpUrl) {
       const url = new URL(smtpUrl);

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
@@ -8,6 +8,7 @@ import { TLSSocket } from "node:tls";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { openDatabase } from "../../db/client";
+import { listen } from "../support/listen";
 import { makeSelfSignedCertificate } from "../support/self-signed-certificate";
 
 const run = promisify(execFile);
@@ -41,8 +42,7 @@ let url: string;
 
 beforeAll(async () => {
   writeFileSync(authorities, certificate);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  url = `postgres://setpass@127.0.0.1:${(server.address() as AddressInfo).port}/setpass`;
+  url = `postgres://setpass@127.0.0.1:${await listen(server)}/setpass`;
 });
 afterEach(() => {
   named.length = 0;

@@ -7,10 +7,10 @@ import { startTestApp, type TestApp } from "../../support/app";
 import { readBuild } from "../../support/built-routes";
 import { createTestDatabase, type TestDatabase } from "../../support/database";
 import {
-  type Fault,
   type FaultName,
   type FaultProxy,
   faults,
+  refusal,
   startFaultProxy,
 } from "../../support/fault-proxy";
 import {
@@ -303,19 +303,10 @@ describe.each(inject("keystone") ? ["sandbox", "real"] : ["sandbox"])(
       });
 
       it("by its own scope where Keystone forbids to scope a token anew", async () => {
-        const forbidden: Fault = {
-          carryOut: "never",
-          answer: {
-            kind: "reply",
-            status: 403,
-            headers: { "content-type": "application/json" },
-            body: JSON.stringify({ error: { code: 403, message: "You are not authorized." } }),
-          },
-        };
         const who = await newAdministrator();
         const cookie = await signIn(who);
         await untilForgotten();
-        proxy.inject(byToken, forbidden);
+        proxy.inject(byToken, refusal(403, "You are not authorized."));
         expect((await visitor.ask({ path: "/admin", cookie })).status).toBe(200);
         await disable(who);
         await untilForgotten();

@@ -8,7 +8,7 @@ import { startTestApp, type TestApp } from "../../support/app";
 import { readBuild } from "../../support/built-routes";
 import { createTestDatabase, type TestDatabase } from "../../support/database";
 import { describeWhere } from "../../support/describe-where";
-import { type FaultProxy, faults, startFaultProxy } from "../../support/fault-proxy";
+import { type FaultProxy, faults, jsonInstead, startFaultProxy } from "../../support/fault-proxy";
 import { keystoneAdmin } from "../../support/keystone-admin";
 import {
   applicationCredentialToken,
@@ -395,15 +395,7 @@ describeWhere(
           [409, { error: { code: 409, message: "Conflict" } }],
         ];
         for (const [status, body] of answers) {
-          const rule = proxy.inject(MAY_THIS_CALLER, {
-            carryOut: "never",
-            answer: {
-              kind: "reply",
-              status,
-              headers: { "content-type": "application/json" },
-              body: body === undefined ? "" : JSON.stringify(body),
-            },
-          });
+          const rule = proxy.inject(MAY_THIS_CALLER, jsonInstead(status, body));
           const answer = await open.visitor.put(victim.id, { pin: "0000" }, token);
           expect([status, answer.status, rule.hits]).toEqual([status, 503, 1]);
           rule.remove();

@@ -9,8 +9,15 @@ import { revokeLink } from "../../../app/links/revoke-link.server";
 import { openUnsettled, sealUnsettled } from "../../../app/links/sealed-fields.server";
 import { saveLinkUser } from "../../../db/links.store";
 import { startBehindProxy } from "../../support/behind-proxy";
+import { oneWaitsForALock } from "../../support/database";
 import { describeWhere } from "../../support/describe-where";
-import { type Fault, type FaultProxy, type FaultRule, faults } from "../../support/fault-proxy";
+import {
+  type Fault,
+  type FaultProxy,
+  type FaultRule,
+  faults,
+  refusal,
+} from "../../support/fault-proxy";
 import { type IssuedTestLink, type LinkStage, newPassword } from "../../support/issued-links";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
 import { signsIn } from "../../support/keystone-token";
@@ -24,15 +31,7 @@ const ASK = { method: "POST", path: "/v3/auth/tokens", body: '"methods":["passwo
 /** Keystone takes its time, and its answer does not come through. */
 const PAUSED_AND_LOST = { carryOut: "on-release", answer: { kind: "reset" } } as const;
 /** Keystone's words for a wrong password, and for the right one of a locked account. */
-const LOCKED_OUT = {
-  carryOut: "never",
-  answer: {
-    kind: "reply",
-    status: 401,
-    headers: { "content-type": "application/json" },
-    body: '{"error": {"code": 401, "title": "Unauthorized", "message": "The request you have made requires authentication."}}',
-  },
-} as const;
+const LOCKED_OUT = refusal(401, "The request you have made requires authentication.");
 
 describeWhere(
   { has: provided !== undefined, what: "a real Keystone" },
@@ -332,17 +331,12 @@ describeWhere(
         const password = await loseAnswer(link, "carried out");
         expect(await revoke(link)).toEqual({ ok: true, unsettled: true });
         for (let time = 0; time < 4; time++) {
-          const refusal = proxy.inject(SET_RANDOM, {
-            carryOut: "never",
-            answer: {
-              kind: "reply",
-              status: 403,
-              headers: { "content-type": "application/json" },
-              body: '{"error": {"code": 403, "title": "Forbidden", "message": "You are not authorized to perform the requested action."}}',
-            },
-          });
+          const rule = proxy.inject(
+            SET_RANDOM,
+            refusal(403, "You are not authorized to perform the requested action."),
+          );
           expect(await end(link)).toEqual({ ok: false, reason: "forbidden" });
-          refusal.remove();
+          rule.remove();
         }
         const before = proxy.count(ASK);
         await settleNow();
@@ -363,16 +357,7 @@ describeWhere(
         await sql.begin(async (tx) => {
           await tx`select 1 from links where id = ${link.id} for update`;
           setting = setRandom(link).catch(() => "lost");
-          await expect
-            .poll(
-              async () =>
-                (
-                  await sql`select 1 from pg_stat_activity
-                    where datname = current_database() and wait_event_type = 'Lock'`
-                ).length,
-              { timeout: 5_000 },
-            )
-            .toBe(1);
+          await oneWaitsForALock(sql);
           await tx`update links set sealed_attempts = ${noted?.sealed_attempts} where id = ${link.id}`;
         });
         expect(await setting).toBe("lost");
@@ -394,16 +379,7 @@ describeWhere(
         await sql.begin(async (tx) => {
           await tx`select 1 from links where id = ${link.id} for update`;
           redeeming = stage.redeem(link, password);
-          await expect
-            .poll(
-              async () =>
-                (
-                  await sql`select 1 from pg_stat_activity
-                    where datname = current_database() and wait_event_type = 'Lock'`
-                ).length,
-              { timeout: 5_000 },
-            )
-            .toBe(1);
+          await oneWaitsForALock(sql);
           const noted = sealUnsettled(vault, link.userId, [random]);
           await tx`update links set sealed_attempts = ${noted} where id = ${link.id}`;
         });

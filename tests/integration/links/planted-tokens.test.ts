@@ -11,6 +11,7 @@ import { redeemLink } from "../../../app/links/redeem/redeem-link.server";
 import { type ResendResult, resendLink } from "../../../app/links/resend-link.server";
 import { bindFormerSeals, rotateKeys } from "../../../app/vault/rotate-keys.server";
 import { hashToken } from "../../../app/vault/vault.server";
+import { oneWaitsForALock } from "../../support/database";
 import { wrongPins } from "../../support/issued-links";
 import { newAdmin, newOrigin, startTestServices, type TestServices } from "../../support/services";
 
@@ -154,14 +155,7 @@ describe("who writes to the database, but has neither the keys nor the link", ()
       await sql.begin(async (tx) => {
         await tx`select 1 from links where id = ${link.id} for update`;
         acting = act(link);
-        await expect
-          .poll(
-            () => sql`
-            select 1 from pg_stat_activity
-            where datname = current_database() and wait_event_type = 'Lock'`,
-            { timeout: 10_000 },
-          )
-          .toHaveLength(1);
+        await oneWaitsForALock(sql);
         // As it is after a revocation and a new link.
         await tx`
         update links set token_hash = ${owner.tokenHash}, sealed_pin_key = ${other.sealedPinKey},

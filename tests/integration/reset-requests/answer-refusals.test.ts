@@ -12,7 +12,13 @@ import {
   type SandboxKeystone,
   startSandboxKeystone,
 } from "../../../demo/keystone/sandbox-keystone";
-import { type Fault, type FaultProxy, faults, startFaultProxy } from "../../support/fault-proxy";
+import {
+  type Fault,
+  type FaultProxy,
+  faults,
+  refusal,
+  startFaultProxy,
+} from "../../support/fault-proxy";
 import { newPassword } from "../../support/issued-links";
 import { type KeystoneAdmin, keystoneAdmin } from "../../support/keystone-admin";
 import { askForLink, confirm } from "../../support/reset-requests";
@@ -23,16 +29,6 @@ import {
   type TestServices,
   testAdmin,
 } from "../../support/services";
-
-const saying = (status: number, message = "No."): Fault => ({
-  carryOut: "never",
-  answer: {
-    kind: "reply",
-    status,
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ error: { code: status, title: "No", message } }),
-  },
-});
 
 describe("a request that cannot be answered", () => {
   let started: TestServices;
@@ -207,7 +203,7 @@ describe("a request that cannot be answered", () => {
   });
 
   it.each<[string, Fault, string]>([
-    ["forbids it", saying(403), "forbidden"],
+    ["forbids it", refusal(403), "forbidden"],
     ["fails", faults["500-before"], "keystone-unavailable"],
     ["is away", faults["reset-before"], "keystone-unavailable"],
   ])("where Keystone %s when it is asked for the user", async (_, fault, reason) => {
@@ -224,7 +220,7 @@ describe("a request that cannot be answered", () => {
 
   it("ends the session where Keystone takes the token no more", async () => {
     const person = await asker();
-    proxy.inject({ method: "GET", path: "/v3/users" }, saying(401));
+    proxy.inject({ method: "GET", path: "/v3/users" }, refusal(401));
     await expect(plan(person)).rejects.toMatchObject({ kind: "unauthorized" });
     await expect(answer(person)).rejects.toMatchObject({ kind: "unauthorized" });
     await expectFree(person);
@@ -232,7 +228,7 @@ describe("a request that cannot be answered", () => {
 
   it("is of somebody who has gone, or has another address, at the last moment", async () => {
     const person = await asker();
-    proxy.inject(onUser(person, "GET"), saying(404));
+    proxy.inject(onUser(person, "GET"), refusal(404));
     expect(await answer(person)).toEqual({ ok: false, reason: "no-such-user" });
     proxy.heal();
     proxy.inject(onUser(person, "GET"), {
@@ -260,7 +256,7 @@ describe("a request that cannot be answered", () => {
       [503, "keystone-unavailable"],
     ])("asked whether they may, it says %i", async (status, reason) => {
       const person = await asker();
-      proxy.inject(onUser(person, "PATCH"), saying(status));
+      proxy.inject(onUser(person, "PATCH"), refusal(status));
       expect(await plan(person, weaker)).toEqual({ ok: false, reason });
       expect(await answer(person, { by: weaker })).toMatchObject({ ok: false, reason });
       await expectFree(person);
@@ -276,7 +272,7 @@ describe("a request that cannot be answered", () => {
       [500, "Something failed.", { reason: "keystone-unavailable" }],
     ])("it says %i %s", async (status, words, expected) => {
       const person = await asker();
-      proxy.inject(onUser(person, "PATCH"), saying(status, words));
+      proxy.inject(onUser(person, "PATCH"), refusal(status, words));
       const refused = await answer(person);
       expect(refused).toEqual({
         ok: false,

@@ -1,5 +1,3 @@
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import type { ServerBuild } from "@remix-run/node";
 import { DrizzleQueryError, sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
@@ -7,6 +5,7 @@ import { guardRoutes } from "../../../app/http/guard-routes.server";
 import { createLog } from "../../../app/telemetry/log.server";
 import { openDatabase } from "../../../db/client";
 import { isDatabaseOutage } from "../../../db/outage";
+import { getFreePort } from "../../support/free-port";
 
 const failed = (code: string) =>
   new DrizzleQueryError("select 1", [], Object.assign(new Error("it failed"), { code }));
@@ -57,10 +56,7 @@ describe("a database that is away", () => {
   });
 
   it("is known where nobody listens, by the error that the pool really gives", async () => {
-    const held = createServer();
-    await new Promise<void>((resolve) => held.listen(0, "127.0.0.1", resolve));
-    const { port } = held.address() as AddressInfo;
-    await new Promise((resolve) => held.close(resolve));
+    const port = await getFreePort();
     const client = openDatabase({ url: `postgres://u:p@127.0.0.1:${port}/d`, poolSize: 1 });
     const error = await client.db.execute(sql`select 1`).catch((thrown: unknown) => thrown);
     await client.close({ timeoutSeconds: 0 });

@@ -1,5 +1,4 @@
-import { once } from "node:events";
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { isKeystoneError } from "../../../app/keystone/errors.server";
 import {
@@ -11,6 +10,7 @@ import { getUser } from "../../../app/keystone/users.server";
 import { createLog } from "../../../app/telemetry/log.server";
 import { observeKeystone } from "../../../app/telemetry/observe-keystone.server";
 import { getFreePort } from "../../support/free-port";
+import { listen } from "../../support/listen";
 import { httpAnswer, startRawServer } from "../../support/raw-server";
 import { makeSelfSignedCertificate } from "../../support/self-signed-certificate";
 
@@ -166,10 +166,8 @@ describe("a Keystone that could not be asked is in the log", () => {
       socket.on("error", () => {});
       socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"); // as one without TLS answers its greeting
     });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
+    const port = await listen(server);
     toStop.push(async () => server.close());
-    const { port } = server.address() as AddressInfo;
     expect(await lineOf(`https://127.0.0.1:${port}`)).toEqual({
       ...said,
       reason: "unreachable",
