@@ -8,7 +8,6 @@ import {
   tokenAuth,
 } from "../../app/keystone/auth.server";
 import { getDomain, getPasswordPolicy, listDomains } from "../../app/keystone/domains.server";
-import { isKeystoneError, type KeystoneError } from "../../app/keystone/errors.server";
 import {
   changePassword,
   isPasswordAccepted,
@@ -21,6 +20,7 @@ import { revokeToken, validateToken } from "../../app/keystone/tokens.server";
 import { findUsersNamed, getUser, listUsers, mayChangeUser } from "../../app/keystone/users.server";
 import { startSandboxKeystone } from "../../demo/keystone/sandbox-keystone";
 import { type KeystoneAccess, type KeystoneAdmin, keystoneAdmin } from "../support/keystone-admin";
+import { errorOf } from "../support/keystone-error";
 import {
   startRealKeystone,
   testPasswordRegex,
@@ -102,17 +102,6 @@ function uniqueName(prefix: string): string {
 
 function newPassword(): string {
   return `Pw9-${randomBytes(9).toString("base64url")}`;
-}
-
-/** The error that a call ends in. */
-async function errorOf(call: Promise<unknown>): Promise<KeystoneError> {
-  try {
-    await call;
-  } catch (error) {
-    if (isKeystoneError(error)) return error;
-    throw error;
-  }
-  throw new Error("The call succeeded");
 }
 
 describe.each([sandbox, ...(real ? [real] : [])])("$name", (target) => {

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { getPasswordPolicy } from "../../../app/keystone/domains.server";
-import { isKeystoneError, type KeystoneError } from "../../../app/keystone/errors.server";
 import {
   changePassword,
   isPasswordAccepted,
@@ -10,6 +9,7 @@ import { createKeystoneSession, type KeystoneSession } from "../../../app/keysto
 import { revokeToken } from "../../../app/keystone/tokens.server";
 import { getUser, listUsers } from "../../../app/keystone/users.server";
 import { getFreePort } from "../../support/free-port";
+import { errorOf } from "../../support/keystone-error";
 import { httpAnswer, type RawServer, startRawServer } from "../../support/raw-server";
 
 /** What no Keystone 22 on PostgreSQL can be made to say: older ones, LDAP, newer ones, proxies. */
@@ -41,16 +41,6 @@ function ok(body: unknown, headers: Record<string, string> = {}): string {
 
 function refusing(code: number, message: string, headers: Record<string, string> = {}): string {
   return httpAnswer(code, JSON.stringify({ error: { code, message, title: "No" } }), headers);
-}
-
-async function errorOf(call: Promise<unknown>): Promise<KeystoneError> {
-  try {
-    await call;
-  } catch (error) {
-    if (isKeystoneError(error)) return error;
-    throw error;
-  }
-  throw new Error("The call succeeded");
 }
 
 const authenticationRequired = "The request you have made requires authentication.";
