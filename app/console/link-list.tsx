@@ -3,6 +3,7 @@ import { useWords } from "../components/render-context";
 import { When } from "../components/when";
 import type { LinkCount, LinkSummary, PagePlace } from "../links/list-links.server";
 import { Empty, PageHeading } from "./console-page";
+import { GridTable } from "./grid-table";
 import { firstPageOf, type LinkListView, linkListHref, SORTS, STATUSES } from "./link-list-view";
 import { MailState } from "./mail-state";
 import { PlacePager } from "./pager";
@@ -143,24 +144,12 @@ function Filter({ view }: { view: LinkListView }) {
 }
 
 function LinkTable({ links }: { links: readonly LinkSummary[] }) {
-  const words = useWords();
   return (
-    <table className="grid-table">
-      <thead>
-        <tr>
-          <th scope="col">{words("console.column.user")}</th>
-          <th scope="col">{words("console.column.status")}</th>
-          <th scope="col">{words("console.column.email")}</th>
-          <th scope="col">{words("console.column.issued")}</th>
-          <th scope="col">{words("console.column.expires")}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {links.map((link) => (
-          <LinkRow key={link.id} link={link} />
-        ))}
-      </tbody>
-    </table>
+    <GridTable columns={["user", "status", "email", "issued", "expires"]}>
+      {links.map((link) => (
+        <LinkRow key={link.id} link={link} />
+      ))}
+    </GridTable>
   );
 }
 

@@ -4,6 +4,7 @@ import { useWords } from "../components/render-context";
 import { When } from "../components/when";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
 import { Empty, PageHeading } from "./console-page";
+import { GridTable } from "./grid-table";
 import { Pager } from "./pager";
 import { PAGE_SIZE, type RequestListView, requestListHref, STATES } from "./request-list-view";
 import { Tabs } from "./tabs";
@@ -152,65 +153,54 @@ function RequestTable(props: { requests: readonly ResetRequestSummary[]; view: R
   const { requests, view } = props;
   const isOpen = view.state === "open";
   return (
-    <table className="grid-table">
-      <thead>
-        <tr>
-          <th scope="col">{words("console.column.name")}</th>
-          <th scope="col">{words("console.column.code")}</th>
-          <th scope="col">{words("console.column.address")}</th>
-          <th scope="col">{words("console.column.requested")}</th>
-          <th scope="col">{words(isOpen ? "console.column.action" : "console.column.closed")}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {requests.map((request) => (
-          <tr key={request.id}>
-            <td data-label="">
-              {isOpen ? (
-                <label className="flex items-start gap-3">
-                  <input
-                    type="checkbox"
-                    name="id"
-                    value={request.id}
-                    form={SELECTION}
-                    defaultChecked={view.allSelected}
-                    className="mt-1 size-4.5 shrink-0 accent-button"
-                  />
-                  <span className="font-semibold wrap-anywhere">{request.name}</span>
-                </label>
-              ) : (
-                <span className="font-semibold wrap-anywhere">{request.name}</span>
-              )}
-            </td>
-            <td data-label={words("console.column.code")}>
-              {request.code ? (
-                <span className="font-mono whitespace-nowrap">{request.code}</span>
-              ) : (
-                <span className="text-muted">{words("console.shared.none")}</span>
-              )}
-            </td>
-            <td data-label={words("console.column.address")}>
-              <span>
-                <span className="wrap-anywhere">{request.email}</span>
-                <MailboxNotes request={request} />
-              </span>
-            </td>
-            <td data-label={words("console.column.requested")}>
-              <When at={request.createdAt} />
-            </td>
+    <GridTable columns={["name", "code", "address", "requested", isOpen ? "action" : "closed"]}>
+      {requests.map((request) => (
+        <tr key={request.id}>
+          <td data-label="">
             {isOpen ? (
-              <td data-label="">
-                <RequestActions request={request} />
-              </td>
+              <label className="flex items-start gap-3">
+                <input
+                  type="checkbox"
+                  name="id"
+                  value={request.id}
+                  form={SELECTION}
+                  defaultChecked={view.allSelected}
+                  className="mt-1 size-4.5 shrink-0 accent-button"
+                />
+                <span className="font-semibold wrap-anywhere">{request.name}</span>
+              </label>
             ) : (
-              <td data-label={words("console.column.closed")}>
-                <ClosedHow request={request} />
-              </td>
+              <span className="font-semibold wrap-anywhere">{request.name}</span>
             )}
-          </tr>
-        ))}
-      </tbody>
-    </table>
+          </td>
+          <td data-label={words("console.column.code")}>
+            {request.code ? (
+              <span className="font-mono whitespace-nowrap">{request.code}</span>
+            ) : (
+              <span className="text-muted">{words("console.shared.none")}</span>
+            )}
+          </td>
+          <td data-label={words("console.column.address")}>
+            <span>
+              <span className="wrap-anywhere">{request.email}</span>
+              <MailboxNotes request={request} />
+            </span>
+          </td>
+          <td data-label={words("console.column.requested")}>
+            <When at={request.createdAt} />
+          </td>
+          {isOpen ? (
+            <td data-label="">
+              <RequestActions request={request} />
+            </td>
+          ) : (
+            <td data-label={words("console.column.closed")}>
+              <ClosedHow request={request} />
+            </td>
+          )}
+        </tr>
+      ))}
+    </GridTable>
   );
 }
 

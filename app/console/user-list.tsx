@@ -4,6 +4,7 @@ import { Notice } from "../components/notice";
 import { useWords } from "../components/render-context";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
 import { Empty, PageHeading } from "./console-page";
+import { GridTable } from "./grid-table";
 import { StatusBadge, UserBadge } from "./status-badge";
 import { address, linkTo } from "./text-elements";
 
@@ -161,56 +162,45 @@ function UserTable(props: { users: readonly FoundUser[]; requestId: string | und
   const hrefOf = (userId: string) =>
     `/admin/users/${encodeURIComponent(userId)}${requestId ? `?request=${requestId}` : ""}`;
   return (
-    <table className="grid-table">
-      <thead>
-        <tr>
-          <th scope="col">{words("console.column.user")}</th>
-          <th scope="col">{words("console.column.domain")}</th>
-          <th scope="col">{words("console.column.address")}</th>
-          <th scope="col">{words("console.column.account")}</th>
-          <th scope="col">{words("console.column.link")}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {users.map((user) => (
-          <tr key={user.id}>
-            <td data-label="">
-              <Link className="row-link wrap-anywhere" to={hrefOf(user.id)}>
-                {user.name}
-              </Link>
-            </td>
-            <td data-label={words("console.column.domain")}>
-              <span className="wrap-anywhere">{user.domainName}</span>
-            </td>
-            <td
-              data-label={words("console.column.address")}
-              className={user.email ? "" : "max-md:hidden"}
-            >
-              {user.email ? <span className="wrap-anywhere">{user.email}</span> : none}
-            </td>
-            <td
-              data-label={words("console.column.account")}
-              className={user.enabled ? "max-md:hidden" : ""}
-            >
+    <GridTable columns={["user", "domain", "address", "account", "link"]}>
+      {users.map((user) => (
+        <tr key={user.id}>
+          <td data-label="">
+            <Link className="row-link wrap-anywhere" to={hrefOf(user.id)}>
+              {user.name}
+            </Link>
+          </td>
+          <td data-label={words("console.column.domain")}>
+            <span className="wrap-anywhere">{user.domainName}</span>
+          </td>
+          <td
+            data-label={words("console.column.address")}
+            className={user.email ? "" : "max-md:hidden"}
+          >
+            {user.email ? <span className="wrap-anywhere">{user.email}</span> : none}
+          </td>
+          <td
+            data-label={words("console.column.account")}
+            className={user.enabled ? "max-md:hidden" : ""}
+          >
+            <span>
+              <UserBadge state={user.enabled ? "enabled" : "disabled"} />
+            </span>
+          </td>
+          <td
+            data-label={words("console.column.link")}
+            className={user.linkStatus ? "" : "max-md:hidden"}
+          >
+            {user.linkStatus ? (
               <span>
-                <UserBadge state={user.enabled ? "enabled" : "disabled"} />
+                <StatusBadge status={user.linkStatus} />
               </span>
-            </td>
-            <td
-              data-label={words("console.column.link")}
-              className={user.linkStatus ? "" : "max-md:hidden"}
-            >
-              {user.linkStatus ? (
-                <span>
-                  <StatusBadge status={user.linkStatus} />
-                </span>
-              ) : (
-                none
-              )}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+            ) : (
+              none
+            )}
+          </td>
+        </tr>
+      ))}
+    </GridTable>
   );
 }
