@@ -1,4 +1,5 @@
 import { and, count, desc, eq, gte, inArray, lt, ne, type SQL, sql } from "drizzle-orm";
+import type { PgUpdateSetSource } from "drizzle-orm/pg-core";
 import type { Queryable } from "./client";
 import { dueRows, heldBy, inSeconds, type LeaseClaim } from "./lease";
 import { links, type MAIL_STATES, type MAIL_TEMPLATES, mails } from "./schema";
@@ -95,58 +96,40 @@ export async function markSent(db: Queryable, id: string): Promise<void> {
 }
 
 /** @returns whether the claim still held; if not, somebody else has decided */
-export async function markForRetry(
+async function change(
   db: Queryable,
   claim: LeaseClaim,
-  retry: { delaySeconds: number; lastError: string },
+  to: PgUpdateSetSource<typeof mails>,
 ): Promise<boolean> {
   const changed = await db
     .update(mails)
-    .set({
-      nextAttemptAt: inSeconds(retry.delaySeconds),
-      lastError: retry.lastError,
-      leasedUntil: null,
-    })
+    .set({ ...to, leasedUntil: null })
     .where(heldBy(mails, claim))
     .returning({ id: mails.id });
-  return changed.length > 0;
+  return changed.length === 1;
 }
+
+/** @returns whether the claim still held */
+export const markForRetry = (
+  db: Queryable,
+  claim: LeaseClaim,
+  { delaySeconds, lastError }: { delaySeconds: number; lastError: string },
+): Promise<boolean> => change(db, claim, { nextAttemptAt: inSeconds(delaySeconds), lastError });
 
 /** Hands back a claim that was not used: the try does not count, and the mail is due at once. */
-export async function releaseClaim(db: Queryable, claim: LeaseClaim): Promise<void> {
-  await db
-    .update(mails)
-    .set({ attempts: sql`${mails.attempts} - 1`, leasedUntil: null })
-    .where(heldBy(mails, claim));
-}
+export const releaseClaim = (db: Queryable, claim: LeaseClaim): Promise<boolean> =>
+  change(db, claim, { attempts: sql`${mails.attempts} - 1` });
 
 /** Gives a mail up and erases its content. @returns whether the claim still held */
-export async function markFailed(
+export const markFailed = (db: Queryable, claim: LeaseClaim, lastError: string): Promise<boolean> =>
+  change(db, claim, { state: "failed", lastError, sealedProps: null });
+
+/** Drops a mail that has become pointless and erases its content. @returns whether the claim still held */
+export const markCancelled = (
   db: Queryable,
   claim: LeaseClaim,
   lastError: string,
-): Promise<boolean> {
-  const changed = await db
-    .update(mails)
-    .set({ state: "failed", lastError, sealedProps: null, leasedUntil: null })
-    .where(heldBy(mails, claim))
-    .returning({ id: mails.id });
-  return changed.length > 0;
-}
-
-/** Drops a mail that has become pointless and erases its content. @returns whether the claim still held */
-export async function markCancelled(
-  db: Queryable,
-  claim: LeaseClaim,
-  reason: string,
-): Promise<boolean> {
-  const changed = await db
-    .update(mails)
-    .set({ state: "cancelled", lastError: reason, sealedProps: null, leasedUntil: null })
-    .where(heldBy(mails, claim))
-    .returning({ id: mails.id });
-  return changed.length > 0;
-}
+): Promise<boolean> => change(db, claim, { state: "cancelled", lastError, sealedProps: null });
 
 /**
  * Drops what is still queued for a link, and erases it: the link was renewed, revoked or used. A mail

@@ -80,8 +80,7 @@ beforeEach(() => {
   workers = [];
   vi.mocked(claimDueMails).mockImplementation(async (_db, { limit }) => due.splice(0, limit));
   vi.mocked(markSent).mockResolvedValue(undefined);
-  vi.mocked(releaseClaim).mockResolvedValue(undefined);
-  for (const mark of [markFailed, markForRetry, markCancelled])
+  for (const mark of [releaseClaim, markFailed, markForRetry, markCancelled])
     vi.mocked(mark).mockResolvedValue(true);
 });
 afterEach(async () => {
@@ -537,7 +536,7 @@ describe("what becomes of a mail", () => {
       { mailId: strange.id, error: { message: "surprise" } },
     ]);
     expect(sends).toHaveLength(2);
-    for (const mark of [markFailed, markForRetry, markCancelled])
+    for (const mark of [releaseClaim, markFailed, markForRetry, markCancelled])
       expect(mark).not.toHaveBeenCalled();
   });
 });
