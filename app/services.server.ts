@@ -6,6 +6,7 @@ import { countJobs } from "../db/jobs.store";
 import { countMailsByState } from "../db/mails.store";
 import { createRateLimit, type HashKey, type RateLimit } from "../db/rate-limits.store";
 import { createMailTransport } from "../emails/transport";
+import { createKnownDomains, type KnownDomains } from "./accounts/known-domains.server";
 import { createUserLookup, type UserLookup } from "./accounts/look-up-user.server";
 import { createTokenAuthorizer } from "./admins/authorize-token.server";
 import { createSessionCheck, type SessionCheck } from "./admins/check-session.server";
@@ -35,6 +36,7 @@ export interface Services extends RequestContext, AdminContext {
   readonly config: Config;
   readonly sessionCheck: SessionCheck;
   readonly userLookup: UserLookup;
+  readonly knownDomains: KnownDomains;
   readonly metrics: Metrics;
   readonly limits: {
     /** Requests for a new link, by client address. */
@@ -127,6 +129,7 @@ export function startServices(
     tokenAuthorizer,
     sessionCheck: createSessionCheck({ tokenAuthorizer, log }),
     userLookup,
+    knownDomains: createKnownDomains(keystone),
     metrics,
     limits: {
       address: limit("address", perMinute, 60),

@@ -1,8 +1,8 @@
 import { findLinksOfUsers } from "../../db/links.store";
-import { listDomains } from "../keystone/domains.server";
 import { listUsers } from "../keystone/users.server";
 import type { LinkContext } from "../links/link-context.server";
 import { type LinkStatus, linkStatus } from "../links/link-status";
+import type { Domain, KnownDomains } from "./known-domains.server";
 
 /** A user of Keystone's, with the link there is. */
 export interface FoundUser {
@@ -24,7 +24,7 @@ export interface FoundUser {
  * @throws {KeystoneError}
  */
 export async function findUsers(
-  { db, config, keystone }: LinkContext,
+  { db, config, keystone, knownDomains }: LinkContext & { knownDomains: KnownDomains },
   search: {
     token: string;
     nameContains: string;
@@ -32,11 +32,10 @@ export async function findUsers(
     limit: number;
     requestId: string;
   },
-): Promise<{ users: FoundUser[]; truncated: boolean; domains: { id: string; name: string }[] }> {
+): Promise<{ users: FoundUser[]; truncated: boolean; domains: readonly Domain[] }> {
   const { token, requestId, limit } = search;
-  const [domains, found] = await Promise.all([
-    // Without the right to list domains one can still work: they go by their ids then.
-    listDomains(keystone, { token, requestId }).catch(() => []),
+  const [known, found] = await Promise.all([
+    knownDomains.list({ token, requestId }),
     listUsers(keystone, {
       token,
       requestId,
@@ -45,10 +44,14 @@ export async function findUsers(
       ...(search.domainId !== "" && { domainId: search.domainId }),
     }),
   ]);
-  const rows = await findLinksOfUsers(
-    db,
-    found.users.map((user) => user.id),
-  );
+  const isNew = found.users.some(({ domainId }) => !known.some(({ id }) => id === domainId));
+  const [rows, domains] = await Promise.all([
+    findLinksOfUsers(
+      db,
+      found.users.map((user) => user.id),
+    ),
+    isNew && known.length > 0 ? knownDomains.listAnew({ token, requestId }) : known,
+  ]);
   const links = new Map(rows.map((row) => [row.userId, row]));
   const names = new Map(domains.map(({ id, name }) => [id, name]));
   const now = new Date();

@@ -2,8 +2,10 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { findUsers } from "../../../app/accounts/find-users.server";
 import { describeWhere } from "../../support/describe-where";
+import { type FaultProxy, startFaultProxy } from "../../support/fault-proxy";
 import { type LinkStage, linkStage } from "../../support/issued-links";
 import { type KeystoneAccess, keystoneAdmin } from "../../support/keystone-admin";
+import { keystoneToken } from "../../support/keystone-token";
 import { newOrigin, startTestServices, type TestServices } from "../../support/services";
 
 const provided = inject("keystone");
@@ -12,15 +14,18 @@ describeWhere(
   { has: provided !== undefined, what: "a real Keystone" },
   "users, looked for in Keystone",
   () => {
-    const admin = keystoneAdmin(provided as KeystoneAccess);
+    const access = provided as KeystoneAccess;
+    const admin = keystoneAdmin(access);
     const tag = randomBytes(5).toString("hex");
+    let proxy: FaultProxy;
     let started: TestServices;
     let stage: LinkStage;
     let token: string;
     let domain: { id: string; name: string };
 
     beforeAll(async () => {
-      started = await startTestServices();
+      proxy = await startFaultProxy({ target: access.url });
+      started = await startTestServices({ keystoneUrl: proxy.url });
       stage = linkStage(started, admin);
       token = await admin.token();
       domain = await admin.createDomain({ name: `domain-${tag}` });
@@ -32,7 +37,10 @@ describeWhere(
       });
       await stage.issue({ userId, initialPassword: password });
     });
-    afterAll(() => started?.stop());
+    afterAll(async () => {
+      await started?.stop();
+      await proxy?.stop();
+    });
 
     const find = (search: { nameContains?: string; domainId?: string; limit?: number }) =>
       findUsers(started.services, {
@@ -70,6 +78,30 @@ describeWhere(
       expect(users.find(({ name }) => name.startsWith("alpha"))).toMatchObject({
         ...{ domainName: "Default", email: null, linkStatus: null },
       });
+    });
+
+    it("cost one question about domains a minute, but for a domain that is not known yet, and another token", async () => {
+      const asked = () => proxy.count({ path: "/v3/domains" });
+      await find({});
+      const before = asked();
+      await find({});
+      await find({ nameContains: `alpha-${tag}` });
+      expect(asked()).toBe(before);
+
+      const later = await admin.createDomain({ name: `later-${tag}` });
+      await admin.createUser({ name: `echo-${tag}`, password: "Initial-1", domainId: later.id });
+      const { users, domains } = await find({ nameContains: `echo-${tag}` });
+      expect(users).toMatchObject([{ domainName: later.name }]);
+      expect(domains).toContainEqual(expect.objectContaining(later));
+      expect(asked()).toBe(before + 1);
+
+      const weak = await admin.createUser({ name: `weak-${tag}`, password: "Initial-1" });
+      expect(
+        await started.services.knownDomains.list({
+          token: await keystoneToken(access, { userId: weak.id, password: "Initial-1" }),
+          requestId: newOrigin().requestId,
+        }),
+      ).toEqual([]);
     });
   },
 );
