@@ -1,3 +1,4 @@
+import type { MailFailure } from "../app/messages/mail-failure-words";
 import { oneLine } from "./mail-content";
 
 const MAX_CHARACTERS = 300;
@@ -19,7 +20,7 @@ function quotes(text: string, secret: string): boolean {
  *
  * @param words the server's answer, or what became of the connection
  * @param secretUrl the link that was in the mail: no piece of its token remains
- * @returns one line of at most 300 characters
+ * @returns one line of at most 300 characters; or a code, where it quoted the link
  */
 export function keepableWords(words: string, secretUrl?: string): string {
   let kept = oneLine(words, { maxCharacters: 2000 });
@@ -28,8 +29,7 @@ export function keepableWords(words: string, secretUrl?: string): string {
     const host = url.host.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
     kept = kept.replace(new RegExp(`\\S*${host}\\S*`, "giu"), "[link]");
     for (const secret of url.searchParams.values())
-      if (quotes(kept, secret))
-        return "The mail server quoted the link in its answer, which is therefore not kept.";
+      if (quotes(kept, secret)) return "quoted-link" satisfies MailFailure;
   }
   return oneLine(kept, { maxCharacters: MAX_CHARACTERS });
 }

@@ -1,5 +1,6 @@
 import nodemailer, { type NodemailerError } from "nodemailer";
 import { readSmtpUrl } from "../app/config/smtp-url.server";
+import type { MailFailure } from "../app/messages/mail-failure-words";
 import type { RenderedMail } from "./render-mail";
 
 /** A mail on its way to the server. */
@@ -22,7 +23,7 @@ export type SendOutcome =
        * CERT_HAS_EXPIRED, ETLS.
        */
       readonly errorCode: string | undefined;
-      /** The server's words, or what became of the connection. May quote the mail: not for the log. */
+      /** The server's or Nodemailer's words, which may quote the mail: not for the log. Or a `MailFailure`. */
       readonly words: string;
     };
 
@@ -135,7 +136,7 @@ export function createMailTransport(options: {
           final: true,
           smtpCode: undefined,
           errorCode: undefined,
-          words: "The recipient is not a mail address: nothing was sent.",
+          words: "bad-address" satisfies MailFailure,
         };
       try {
         await transporter.sendMail({
@@ -183,14 +184,10 @@ function explain(error: NodemailerError): string {
   switch (error.code) {
     case "EABORT":
     case "ETIMEDOUT":
-      return "The mail server did not answer in time.";
+      return "timeout" satisfies MailFailure;
     case "EDNS":
-      return "The mail server's name was not found.";
-    case "EAUTH":
-    case "ETLS":
-    case "EENVELOPE":
-      return error.message;
+      return "unknown-host" satisfies MailFailure;
     default:
-      return `The connection to the mail server failed: ${error.message}`;
+      return error.message;
   }
 }

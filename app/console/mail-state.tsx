@@ -1,6 +1,7 @@
 import { useWords } from "../components/render-context";
 import { When } from "../components/when";
 import type { LinkMail } from "../links/list-links.server";
+import { mailFailureWords } from "../messages/mail-failure-words";
 
 /** How a link's mail stands, with the mail server's words where it did not get through. */
 export function MailState({ mail }: { mail: LinkMail | null }) {
@@ -48,7 +49,7 @@ function ServerWords({ mail }: { mail: LinkMail }) {
   const words = useWords();
   return mail.lastError ? (
     <span className="mt-0.5 block text-sm wrap-anywhere text-muted">
-      {words("console.email.serverSaid", { text: mail.lastError })}
+      {mailFailureWords(words, mail.lastError)}
     </span>
   ) : null;
 }

@@ -56,8 +56,8 @@ export function jobQueue(
       } catch (error) {
         if (!(error instanceof VaultError)) throw error;
         log.error("job.unreadable", { ...named(job), error: describeError(error) });
-        const sentence = `The job could not be opened: ${error.message}.`;
-        return { is: "failed", sentence, fields: { reason: "unreadable" } };
+        const why = `The job could not be opened: ${error.message}.`;
+        return { is: "failed", why, fields: { reason: "unreadable" } };
       }
       return options.handle(payload, run);
     },

@@ -39,15 +39,15 @@ export interface RowRun {
 
 /**
  * What became of a row. `released`: told to stop, it is left to whoever comes next; `retry`: not done,
- * and it may be another time; `failed`: it never will be; `cancelled`: nobody needs it now. Sentences are
- * for people and hold no secret; fields are for the log.
+ * and it may be another time; `failed`: it never will be; `cancelled`: nobody needs it now. Why is kept
+ * with the row, a code or words without a secret; fields are for the log.
  */
 export type RowOutcome =
   | { readonly is: "done" }
   | { readonly is: "released" }
   | {
       readonly is: "retry" | "failed" | "cancelled";
-      readonly sentence: string;
+      readonly why: string;
       readonly fields: LogFields;
     };
 
@@ -96,7 +96,7 @@ export function queueOfRows<Row extends LeasedRow>(
     if (row.attempt > maxAttempts)
       return {
         is: "failed",
-        sentence: `Given up after ${maxAttempts} tries: none of them was finished.`,
+        why: "given-up",
         fields: { reason: "given-up" },
       };
     const outcome = await holding(row, signal);
@@ -145,12 +145,12 @@ export function queueOfRows<Row extends LeasedRow>(
       case "retry":
         return rows.retry(row, {
           delaySeconds: delayAfter(row.attempt),
-          lastError: outcome.sentence,
+          lastError: outcome.why,
         });
       case "failed":
-        return rows.fail(row, outcome.sentence);
+        return rows.fail(row, outcome.why);
       case "cancelled":
-        return rows.cancel(row, outcome.sentence);
+        return rows.cancel(row, outcome.why);
     }
   };
 

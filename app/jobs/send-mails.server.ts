@@ -15,6 +15,7 @@ import { keepableWords } from "../../emails/server-words";
 import type { MailTransport } from "../../emails/transport";
 import type { Config } from "../config/config.server";
 import { languageOrDefault } from "../messages/languages";
+import type { MailFailure } from "../messages/mail-failure-words";
 import { describeError, type Log, type LogFields } from "../telemetry/log.server";
 import { type Vault, VaultError } from "../vault/vault.server";
 import {
@@ -65,15 +66,14 @@ async function deliver(
 ): Promise<RowOutcome> {
   const opened = open(vault, mail);
   if (!opened.ok)
-    return { is: "failed", sentence: opened.sentence, fields: { reason: "unreadable" } };
+    return failure("failed", opened.why, {
+      reason: "unreadable",
+      error: describeError(opened.error),
+    });
   const { content } = opened;
   const link = mailedLink(content);
   if (link && Date.parse(link.expiresAt) <= Date.now())
-    return {
-      is: "cancelled",
-      sentence: "The link expired before the mail could be delivered.",
-      fields: { reason: "link-expired" },
-    };
+    return failure("cancelled", "link-expired", { reason: "link-expired" });
 
   let rendered: RenderedMail;
   try {
@@ -81,8 +81,7 @@ async function deliver(
     rendered = await renderMail(content.template, content.props, config.brand, language);
   } catch (error) {
     log.error("mail.not-rendered", { ...named(mail), error: describeError(error) });
-    const sentence = "The mail could not be written.";
-    return { is: "retry", sentence, fields: { reason: "not-rendered" } };
+    return failure("retry", "not-written", { reason: "not-rendered" });
   }
 
   const startedAt = performance.now();
@@ -98,10 +97,16 @@ async function deliver(
   const { smtpCode, errorCode } = outcome;
   return {
     is: outcome.final ? "failed" : "retry",
-    sentence: keepableWords(outcome.words, link?.url),
+    why: keepableWords(outcome.words, link?.url),
     fields: { reason: smtpCode === undefined ? "no-answer" : "refused", smtpCode, errorCode },
   };
 }
+
+const failure = (
+  is: "retry" | "failed" | "cancelled",
+  why: MailFailure,
+  fields: LogFields,
+): RowOutcome => ({ is, why, fields });
 
 /** @returns the link a mail brings, which works for a time and is a secret */
 const mailedLink = (content: MailContent) =>
@@ -117,15 +122,12 @@ const named = (mail: ClaimedMail): LogFields => ({
 function open(
   vault: Vault,
   mail: ClaimedMail,
-): { ok: true; content: MailContent } | { ok: false; sentence: string } {
+): { ok: true; content: MailContent } | { ok: false; why: MailFailure; error: Error } {
   try {
     return { ok: true, content: openMail(vault, mail) };
   } catch (error) {
-    if (error instanceof VaultError || error instanceof ChangedMailError)
-      return {
-        ok: false,
-        sentence: `The mail could not be opened, and was not sent: ${error.message}.`,
-      };
+    if (error instanceof VaultError) return { ok: false, why: "unreadable", error };
+    if (error instanceof ChangedMailError) return { ok: false, why: "changed", error };
     throw error;
   }
 }

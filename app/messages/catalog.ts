@@ -428,7 +428,18 @@ export type Catalog = {
       "waiting": "<wait>Not sent yet.</wait> Next attempt <when></when>",
       "failed": "<bad>Failed</bad>{count, plural, =0 {} =1 {} other { after # attempts}}",
       "cancelled": "Not sent: the link was replaced or ended first",
-      "serverSaid": "“{text}”"
+      "serverSaid": "“{text}”",
+      "failure": {
+        "badAddress": "The recipient is not an email address, so nothing was sent.",
+        "changed": "The email was changed in the database after it was written, so nothing was sent.",
+        "givenUp": "No attempt was finished.",
+        "linkExpired": "The link expired before the email could be delivered.",
+        "notWritten": "The email could not be composed. The server's log says why.",
+        "quotedLink": "The mail server quoted the link in its answer, which is therefore not stored.",
+        "timeout": "The mail server did not answer in time.",
+        "unknownHost": "The mail server's name was not found.",
+        "unreadable": "The email could not be decrypted, so nothing was sent. The server's log says why."
+      }
     },
     "pager": {
       "label": "Pages",

@@ -159,7 +159,7 @@ describe("a job", () => {
   });
 
   it("that failed for now is tried again, and has failed at its last try, in words", async () => {
-    const outcome: RowOutcome = { is: "retry", sentence: "Not now.", fields: { reason: "busy" } };
+    const outcome: RowOutcome = { is: "retry", why: "Not now.", fields: { reason: "busy" } };
     const id = await enqueue();
     work(async () => outcome, { maxAttempts: 3 });
     await eventually(() => stateOf(id)).toBe("failed");

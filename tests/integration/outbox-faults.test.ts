@@ -172,7 +172,7 @@ describe("a mail server that answers 5xx", () => {
     work();
     await eventually(() => stateOf(id)).toBe("failed");
     const { lastError } = await rowOf(id);
-    expect(lastError).toMatch(/^The mail server quoted the link/);
+    expect(lastError).toMatch(/^quoted-link$/);
     expect(JSON.stringify(events)).not.toContain(token);
   });
 
@@ -239,9 +239,7 @@ describe("a mail server that is", () => {
     try {
       work();
       await eventually(async () => (await rowOf(id)).attempts).toBeGreaterThan(1);
-      await eventually(async () => (await rowOf(id)).lastError).toMatch(
-        /^The connection to the mail server failed: .*ECONNREFUSED/,
-      );
+      await eventually(async () => (await rowOf(id)).lastError).toMatch(/ECONNREFUSED/);
     } finally {
       await smtp.comeBack();
     }
@@ -256,7 +254,7 @@ describe("a mail server that is", () => {
       smtp.behave({ hangAt });
       work({ leaseSeconds: 2 });
       await eventually(() => named("mail.retry").length).toBe(1);
-      expect((await rowOf(id)).lastError).toBe("The mail server did not answer in time.");
+      expect((await rowOf(id)).lastError).toBe("timeout");
       smtp.behave({});
       await eventually(() => stateOf(id)).toBe("sent");
     },

@@ -143,7 +143,7 @@ describe("a recipient", () => {
       final: true,
       smtpCode: undefined,
       errorCode: undefined,
-      words: "The recipient is not a mail address: nothing was sent.",
+      words: "bad-address",
     });
     expect(server.connections()).toBe(0);
   });

@@ -112,7 +112,7 @@ describe("nor does it keep the others from being dealt with", () => {
     await smtp.waitForMessage(({ to }) => to.includes("good@example.org"));
     await eventually("the other is given up, in words", async () => {
       const [row] = await sql`select state, last_error from mails where id = ${strange?.id}`;
-      return row?.state === "failed" && /could not be opened/.test(row.last_error);
+      return row?.state === "failed" && row.last_error === "unreadable";
     });
   });
 

@@ -32,16 +32,14 @@ describe("the words of a mail server", () => {
       `?token=3D${TOKEN}`,
     ]) {
       const kept = keepableWords(`554 spam: ${quoted}`, LINK);
-      expect(kept).toMatch(/quoted the link/);
+      expect(kept).toMatch(/^quoted-link$/);
     }
   });
 
   it("are not kept with any eight characters of the token, and are with seven: those happen", () => {
     const token = TOKEN.replaceAll("-", "");
     for (let at = 0; at + 8 <= token.length; at += 1)
-      expect(keepableWords(`554 spam: ${token.slice(at, at + 8)}`, LINK)).toMatch(
-        /quoted the link/,
-      );
+      expect(keepableWords(`554 spam: ${token.slice(at, at + 8)}`, LINK)).toMatch(/^quoted-link$/);
     for (let at = 0; at + 7 <= token.length; at += 1) {
       const words = `554 queued as ${token.slice(at, at + 7)}`;
       expect(keepableWords(words, LINK)).toBe(words);
