@@ -114,6 +114,29 @@ export function findMachinePaths(sources: Sources): string[] {
   });
 }
 
+const physicalClass =
+  /^(?:(?:m|p|scroll-m|scroll-p)[lr]|left|right)-|^(?:text|float|clear)-(?:left|right)$|^(?:border|rounded)-[lr](?:-|$)|^rounded-[tb][lr](?:-|$)/;
+const physicalProperty =
+  /(?<![\w-])(?:(?:margin|padding|border)-)?(?:left|right)(?:-\w+)?:|border-(?:top|bottom)-(?:left|right)-radius:|(?:text-align|float|clear):\s*(?:left|right)\b/g;
+
+/** Left and right change sides where a language is read from right to left: `ms-2`, not `ml-2`. */
+export function findPhysicalDirections(sources: Sources): string[] {
+  return [...sources].flatMap(([file, text]) => {
+    if (!file.startsWith("app/")) return [];
+    if (file.endsWith(".css"))
+      return matches(text, physicalProperty).map((found) => `${file} has ${found}`);
+    if (!file.endsWith(".tsx")) return [];
+    const found: string[] = [];
+    walkNodes(parse(file, text), (node) => {
+      if (!ts.isStringLiteralLike(node) && !ts.isTemplateLiteralToken(node)) return;
+      for (const name of node.text.split(/\s+/))
+        if (physicalClass.test(name.replace(/^.*:/, "").replace(/^[!-]+/, "")))
+          found.push(`${file}:${lineOf(node)} has ${name}`);
+    });
+    return found;
+  });
+}
+
 /** Who may make a permit out of a bare administrator, or look whether it is one. */
 const makesPermits = /^app\/(audit\/|admins\/permit-caller\.)/;
 /** Functions of the trail's store. */

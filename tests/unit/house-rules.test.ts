@@ -3,6 +3,7 @@ import {
   findActsWithoutPermit,
   findDeadLinks,
   findMachinePaths,
+  findPhysicalDirections,
   findPromisesWithoutTheirTest,
   findUndocumentedConfiguration,
   findVagueNames,
@@ -103,6 +104,43 @@ describe("nothing knows the machine it was written on", () => {
     expect(findMachinePaths(sources({ "docs/x.md": `a\nsee ${folder}/jane/x` }))).toEqual([
       `docs/x.md:2 names ${folder}/j`,
     ]);
+  });
+});
+
+describe("pages can be mirrored", () => {
+  it("holds", () => {
+    expect(findPhysicalDirections(checkout)).toEqual([]);
+  });
+
+  it.each([
+    "ml-2",
+    "-mr-1.5",
+    "sm:pl-4",
+    "focus:left-2",
+    "!right-0",
+    "text-left",
+    "border-l-2",
+    "border-r",
+    "rounded-l",
+    "rounded-tr-lg",
+  ])("refuses the class %s", (name) => {
+    for (const text of [`<p className="flex ${name}" />`, `<p className={\`${name} \${x}\`} />`])
+      expect(findPhysicalDirections(sources({ "app/x.tsx": text }))).toHaveLength(1);
+  });
+
+  it.each(["padding-left: 1rem", "left: 0", "text-align: right", "border-top-left-radius: 0"])(
+    "refuses the property %s",
+    (rule) => {
+      expect(findPhysicalDirections(sources({ "app/x.css": `p { ${rule}; }` }))).toHaveLength(1);
+    },
+  );
+
+  it("lets logical ones through", () => {
+    const good = sources({
+      "app/x.tsx": '<p className="ms-2 ps-1 border-s text-start left" title="mail-left-out" />',
+      "app/x.css": "p { padding-inline-start: 1rem; text-align: start; translate: 300% 0; }",
+    });
+    expect(findPhysicalDirections(good)).toEqual([]);
   });
 });
 
