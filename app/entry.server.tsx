@@ -25,7 +25,8 @@ export default function handleRequest(
   context: AppLoadContext,
 ): Promise<Response> {
   const { nonce, requestId, language, services } = context;
-  const facts = { nonce, requestId, language, brand: services.config.brand };
+  const { brand, languages } = services.config;
+  const facts = { nonce, requestId, language, languages, brand };
   const ready = isbot(request.headers.get("User-Agent")) ? "onAllReady" : "onShellReady";
 
   return new Promise((resolve, reject) => {

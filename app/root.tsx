@@ -30,6 +30,7 @@ export function loader({ context }: LoaderFunctionArgs): RootData {
     brand: context.services.config.brand,
     requestId: context.requestId,
     language: context.language,
+    languages: context.services.config.languages,
     renderedAt: Date.now(),
   };
 }

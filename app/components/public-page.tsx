@@ -1,4 +1,6 @@
+import { useActionData } from "@remix-run/react";
 import type { ReactNode } from "react";
+import { LanguageSwitch } from "./language-switch";
 import { Mark } from "./mark";
 import { useBrand, useWords } from "./render-context";
 
@@ -6,6 +8,8 @@ import { useBrand, useWords } from "./render-context";
 export function PublicPage({ children }: { children: ReactNode }) {
   const words = useWords();
   const { appName, supportContact } = useBrand();
+  // What answers a form would not come again.
+  const answersForm = useActionData() !== undefined;
   return (
     <div className="mx-auto flex min-h-dvh max-w-4xl flex-col px-5 sm:px-8">
       <header className="flex items-center gap-2.5 pt-7 pb-8 sm:pt-10 sm:pb-12">
@@ -13,7 +17,7 @@ export function PublicPage({ children }: { children: ReactNode }) {
         <span className="text-lg font-semibold tracking-tight">{appName}</span>
       </header>
       <main className="grow">{children}</main>
-      <footer className="pt-14 pb-8 text-sm text-muted">
+      <footer className="flex flex-wrap items-center justify-between gap-x-8 gap-y-3 pt-14 pb-8 text-sm text-muted">
         {supportContact ? (
           <p>
             {words.rich("shared.questions", {
@@ -22,6 +26,7 @@ export function PublicPage({ children }: { children: ReactNode }) {
             })}
           </p>
         ) : null}
+        {answersForm ? null : <LanguageSwitch />}
       </footer>
     </div>
   );

@@ -11,6 +11,8 @@ export interface RenderFacts {
   readonly brand: Brand;
   readonly requestId: string;
   readonly language: Language;
+  /** What the reader can choose from. */
+  readonly languages: readonly Language[];
 }
 
 /** What the root route's loader tells every page. */
@@ -18,6 +20,7 @@ export interface RootData {
   readonly brand: Brand;
   readonly requestId: string;
   readonly language: Language;
+  readonly languages: readonly Language[];
   /** The server's clock, in ms. */
   readonly renderedAt: number;
 }
@@ -42,6 +45,13 @@ export function useLanguage(): Language {
   const facts = useContext(RenderContext);
   const root = useRouteLoaderData<RootData>("root");
   return facts?.language ?? root?.language ?? (document.documentElement.lang as Language);
+}
+
+/** @returns the languages that the reader can choose from; none where no loader ran */
+export function useLanguages(): readonly Language[] {
+  const facts = useContext(RenderContext);
+  const root = useRouteLoaderData<RootData>("root");
+  return facts?.languages ?? root?.languages ?? [];
 }
 
 /** @returns the texts of the page's language */

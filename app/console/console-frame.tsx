@@ -1,5 +1,6 @@
 import { Form, Link, useLocation, useNavigation } from "@remix-run/react";
 import type { ReactNode } from "react";
+import { LanguageSwitch } from "../components/language-switch";
 import { Mark } from "../components/mark";
 import { useBrand, useWords } from "../components/render-context";
 import { hidden } from "./text-elements";
@@ -57,6 +58,9 @@ export function ConsoleFrame(props: {
       <main id="main" tabIndex={-1} className="mx-auto max-w-6xl px-4 py-8 sm:px-6 sm:py-10">
         {props.children}
       </main>
+      <footer className="mx-auto max-w-6xl px-4 pb-8 sm:px-6">
+        <LanguageSwitch />
+      </footer>
     </>
   );
 }

@@ -37,7 +37,7 @@ export function LinkList(props: {
       >
         {words("console.title.links")}
       </PageHeading>
-      <div className="mt-6 flex flex-col gap-3 lg:flex-row lg:items-center lg:justify-between">
+      <div className="mt-6 flex flex-wrap items-center justify-between gap-3">
         <Tabs
           label={words("console.column.status")}
           tabs={STATUSES}
@@ -111,7 +111,7 @@ function Filter({ view }: { view: LinkListView }) {
       method="get"
       action="/admin"
       role="search"
-      className="flex flex-wrap gap-2 sm:flex-nowrap"
+      className="flex w-full flex-wrap gap-2 sm:flex-nowrap lg:w-auto"
     >
       {view.status === "all" ? null : <input type="hidden" name="status" value={view.status} />}
       <input
@@ -196,8 +196,12 @@ function LinkRow({ link }: { link: LinkSummary }) {
         <span>
           <When at={link.issuedAt} />
           <span className="block text-sm text-muted">
-            {name ? words("console.shared.by", { name }) : null}
-            {link.issuedVia === "api" ? ` · ${words("console.shared.api")}` : null}
+            {[
+              name && words("console.shared.by", { name }),
+              link.issuedVia === "api" && words("console.shared.api"),
+            ]
+              .filter(Boolean)
+              .join(" · ")}
           </span>
         </span>
       </td>

@@ -33,7 +33,7 @@ export function RequestList(props: {
       <PageHeading below={words("console.requests.intro")}>
         {words("console.title.requests")}
       </PageHeading>
-      <div className="mt-6 flex flex-col gap-3 lg:flex-row lg:items-center lg:justify-between">
+      <div className="mt-6 flex flex-wrap items-center justify-between gap-3">
         <Tabs
           label={words("console.requests.stateLabel")}
           tabs={STATES}
@@ -100,7 +100,7 @@ function Search({ view }: { view: RequestListView }) {
       method="get"
       action="/admin/requests"
       role="search"
-      className="flex gap-2"
+      className="flex w-full gap-2 lg:w-auto"
     >
       {view.state === "closed" ? <input type="hidden" name="state" value="closed" /> : null}
       <input
@@ -177,7 +177,7 @@ function RequestTable(props: { requests: readonly ResetRequestSummary[]; view: R
             {request.code ? (
               <span className="font-mono whitespace-nowrap">{request.code}</span>
             ) : (
-              <span className="text-muted">{words("console.shared.none")}</span>
+              <span className="text-muted">{words("console.none.code")}</span>
             )}
           </td>
           <td data-label={words("console.column.address")}>

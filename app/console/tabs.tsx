@@ -9,7 +9,7 @@ export function Tabs<Key extends string>(props: {
   hrefOf(key: Key): string;
 }) {
   return (
-    <nav aria-label={props.label} className="-mx-1 overflow-x-auto">
+    <nav aria-label={props.label} className="-mx-1 max-w-full overflow-x-auto">
       <ul className="flex gap-1 px-1 pb-1">
         {props.tabs.map((key) => (
           <li key={key}>

@@ -46,7 +46,7 @@ export function UserFacts(props: { user: ShownUser; userId: string; link: LinkSu
               </Link>
             </span>
           ) : (
-            <span className="text-muted">{words("console.user.noLink")}</span>
+            <span className="text-muted">{words("console.none.link")}</span>
           )}
         </Fact>
       </Facts>

@@ -158,7 +158,9 @@ function NobodyFound(props: {
 function UserTable(props: { users: readonly FoundUser[]; requestId: string | undefined }) {
   const words = useWords();
   const { users, requestId } = props;
-  const none = <span className="text-muted">{words("console.shared.none")}</span>;
+  const none = (what: "address" | "link") => (
+    <span className="text-muted">{words(`console.none.${what}`)}</span>
+  );
   const hrefOf = (userId: string) =>
     `/admin/users/${encodeURIComponent(userId)}${requestId ? `?request=${requestId}` : ""}`;
   return (
@@ -177,7 +179,7 @@ function UserTable(props: { users: readonly FoundUser[]; requestId: string | und
             data-label={words("console.column.address")}
             className={user.email ? "" : "max-md:hidden"}
           >
-            {user.email ? <span className="wrap-anywhere">{user.email}</span> : none}
+            {user.email ? <span className="wrap-anywhere">{user.email}</span> : none("address")}
           </td>
           <td
             data-label={words("console.column.account")}
@@ -196,7 +198,7 @@ function UserTable(props: { users: readonly FoundUser[]; requestId: string | und
                 <StatusBadge status={user.linkStatus} />
               </span>
             ) : (
-              none
+              none("link")
             )}
           </td>
         </tr>

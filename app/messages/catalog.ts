@@ -5,7 +5,8 @@ export type Catalog = {
     "questions": "Questions? Contact <link>{contact}</link>.",
     "tooManyAttempts": "Too many attempts. Wait {seconds, plural, one {# second} other {# seconds}}, then try again.",
     "keepComing": "If such emails keep coming, contact <link>{contact}</link>.",
-    "notAnEmail": "Enter an email address, such as name@example.org."
+    "notAnEmail": "Enter an email address, such as name@example.org.",
+    "language": "Language"
   },
   "time": {
     "justNow": "just now",
@@ -386,9 +387,13 @@ export type Catalog = {
       "by": "by {name}",
       "fromAddress": "from IP address {address}",
       "api": "API",
-      "none": "None",
       "search": "Search",
       "tryAgain": "Try again"
+    },
+    "none": {
+      "address": "None",
+      "link": "None",
+      "code": "None"
     },
     "column": {
       "user": "User",
@@ -614,7 +619,6 @@ export type Catalog = {
       "currentLink": "Current link",
       "issued": "issued <when></when>",
       "details": "Details",
-      "noLink": "None",
       "own": {
         "heading": "This is the account you are signed in with",
         "message": "A random initial password ends your own password and your session immediately: you may not even see the link. To try out setpass, use another account."

@@ -12,7 +12,7 @@ export default async function globalSetup(): Promise<() => Promise<void>> {
   const stack = await startStack({
     ...(shared && { postgresUrl: shared.postgresUrl, keystone: shared.keystone }),
     logFile: path.join(folder, "server.log"),
-    env: { LOG_LEVEL: "debug" },
+    env: { LOG_LEVEL: "debug", LANGUAGES: "en,de,en-XA,ar-XB" },
   });
   const page = await shareStack(stack, folder);
   const known = {

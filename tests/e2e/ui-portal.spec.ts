@@ -166,7 +166,7 @@ test("what is shown can be hidden, and is hidden before it is sent", async ({ pa
   const sent: unknown[] = [];
   await page.exposeFunction("tell", (what: unknown) => sent.push(what));
   // Added last, so it sees what the page's own script has made of the form.
-  await page.locator("form").evaluate((form: HTMLFormElement) => {
+  await page.locator("main form").evaluate((form: HTMLFormElement) => {
     form.addEventListener("submit", () => {
       const button = form.querySelector<HTMLButtonElement>("button[type=submit]");
       const types = [...form.querySelectorAll("input[name*=password]")].map(
@@ -244,7 +244,7 @@ test("what was wrong with a field is no longer said once something else is typed
   tag: "@phone",
 }, async ({ page, stack }) => {
   await page.goto((await issueByScript(stack, "1593")).path);
-  const form = page.locator("form");
+  const form = page.locator("main form");
   const password = page.getByLabel("New password", { exact: true });
   const again = page.getByLabel("Confirm new password");
   await page.getByLabel("PIN").fill("1593");
@@ -319,7 +319,7 @@ test("the third wrong PIN is told what it did: the link is locked, and the way o
   }
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("This link is locked");
   await expect(page.getByText("left", { exact: false })).toHaveCount(0);
-  await expect(page.locator("form")).toHaveCount(0);
+  await expect(page.locator("main form")).toHaveCount(0);
   await expect(page.getByRole("link", { name: "Request a new link" })).toBeVisible();
 });
 
@@ -363,7 +363,7 @@ test.describe("without JavaScript", () => {
     stack,
   }) => {
     await page.goto((await issueByScript(stack, "8260")).path);
-    await expect(page.getByRole("button")).toHaveText(["Set password"]);
+    await expect(page.locator("main").getByRole("button")).toHaveText(["Set password"]);
     await expect(page.locator(".meter")).toBeHidden();
   });
 
@@ -387,7 +387,7 @@ test.describe("without JavaScript", () => {
     );
     await expect(page.getByRole("alert")).toHaveCount(0);
     // … and one that does not look at patterns is told by the server.
-    await page.locator("form").evaluate((form: HTMLFormElement) => {
+    await page.locator("main form").evaluate((form: HTMLFormElement) => {
       form.noValidate = true;
     });
     await page.getByRole("button", { name: "Set password" }).click();

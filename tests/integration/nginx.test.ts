@@ -43,7 +43,7 @@ describeWhere({ has: hasProxies(), what: "nginx" }, "behind nginx", () => {
     await page.locator('input[name="confirm_password"]').fill(PASSWORD);
     const [answer] = await Promise.all([
       page.waitForResponse((response) => response.request().method() === "POST"),
-      page.locator('button[type="submit"]').click(),
+      page.locator("form[data-portal] button[type=submit]").click(),
     ]);
     return answer.status();
   }
