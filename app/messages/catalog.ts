@@ -385,7 +385,7 @@ export type Catalog = {
     "shared": {
       "domain": "Domain {name}",
       "by": "by {name}",
-      "fromAddress": "from IP address {address}",
+      "fromAddress": "IP address {address}",
       "api": "API",
       "search": "Search",
       "tryAgain": "Try again"
