@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Agent, request } from "undici";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../demo/embedded-postgres";
 import { getFreePort } from "../demo/free-port";
 import { type RealKeystone, startRealKeystone } from "../tests/support/real-keystone";
+import { startArguments } from "../tests/support/start-arguments";
 
 /** Lanes of what is measured by many calls at once. */
 export const LANES = 16;
@@ -90,7 +90,7 @@ export async function startStage(): Promise<Stage & { stop(): Promise<void> }> {
       }),
     async startSetpass(env, { node = process.execPath } = {}) {
       const url = `http://127.0.0.1:${await getFreePort()}`;
-      const child = spawn(node, startArguments(), {
+      const child = spawn(node, [...startArguments(), "build/process/server.js"], {
         env: {
           PATH: process.env.PATH,
           NODE_ENV: "production",
@@ -126,13 +126,6 @@ export async function startStage(): Promise<Stage & { stop(): Promise<void> }> {
       await postgres.stop();
     },
   };
-}
-
-/** What `npm start` gives to Node. */
-function startArguments(): string[] {
-  const file = new URL("../package.json", import.meta.url);
-  const { scripts } = JSON.parse(readFileSync(file, "utf8")) as { scripts: { start: string } };
-  return scripts.start.split(" ").slice(1);
 }
 
 async function isReady(url: string): Promise<void> {

@@ -9,6 +9,7 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { endWithParent } from "../../demo/end-with-parent";
 import { getFreePort } from "../../demo/free-port";
+import { startArguments } from "./start-arguments";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const program = path.join(root, "build/process/server.js");
@@ -76,7 +77,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     const startsAt = log.length;
     const launched = spawn(
       process.execPath,
-      ["--enable-source-maps", ...(options.nodeArguments ?? []), program],
+      ["--enable-source-maps", ...startArguments(), ...(options.nodeArguments ?? []), program],
       {
         cwd: root,
         env: environment(port, env),

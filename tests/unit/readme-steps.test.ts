@@ -34,3 +34,13 @@ it("the server's role is not the one that migrates, from the first step on", () 
   expect(steps).not.toContain(-1);
   expect(steps).toEqual([...steps].sort((a, b) => a - b));
 });
+
+it("the server is started as `npm start` does, with its limits of memory", () => {
+  const limits = "--max-semi-space-size=2 --max-old-space-size=512";
+  const { scripts } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
+  expect(scripts.start).toBe(`node ${limits} build/process/server.js`);
+  const readme = commandsOf(readFileSync(path.join(root, "README.md"), "utf8"));
+  const starts = readme.filter((line) => line.includes("build/process/server.js"));
+  expect(starts).toHaveLength(2);
+  for (const start of starts) expect(start).toContain(limits);
+});
