@@ -42,42 +42,24 @@ export function Resend({ link, answer }: { link: LinkSummary; answer: LinkAnswer
   );
 }
 
-/** What really ends a redemption. Asks once, as revoking does. */
-export function End({ link }: { link: LinkSummary }) {
+/**
+ * Asks once: opening the question is the first step, and needs no script. `revoke` ends the link, and
+ * `end` a redemption as well.
+ */
+export function AskOnce({ act, link }: { act: "end" | "revoke"; link: LinkSummary }) {
   const words = useWords();
   return (
     <details className="card p-5">
-      <summary className="font-semibold text-bad">{words("console.link.end.question")}</summary>
-      <p className="mt-3 text-sm">{words("console.link.end.advice", { name: nameOf(link) })}</p>
+      <summary className="font-semibold text-bad">{words(`console.link.${act}.question`)}</summary>
+      <p className="mt-3 text-sm">{words(`console.link.${act}.advice`, { name: nameOf(link) })}</p>
       <Form method="post" className="mt-4">
         <SubmitButton
-          intent="end"
+          intent={act}
           tone="bad"
-          pending={words("console.link.end.pending")}
+          pending={words(`console.link.${act}.pending`)}
           className="w-full"
         >
-          {words("console.link.end.submit")}
-        </SubmitButton>
-      </Form>
-    </details>
-  );
-}
-
-/** Asks once: opening the question is the first step, and needs no script. */
-export function Revoke({ link }: { link: LinkSummary }) {
-  const words = useWords();
-  return (
-    <details className="card p-5">
-      <summary className="font-semibold text-bad">{words("console.link.revoke.question")}</summary>
-      <p className="mt-3 text-sm">{words("console.link.revoke.advice", { name: nameOf(link) })}</p>
-      <Form method="post" className="mt-4">
-        <SubmitButton
-          intent="revoke"
-          tone="bad"
-          pending={words("console.link.revoke.pending")}
-          className="w-full"
-        >
-          {words("console.link.revoke.submit")}
+          {words(`console.link.${act}.submit`)}
         </SubmitButton>
       </Form>
     </details>

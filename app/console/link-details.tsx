@@ -6,7 +6,7 @@ import { describeProblem } from "../messages/problem-words";
 import { PageHeading } from "./console-page";
 import { FreshLink } from "./fresh-link";
 import { useLastAnswer } from "./last-answer";
-import { End, Resend, Revoke } from "./link-acts";
+import { AskOnce, Resend } from "./link-acts";
 import type { LinkAnswer } from "./link-answer";
 import { History, LinkFacts, outcomeAfterRevocation, WhatBecameOfIt } from "./link-state";
 import { nameOf } from "./name-of-link";
@@ -61,11 +61,11 @@ export function LinkDetails(props: {
         </div>
         {open || endable ? (
           <div className="space-y-6 lg:col-start-2 lg:row-span-2 lg:row-start-1">
-            {endable ? <End link={link} /> : null}
+            {endable ? <AskOnce act="end" link={link} /> : null}
             {open ? (
               <>
                 <Resend link={link} answer={answer} />
-                <Revoke link={link} />
+                <AskOnce act="revoke" link={link} />
               </>
             ) : null}
           </div>
