@@ -27,8 +27,9 @@ export function readMarker(text: string, sort: ListSort): ListMarker | undefined
 
 const isName = (key: string) => key.length <= LONGEST_NAME && !key.includes("\0");
 
-/** The database would refuse a 31st of February. */
+/** The database would refuse a 31st of February, and knows no year 0. */
 const isInstant = (key: string) =>
+  !key.startsWith("0000") &&
   /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(key) &&
   new Date(key).toJSON()?.slice(0, 19) === key.slice(0, 19);
 

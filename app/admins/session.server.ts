@@ -17,6 +17,8 @@ export interface AdminSession extends Caller {
   readonly userDomainName: string;
   /** By Keystone's last answer. */
   readonly holdsAdminRole: boolean;
+  /** Keystone has not said in time whether the session's token still holds. */
+  readonly unanswered?: boolean;
   readonly expiresAt: Date;
 }
 

@@ -54,7 +54,9 @@ async function admit(args: Args): Promise<AdminSession> {
     throw await redirectToSignIn(args, { reason: sessionId ? "ended" : undefined });
   const state = await services.sessionCheck.check(session, { requestId });
   if (state.is === "ended") throw await endSession(args);
-  return state.is === "good" ? keepAdminRole(services, sessionId, session, state) : session;
+  return state.is === "good"
+    ? keepAdminRole(services, sessionId, session, state)
+    : { ...session, unanswered: true };
 }
 
 /**

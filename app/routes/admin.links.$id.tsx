@@ -51,10 +51,13 @@ export async function action(args: ActionFunctionArgs) {
   const { initiator } = permit;
   const { services } = args.context;
   const words = wordsIn(args.context.language);
-  const token = adminOf(args.context).keystoneToken;
+  const { keystoneToken: token, unanswered } = adminOf(args.context);
   switch (form.get("intent")) {
     case "resend": {
       const mailTo = readLine(form, "mail_to");
+      // Whoever left must not be sent a link because Keystone cannot say so. To revoke one helps nobody.
+      if (unanswered)
+        return refuse({ status: 503, message: words("console.keystone.unavailable") });
       if (!looksLikeEmail(mailTo))
         return say({ intent: "resend", ok: false, mailTo, error: words("shared.notAnEmail") }, 400);
       const result = await resendLink(services, { linkId: link.id, mailTo }, initiator);

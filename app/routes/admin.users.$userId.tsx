@@ -57,9 +57,12 @@ async function lookUp(args: Args) {
   ]);
   const user = keystone.ok ? keystone.value : undefined;
   // Keystone is asked about the user alone: without the role admin, the request must be that user's own.
+  // Its address is not enough: whoever may change a user can give them anybody's.
   const mayAnswer =
     admin.holdsAdminRole ||
-    (request?.confirmedAt != null && isSameMailbox(user?.email, request.email));
+    (request?.confirmedAt != null &&
+      user?.name === request.name &&
+      isSameMailbox(user.email, request.email));
   const open = request?.state === "open" && mayAnswer ? request : undefined;
   return {
     userId,

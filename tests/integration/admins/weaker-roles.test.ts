@@ -336,6 +336,22 @@ describeWhere(
         }
       });
 
+      it("answers nobody's request for a user to whom it gave that address", async () => {
+        const cookie = await cookieOf(await newCaller("helpdesk"), delegated);
+        const email = `asks-${unique()}@example.org`;
+        const asked = await askForLink(delegated.app, { email, name: `asks-${unique()}` });
+        await confirm(delegated.app.services, asked.token);
+        const puppet = await newVictim({ email });
+        await delegated.visitor.ask({
+          path: `/admin/users/${puppet.id}?request=${asked.id}`,
+          cookie,
+          form: { pin_from: "request", pin: "", password: "keep", mail_to: "" },
+        });
+        const [row] = await open.app.database.sql`
+          select state, sealed_pin is null as erased from reset_requests where id = ${asked.id}`;
+        expect(row).toEqual({ state: "open", erased: false });
+      });
+
       it("cannot issue a first link either, nor one for nobody", async () => {
         const { id } = await admin.createUser({ name: `user-${unique()}`, password: "Initial-1" });
         const token = await tokenOf(await newCaller("member"));
@@ -422,6 +438,24 @@ describeWhere(
         }
         await expectUntouched(victim);
       });
+    });
+
+    it("whoever left gets no link mailed while Keystone cannot say so, and can only end one", async () => {
+      const victim = await newVictim();
+      const caller = await newCaller("admin");
+      const cookie = await cookieOf(caller, usual);
+      await admin.takeRole({ userId: caller.id, role: "admin", projectId });
+      await sleep(CACHE_SECONDS * 1000 + 50);
+      await proxy.goAway();
+      try {
+        const { revoking, "resending to one's own address": resending } = forms(victim);
+        const resent = await usual.visitor.ask({ ...resending, cookie });
+        expect([resent.status, linkTokenIn(resent.text)]).toEqual([503, undefined]);
+        await expectUntouched(victim);
+        expect((await usual.visitor.ask({ ...revoking, cookie })).status).toBe(200);
+      } finally {
+        await proxy.comeBack();
+      }
     });
 
     describe("with ADMIN_ROLES=* and a policy that gives it power over users", () => {
