@@ -5,14 +5,18 @@ import { useLanguage, useLanguages, useWords } from "./render-context";
 /**
  * The same page in another language. A form, which needs no script, keeps what else the address says, and
  * loads the page anew: a hydrated one has the texts of its own language alone.
+ *
+ * @param props.token the page's own: any other that got into the address is not written into the page too
  */
-export function LanguageSwitch() {
+export function LanguageSwitch({ token }: { token?: string }) {
   const words = useWords();
   const language = useLanguage();
   const languages = useLanguages();
   const { search } = useLocation();
   if (languages.length < 2) return null;
-  const kept = [...new URLSearchParams(search)].filter(([name]) => name !== "lang");
+  const kept = [...new URLSearchParams(search)].filter(
+    ([name, value]) => name !== "lang" && (name !== "token" || value === token),
+  );
   return (
     <form
       method="get"

@@ -1,15 +1,21 @@
-import { useActionData } from "@remix-run/react";
+import { useActionData, useRouteError } from "@remix-run/react";
 import type { ReactNode } from "react";
 import { LanguageSwitch } from "./language-switch";
 import { Mark } from "./mark";
 import { useBrand, useWords } from "./render-context";
 
-/** The frame of what people without a session see: the service's name, the page, whom to ask. */
-export function PublicPage({ children }: { children: ReactNode }) {
+/**
+ * The frame of what people without a session see: the service's name, the page, whom to ask.
+ *
+ * @param props.token what the page's address needs to come again in another language
+ */
+export function PublicPage({ children, token }: { children: ReactNode; token?: string }) {
   const words = useWords();
   const { appName, supportContact } = useBrand();
-  // What answers a form would not come again.
-  const answersForm = useActionData() !== undefined;
+  const answer = useActionData();
+  const error = useRouteError();
+  // What answers a form would not come again, and what went wrong is not asked for again.
+  const comesAgain = answer === undefined && !error;
   return (
     <div className="mx-auto flex min-h-dvh max-w-4xl flex-col px-5 sm:px-8">
       <header className="flex items-center gap-2.5 pt-7 pb-8 sm:pt-10 sm:pb-12">
@@ -26,7 +32,7 @@ export function PublicPage({ children }: { children: ReactNode }) {
             })}
           </p>
         ) : null}
-        {answersForm ? null : <LanguageSwitch />}
+        {comesAgain ? <LanguageSwitch token={token} /> : null}
       </footer>
     </div>
   );

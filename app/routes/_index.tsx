@@ -195,7 +195,7 @@ function titleOf(words: Words, page: Answer["page"]): string {
 export default function Portal() {
   const { page, script } = useLoaderData<typeof loader>();
   return (
-    <PublicPage>
+    <PublicPage token={page.view === "form" ? page.token : undefined}>
       <Shown page={page} />
       {page.view === "form" ? <script type="module" src={script} /> : null}
     </PublicPage>

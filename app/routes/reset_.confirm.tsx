@@ -99,7 +99,7 @@ export const meta: MetaFunction<typeof loader> = ({ data, matches }) =>
 export default function ConfirmRequest() {
   const { page } = useLoaderData<typeof loader>();
   return (
-    <PublicPage>
+    <PublicPage token={page.view === "ask" ? page.token : undefined}>
       <ShownAddress path="/reset/confirm" />
       <Confirm page={page} />
     </PublicPage>
