@@ -2,6 +2,7 @@ import { and, eq, gt, isNotNull, lt, type SQL, sql } from "drizzle-orm";
 import { linkEventsInsert, type NewAuditEvent } from "./audit-events.store";
 import type { Queryable } from "./client";
 import { type LinkRow, unclaimed } from "./link-row";
+import { linkMailsCancelled } from "./mails.store";
 import { foldedCase, links } from "./schema";
 
 /** What issuing writes, whichever way. Secrets come sealed or hashed. */
@@ -125,10 +126,7 @@ async function writeWithEvent(
         link.owner_untold is not null as owner_untold
     ), event as (
       ${linkEventsInsert(event, sql`written`)}
-    ), cancelled as (
-      update mails set state = 'cancelled', sealed_props = null, leased_until = null
-      where link_id = (select id from written) and template = 'link' and state = 'queued'
-    )
+    ), cancelled as (${linkMailsCancelled(sql`written`)})
     select id, expires_at, pin_length, user_name, user_domain_name, language, user_checked_at,
       owner_untold, null as sealed_pin_key, null as token_hash, null as sealed_password
     from written

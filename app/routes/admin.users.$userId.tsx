@@ -96,10 +96,8 @@ export async function loader(args: LoaderFunctionArgs) {
     request: request ?? null,
     offer,
   };
-  return data(page, { status: keystone.ok ? (user ? 200 : 404) : statusOf(keystone.reason) });
+  return data(page, { status: keystone.ok ? (user ? 200 : 404) : keystone.status });
 }
-
-const statusOf = (reason: "unavailable" | "forbidden") => (reason === "forbidden" ? 403 : 503);
 
 export async function action(args: ActionFunctionArgs) {
   const form = await readForm(args);
@@ -111,7 +109,7 @@ export async function action(args: ActionFunctionArgs) {
 
   const refuse = (status: number, why: HandOverWords) =>
     data<HandOverAnswer>({ ok: false, choices, ...why }, { status });
-  if (!keystone.ok) return refuse(statusOf(keystone.reason), { message: keystone.message });
+  if (!keystone.ok) return refuse(keystone.status, { message: keystone.message });
   const user = keystone.value;
   if (!user) return refuse(404, { message: words("console.keystone.unknownUser") });
   if (errors) return refuse(400, { errors });
@@ -129,7 +127,7 @@ export async function action(args: ActionFunctionArgs) {
     ...(request && { requestId: request.id }),
   };
   const answer = await withKeystone(args, () => handOver(services, asked, permit.initiator));
-  if (!answer.ok) return refuse(statusOf(answer.reason), { message: answer.message });
+  if (!answer.ok) return refuse(answer.status, { message: answer.message });
   const result = answer.value;
   if (result.ok) {
     const { url, expiresAt } = result.link;
