@@ -14,6 +14,16 @@ export interface FieldProps extends Input {
   beside?: ReactNode;
 }
 
+/** A user name of Keystone's, typed by whom it names. */
+export const USER_NAME = {
+  type: "text",
+  autoComplete: "username",
+  autoCapitalize: "none",
+  spellCheck: false,
+  maxLength: 255,
+  required: true,
+} as const satisfies Input;
+
 /** A labelled input; its hint and its error are tied to it, for those who hear the page. */
 export function Field(props: FieldProps) {
   const { name, idPrefix = "", label, hint, error, beside, className = "", ...input } = props;

@@ -12,6 +12,7 @@ import { IssuedLink } from "./issued-link";
 import { RequestNotice } from "./request-notice";
 import { linkTo } from "./text-elements";
 import { AccountNotices, type ShownUser, UserFacts } from "./user-account";
+import { userListHref } from "./user-list-href";
 
 export interface HandOverPage {
   userId: string;
@@ -36,9 +37,7 @@ export function HandOverView(props: { page: HandOverPage; answer: HandOverAnswer
   const { user, link, request, offer } = page;
   const act = offer.keepPassword ? "renew" : "new";
   const usual = usualChoices({ ...page, email: user?.email ?? null });
-  const back = request
-    ? `/admin/users?q=${encodeURIComponent(request.name)}&request=${request.id}`
-    : "/admin/users";
+  const back = userListHref({ search: request?.name ?? "", requestId: request?.id });
   return (
     <div className="max-w-3xl">
       <PageHeading

@@ -9,6 +9,7 @@ import { Pager } from "./pager";
 import { PAGE_SIZE, type RequestListView, requestListHref, STATES } from "./request-list-view";
 import { Tabs } from "./tabs";
 import { linkTo } from "./text-elements";
+import { userListHref } from "./user-list-href";
 
 /** The form of what is selected. It cannot enclose the table, whose rows have forms of their own. */
 const SELECTION = "selection";
@@ -253,7 +254,7 @@ function RequestActions({ request }: { request: ResetRequestSummary }) {
     <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
       <Link
         className="button button-quiet text-sm"
-        to={`/admin/users?q=${encodeURIComponent(request.name)}&request=${request.id}`}
+        to={userListHref({ search: request.name, requestId: request.id })}
       >
         {words("console.requests.findUser")}
       </Link>

@@ -2,6 +2,7 @@ import { Link } from "@remix-run/react";
 import type { ReactNode } from "react";
 import { useWords } from "../components/render-context";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
+import { userListHref } from "./user-list-href";
 
 export const List = ({ children }: { children: ReactNode }) => (
   <ul className="card divide-y divide-line">{children}</ul>
@@ -26,7 +27,7 @@ export function Item(props: {
       {find && request.state === "open" ? (
         <Link
           className="link text-sm whitespace-nowrap"
-          to={`/admin/users?q=${encodeURIComponent(request.name)}&request=${request.id}`}
+          to={userListHref({ search: request.name, requestId: request.id })}
         >
           {words("console.requests.findUser")}
         </Link>

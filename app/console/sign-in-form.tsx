@@ -1,6 +1,6 @@
 import { Form } from "@remix-run/react";
 import { ErrorSummary } from "../components/error-summary";
-import { Field } from "../components/field";
+import { Field, USER_NAME } from "../components/field";
 import { Notice } from "../components/notice";
 import { FormSplit, Intro, PublicPage } from "../components/public-page";
 import { useBrand, useWords } from "../components/render-context";
@@ -45,12 +45,7 @@ export function SignInForm(props: {
             label={words("console.signIn.userName")}
             error={errors.user_name}
             defaultValue={typed?.userName}
-            type="text"
-            autoComplete="username"
-            autoCapitalize="none"
-            spellCheck={false}
-            maxLength={255}
-            required
+            {...USER_NAME}
           />
           <Field
             name="password"

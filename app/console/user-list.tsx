@@ -7,6 +7,7 @@ import { Empty, PageHeading } from "./console-page";
 import { GridTable } from "./grid-table";
 import { StatusBadge, UserBadge } from "./status-badge";
 import { address, linkTo } from "./text-elements";
+import { userListHref } from "./user-list-href";
 
 export type UserListPage = {
   search: string;
@@ -108,14 +109,6 @@ export function UserList(page: UserListPage) {
   );
 }
 
-/** @returns the address of a search of all domains, for the request that is answered if there is one */
-function searchHref(search: string, requestId: string | undefined): string {
-  const query = new URLSearchParams();
-  if (search !== "") query.set("q", search);
-  if (requestId !== undefined) query.set("request", requestId);
-  return query.size > 0 ? `/admin/users?${query}` : "/admin/users";
-}
-
 /** What to try next: people ask by their own name, and Keystone searches its user names alone. */
 function NobodyFound(props: {
   search: string;
@@ -136,7 +129,7 @@ function NobodyFound(props: {
         <p>
           {words.rich("console.users.onlyDomain", {
             domain,
-            all: linkTo(searchHref(search, request?.id)),
+            all: linkTo(userListHref({ search, requestId: request?.id })),
           })}
         </p>
       )}
@@ -145,7 +138,7 @@ function NobodyFound(props: {
           {words("console.users.ownName", { email: request.email })}{" "}
           {fromAddress === "" || fromAddress === search
             ? null
-            : linkTo(searchHref(fromAddress, request.id))(
+            : linkTo(userListHref({ search: fromAddress, requestId: request.id }))(
                 words("console.users.searchFor", { text: fromAddress }),
               )}
         </p>

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import { ErrorSummary, type FieldErrors } from "../components/error-summary";
-import { Field } from "../components/field";
+import { Field, USER_NAME } from "../components/field";
 import { FormSplit, Intro } from "../components/public-page";
 import { useBrand, useWords } from "../components/render-context";
 import { ShownAddress } from "../components/shown-address";
@@ -60,12 +60,7 @@ export function ResetForm(props: { pinLength: number; answer: RefusedRequest | u
           hint={words("reset.userNameHint")}
           error={errors.name}
           defaultValue={typed?.name}
-          type="text"
-          autoComplete="username"
-          autoCapitalize="none"
-          spellCheck={false}
-          maxLength={255}
-          required
+          {...USER_NAME}
         />
         <Field
           name="email"
