@@ -1,7 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { rm } from "node:fs/promises";
-import postgres from "postgres";
-import { afterAll, beforeAll, expect, inject, it } from "vitest";
+import type postgres from "postgres";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import {
   closeRequest,
   listRequests,
@@ -9,9 +8,8 @@ import {
 } from "../../../app/reset-requests/handle-requests.server";
 import { tellHelpdesk } from "../../../app/reset-requests/tell-helpdesk.server";
 import { createVault } from "../../../app/vault/vault.server";
-import { migrateDatabase } from "../../../db/migrate";
 import type { TestDatabase } from "../../support/database";
-import { copyFormerMigrations, migrationsFolder } from "../../support/former-migrations";
+import { createUpgradedDatabase } from "../../support/former-migrations";
 import { newAdmin, startTestServices, type TestServices } from "../../support/services";
 
 const FIRST_OF_IT = "confirmed_reset_requests";
@@ -25,23 +23,10 @@ afterAll(async () => {
 
 /** @returns a database of before, brought up to date */
 async function upgraded(before: (sql: postgres.Sql) => Promise<unknown>): Promise<TestServices> {
-  const name = `setpass_${randomBytes(6).toString("hex")}`;
-  const url = new URL(inject("postgresUrl"));
-  url.pathname = `/${name}`;
-  const cluster = postgres(inject("postgresUrl"), { max: 1, onnotice: () => {} });
-  undo.push(() => cluster.end({ timeout: 5 }));
-  await cluster`create database ${cluster(name)}`;
-  undo.push(() => cluster`drop database if exists ${cluster(name)} with (force)`);
-  const former = await copyFormerMigrations(FIRST_OF_IT);
-  undo.push(() => rm(former, { recursive: true, force: true }));
-  await migrateDatabase({ url: url.href, folder: former });
-  const sql = postgres(url.href, { max: 2, onnotice: () => {} });
-  undo.push(() => sql.end({ timeout: 5 }));
-  await before(sql);
-  await migrateDatabase({ url: url.href, folder: migrationsFolder });
+  const { url, sql } = await createUpgradedDatabase({ firstOfIt: FIRST_OF_IT, fill: before, undo });
   const started = await startTestServices({
     keystoneUrl: "http://127.0.0.1:9",
-    database: { url: url.href, sql } as TestDatabase,
+    database: { url, sql } as TestDatabase,
     env: { SECRET_KEYS: key.toString("base64") },
   });
   undo.push(() => started.stop());
