@@ -20,6 +20,7 @@ import path from "node:path";
 import process from "node:process";
 import { ensurePackages, findNodeProblem, root } from "../demo/install-and-build.mjs";
 import { ensureDebianPackages, isDebian, testPackages } from "./support/debian-packages.mjs";
+import { readPlaywright } from "./support/report-to-run.mjs";
 
 const vitestSuites = ["unit", "integration", "faults"];
 const suites = [...vitestSuites, "e2e", "mutants"];
@@ -43,7 +44,7 @@ const MINUTE_MS = 60_000;
  * @property {string} name
  * @property {"ok" | "failed" | "left out"} end
  * @property {number} seconds
- * @property {{ passed: number, failed: number }} [tests] of a suite
+ * @property {import("./support/report-to-run.mjs").Tests} [tests] of a suite
  * @property {string} [why]
  */
 
@@ -186,31 +187,14 @@ async function runVitest(project, { later = false } = {}) {
       "run",
       `--project=${project}`,
       "--reporter=default",
-      "--reporter=json",
-      `--outputFile.json=${report}`,
+      `--reporter=${path.join(root, "tests/support/report-to-run.mjs")}`,
       ...filters,
     ],
-    { minutes: long ? 240 : 30, show: !later },
+    { minutes: long ? 240 : 30, show: !later, env: { SETPASS_TEST_REPORT: report } },
   );
   if (later) say(`${title}\n${output.trim()}`);
   const seconds = (performance.now() - startedAt) / 1000;
-  suiteEnded(project, { tests: countVitest(report), seconds, code });
-}
-
-/**
- * What was not run has not held: it counts as failed, as does a file that cannot even be loaded.
- * @param {string} file vitest's report
- * @returns {Step["tests"]} undefined where it was not written
- */
-function countVitest(file) {
-  const report = readJson(file);
-  if (report === undefined) return undefined;
-  const { numPassedTests: passed, numTotalTests: all, testResults } = report;
-  const unloaded = testResults.filter(
-    (/** @type {any} */ { status, assertionResults }) =>
-      status === "failed" && assertionResults.length === 0,
-  );
-  return { passed, failed: all - passed + unloaded.length };
+  suiteEnded(project, { tests: readJson(report), seconds, code });
 }
 
 async function runPlaywright() {
@@ -223,10 +207,7 @@ async function runPlaywright() {
     [bin("@playwright/test", "cli.js"), "test", "--reporter=list,json", ...filters],
     { minutes: long ? 60 : 30, show: true, env: { PLAYWRIGHT_JSON_OUTPUT_NAME: report } },
   );
-  const stats = readJson(report)?.stats;
-  // A test that only succeeded at its second try is not a test that holds.
-  const { expected: passed, unexpected, flaky, skipped } = stats ?? {};
-  const tests = stats && { passed, failed: unexpected + flaky + skipped };
+  const tests = readPlaywright(readJson(report));
   suiteEnded("e2e", { tests, seconds: (performance.now() - startedAt) / 1000, code });
 }
 
@@ -293,6 +274,9 @@ async function step(name, work) {
 function summarize() {
   let passed = 0;
   let failed = 0;
+  // Once more: their own words are far above by now, and a log that is cut keeps its end.
+  const failures = steps.flatMap(({ tests }) => tests?.failures ?? []);
+  for (const failure of failures.slice(0, 40)) say(`\nFAILED ${failure}`);
   say(`\n${"-".repeat(72)}`);
   for (const { name, end, seconds, tests, why } of steps) {
     const counts = tests ? `${tests.passed} passed, ${tests.failed} failed` : firstLine(why);
