@@ -1,8 +1,5 @@
-import { existsSync } from "node:fs";
 import { defineConfig } from "@playwright/test";
-
-/** Debian's own browser where it stands; else the one Playwright brought. */
-const chromium = "/usr/bin/chromium";
+import { findChromium } from "./tests/support/debian-packages.mjs";
 
 /**
  * The browser tests. The whole stack is started once (tests/e2e/global-setup.ts): PostgreSQL, a real
@@ -29,7 +26,7 @@ export default defineConfig({
     screenshot: "only-on-failure",
     locale: "en-GB",
     launchOptions: {
-      ...(existsSync(chromium) && { executablePath: chromium }),
+      executablePath: findChromium(),
       args: [
         "--no-sandbox",
         "--disable-gpu",

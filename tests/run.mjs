@@ -19,7 +19,12 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { ensurePackages, findNodeProblem, root } from "../demo/install-and-build.mjs";
-import { ensureDebianPackages, isDebian, testPackages } from "./support/debian-packages.mjs";
+import {
+  ensureDebianPackages,
+  findChromium,
+  isDebian,
+  testPackages,
+} from "./support/debian-packages.mjs";
 import { readPlaywright } from "./support/report-to-run.mjs";
 
 const vitestSuites = ["unit", "integration", "faults"];
@@ -227,7 +232,7 @@ async function runMutants() {
 
 function whyNoBrowserTests() {
   if (!hasKeystone()) return "no Keystone is installed";
-  if (existsSync("/usr/bin/chromium")) return undefined;
+  if (findChromium()) return undefined;
   const requireFromHere = createRequire(import.meta.url);
   const own = requireFromHere("@playwright/test").chromium.executablePath();
   return existsSync(own) ? undefined : "no Chromium is installed";

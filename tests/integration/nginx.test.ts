@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs";
 import { connect } from "node:tls";
 import { type Browser, chromium, type Page } from "@playwright/test";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { findChromium } from "../support/debian-packages.mjs";
 import { describeWhere } from "../support/describe-where";
 import { getFreePort } from "../support/free-port";
 import { hasProxies, type RunningProxy, startNginx } from "../support/proxies";
@@ -23,9 +23,8 @@ describeWhere({ has: hasProxies(), what: "nginx" }, "behind nginx", () => {
     const publicUrl = `https://127.0.0.1:${port}`;
     site = await startSite({ publicUrl, env: { TRUST_PROXY: "1" } });
     nginx = await startNginx(port, site.stack.server.port);
-    const own = "/usr/bin/chromium";
     browser = await chromium.launch({
-      ...(existsSync(own) && { executablePath: own }),
+      executablePath: findChromium(),
       args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
     });
   });
