@@ -484,6 +484,7 @@ describe("a request", () => {
     expect(sent).toMatch(/^x-subject-token: token-2\r$/im);
     expect(sent).toMatch(/^content-type: application\/json\r$/im);
     expect(sent).toMatch(/^accept-language: en-US, en\r$/im);
+    expect(sent).toMatch(/^accept: application\/json\r$/im);
     expect(sent).toMatch(/^user-agent: setpass\/1\.2\r$/im);
     expect(sent).toMatch(/^x-extra: yes\r$/im);
     expect(sent.endsWith('\r\n\r\n{"name":"Zoë"}')).toBe(true);
