@@ -89,7 +89,7 @@ export async function setPasswordOnce(
       if (!(await steps.note(withTyped(mayBe, password)))) return { is: "superseded" };
       outcome = await steps.change(original);
       // Not what Keystone said a moment ago: something came late. The next try finds out what.
-      if (inForce && !outcome.ok && outcome.reason === "wrong-original")
+      if (!outcome.ok && outcome.reason === "wrong-original")
         return { is: "unavailable", left: { unsettled: mayBe } };
     }
   }

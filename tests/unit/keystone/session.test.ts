@@ -570,7 +570,15 @@ describe("a session", () => {
   });
 
   it("refuses what is no such address, without repeating it", () => {
-    for (const authUrl of ["", "keystone", "ftp://k", "http://u:SECRET@k", "http://k/?SECRET"]) {
+    for (const authUrl of [
+      "",
+      "keystone",
+      "ftp://k",
+      "http://u:SECRET@k",
+      "http://:SECRET@k",
+      "http://k/?SECRET",
+      "http://k/#SECRET",
+    ]) {
       const make = () => createKeystoneSession({ authUrl, timeoutSeconds: 1 });
       expect(make).toThrow(TypeError);
       expect(make).not.toThrow(/SECRET/);

@@ -189,3 +189,22 @@ describe("a protocol that", () => {
     60_000,
   );
 });
+
+it("has somebody try again where the initial password was in force when asked about, and then was not", async () => {
+  const unsettled = ["one", "two", "three"].map((password) => ({ by: "user" as const, password }));
+  const changed: string[] = [];
+  const result = await setPasswordOnce(
+    {
+      change: async (original) => {
+        changed.push(original);
+        return { ok: false, reason: "wrong-original" };
+      },
+      ask: async (password) => (password === "initial" ? "accepted" : "refused"),
+      note: async () => true,
+    },
+    { initialPassword: "initial", unsettled },
+    "four",
+  );
+  expect(changed).toEqual(["initial"]);
+  expect(result).toEqual({ is: "unavailable", left: { unsettled: unsettled.slice(1) } });
+});
