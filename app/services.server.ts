@@ -20,12 +20,13 @@ import { mailQueue } from "./jobs/send-mails.server";
 import { createWorker } from "./jobs/worker.server";
 import { createKeystoneSession } from "./keystone/session.server";
 import { shareKeystone } from "./keystone/shared-session.server";
+import { createTokenSource, signInOf, type TokenSource } from "./keystone/token-source.server";
 import { createPolicyCheck } from "./links/redeem/check-policy.server";
 import { createRequestLimits } from "./reset-requests/request-limits.server";
 import type { RequestContext } from "./reset-requests/request-reset.server";
 import { createLog, type Log } from "./telemetry/log.server";
 import { createMetrics, type Metrics } from "./telemetry/metrics.server";
-import { observeKeystone } from "./telemetry/observe-keystone.server";
+import { observeKeystone, observeServiceSignIns } from "./telemetry/observe-keystone.server";
 import { createVault } from "./vault/vault.server";
 
 /** Scripts send a user's link again within minutes, if they do. */
@@ -35,6 +36,8 @@ const KEPT_SECRETS = { max: 5000, ttl: 10 * 60_000 };
 export interface Services extends RequestContext, AdminContext {
   readonly config: Config;
   readonly sessionCheck: SessionCheck;
+  /** setpass's own token; undefined where no credential is set. */
+  readonly serviceToken: TokenSource | undefined;
   readonly userLookup: UserLookup;
   readonly knownDomains: KnownDomains;
   readonly metrics: Metrics;
@@ -74,6 +77,7 @@ export function startServices(
     jobsByState: () => countJobs(db),
     keystoneLoad: () => keystone.load(),
     jobsUnderWay: () => worker.underWay(),
+    isServiceCredentialAccepted: () => serviceToken?.isAccepted() ?? null,
   });
   const worker = createWorker({ log, observe: metrics.observeJob });
   const onCall = observeKeystone({ log, metrics });
@@ -85,6 +89,18 @@ export function startServices(
     onCall,
   });
   const keystone = shareKeystone(session, { concurrency: config.keystone.concurrency, onCall });
+  const { credential, tokenRefresh, tokenTtlSeconds } = config.service;
+  const serviceToken =
+    credential &&
+    createTokenSource({
+      session: keystone.as({ rank: "people", party: "service-credential" }),
+      signIn: signInOf(credential),
+      refresh: tokenRefresh,
+      ttlSeconds: tokenTtlSeconds,
+      onSignIn: observeServiceSignIns({ log }),
+    });
+  // A wrong one is told now, in the log, and not when it is first needed.
+  void serviceToken?.get().catch(() => {});
   const transport = createMailTransport({
     smtpUrl: config.mail.smtpUrl,
     from: config.mail.from,
@@ -107,7 +123,7 @@ export function startServices(
     anonymousEvents,
     keptSecrets,
   };
-  const userLookup = createUserLookup(base, () => worker.wake("look-ups"));
+  const userLookup = createUserLookup({ ...base, serviceToken }, () => worker.wake("look-ups"));
   worker.start(mailQueue({ db, vault, transport, config, log }));
   worker.start(lookUpQueue(userLookup));
   for (const round of roundsOf(base)) worker.start(round);
@@ -128,6 +144,7 @@ export function startServices(
     requestLimits: createRequestLimits(db, { perSender: config.resetLimitPerHour, hashKey }),
     tokenAuthorizer,
     sessionCheck: createSessionCheck({ tokenAuthorizer, log }),
+    serviceToken,
     userLookup,
     knownDomains: createKnownDomains(keystone),
     metrics,

@@ -2,8 +2,9 @@ import { LRUCache } from "lru-cache";
 import type { LinkUser } from "../../db/links.store";
 import { saveLinkUser } from "../../db/links.store";
 import { getDomain, getPasswordPolicy, type PasswordPolicy } from "../keystone/domains.server";
-import { isKeystoneOutage } from "../keystone/errors.server";
+import { isKeystoneError, isKeystoneOutage } from "../keystone/errors.server";
 import type { KeystoneSession } from "../keystone/session.server";
+import type { TokenSource } from "../keystone/token-source.server";
 import { getUser } from "../keystone/users.server";
 import type { LinkContext } from "../links/link-context.server";
 import { tellOwner } from "../links/tell-owner.server";
@@ -17,7 +18,7 @@ interface DomainFacts {
 }
 
 interface LookUp {
-  /** May read users and domains: the administrator's. */
+  /** May read users and domains: the administrator's, or the service credential's. */
   token: string;
   userId: string;
   requestId?: string;
@@ -72,7 +73,7 @@ const DOMAIN_FRESH_MS = 60_000;
 
 export interface LookUpRequest {
   readonly userId: string;
-  /** Kept in memory until the look-up is done, nowhere else. */
+  /** The caller's, used where setpass's own is not there or may not read this user. Kept in memory until the look-up is done, nowhere else. */
   readonly token: string;
   readonly requestId: string;
 }
@@ -87,9 +88,14 @@ export interface UserLookup {
   lookUp(request: LookUpRequest): Promise<"done" | "failed">;
 }
 
-/** @param wake calls the worker */
+/**
+ * @param context.serviceToken asked first, where there is one: the caller's may be over by then
+ * @param wake calls the worker
+ */
 export function createUserLookup(
-  context: Pick<LinkContext, "db" | "keystone" | "log" | "vault" | "outbox">,
+  context: Pick<LinkContext, "db" | "keystone" | "log" | "vault" | "outbox"> & {
+    serviceToken: TokenSource | undefined;
+  },
   wake: () => void,
 ): UserLookup {
   const keystone = context.keystone.as({ rank: "background", party: "look-ups" });
@@ -103,6 +109,27 @@ export function createUserLookup(
     domains.set(lookUp.domainId, facts);
     return facts;
   };
+
+  /** @returns undefined where there is no credential, it does not sign in, or may not read this user */
+  async function readAsService(
+    lookUp: Omit<LookUp, "token">,
+  ): Promise<{ user: Awaited<ReturnType<typeof readLinkUser>> } | undefined> {
+    const { serviceToken } = context;
+    // Why not is in the log.
+    const isSignedIn = await serviceToken?.get().then(
+      () => true,
+      () => false,
+    );
+    if (!serviceToken || !isSignedIn) return undefined;
+    try {
+      return await serviceToken.read(async (token) => ({
+        user: await readLinkUser(keystone, { ...lookUp, token }, readDomain),
+      }));
+    } catch (error) {
+      if (!isKeystoneError(error) || isKeystoneOutage(error)) throw error;
+      return undefined;
+    }
+  }
 
   return {
     enqueue({ checkedAt, ...request }) {
@@ -119,7 +146,11 @@ export function createUserLookup(
     async lookUp(request) {
       const { userId, requestId } = request;
       try {
-        const user = await readLinkUser(keystone, request, readDomain);
+        const ours = await readAsService({ userId, requestId });
+        const { user } = ours ?? { user: await readLinkUser(keystone, request, readDomain) };
+        context.log.info("user.looked-up", {
+          ...{ userId, requestId, credential: ours ? "service" : "caller" },
+        });
         const link = await saveLinkUser(context.db, userId, user);
         if (link?.ownerUntold) {
           await context.db.transaction((tx) =>

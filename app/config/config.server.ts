@@ -1,5 +1,6 @@
 import type { Language } from "../messages/languages";
-import { environment, type LogLevel } from "./environment.server";
+import { environment, keystoneAddress, type LogLevel } from "./environment.server";
+import { readServiceCredential, type ServiceCredential } from "./service-credential.server";
 
 /** What the operator decided, checked. `.env.example` explains every name. */
 export interface Config {
@@ -24,6 +25,14 @@ export interface Config {
     readonly timeoutSeconds: number;
     /** Calls of this process at the same time; more wait. */
     readonly concurrency: number;
+  };
+  /** setpass's own sign-in to Keystone. */
+  readonly service: {
+    readonly credential: ServiceCredential | undefined;
+    /** `dynamic`: as long as Keystone says. `static`: for `tokenTtlSeconds`, whatever Keystone says. */
+    readonly tokenRefresh: "dynamic" | "static";
+    /** Also where Keystone does not say. */
+    readonly tokenTtlSeconds: number;
   };
   readonly admin: {
     readonly projectName: string;
@@ -74,6 +83,9 @@ export interface Brand {
 
 export type ConfigResult = { ok: true; config: Config } | { ok: false; problems: string[] };
 
+/** Secrets that people chose, blanks and all. */
+const VERBATIM: ReadonlySet<string> = new Set(["OS_PASSWORD", "OS_APPLICATION_CREDENTIAL_SECRET"]);
+
 /**
  * Reads and checks the configuration.
  *
@@ -85,7 +97,10 @@ export type ConfigResult = { ok: true; config: Config } | { ok: false; problems:
 export function loadConfig(env: NodeJS.ProcessEnv): ConfigResult {
   const given = Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) => {
-      const text = value?.trim() || (name === "METRICS_LISTEN" && value !== undefined && "none");
+      const trimmed = value?.trim();
+      const text =
+        (trimmed && VERBATIM.has(name) ? value : trimmed) ||
+        (name === "METRICS_LISTEN" && value !== undefined && "none");
       return text ? [[name, text]] : [];
     }),
   );
@@ -100,10 +115,24 @@ export function loadConfig(env: NodeJS.ProcessEnv): ConfigResult {
     );
   if (parsed.success && !parsed.data.LANGUAGES.includes(parsed.data.DEFAULT_LANGUAGE))
     problems.push("DEFAULT_LANGUAGE must be one of LANGUAGES");
-  if (!parsed.success || problems.length > 0) return { ok: false, problems };
+  const service = readServiceCredential(given);
+  if (!service.ok) problems.push(service.problem);
+  const cloud = service.ok ? service.cloud : {};
+  const address = given.OS_AUTH_URL ?? cloud.authUrl;
+  if (address === undefined && (service.ok || given.OS_CLOUD === undefined))
+    problems.push(
+      "OS_AUTH_URL is required: the Keystone address, such as https://keystone.example.org:5000/v3",
+    );
+  if (given.OS_AUTH_URL === undefined && cloud.authUrl !== undefined) {
+    const checked = keystoneAddress.safeParse(cloud.authUrl);
+    for (const { message } of checked.error?.issues ?? [])
+      problems.push(`OS_CLOUD names a cloud whose auth_url ${message}`);
+  }
+  if (!parsed.success || !service.ok || address === undefined || problems.length > 0)
+    return { ok: false, problems };
 
   const values = parsed.data;
-  const authUrl = values.OS_AUTH_URL.replace(/\/+$/, "");
+  const authUrl = address.replace(/\/+$/, "");
   return {
     ok: true,
     config: {
@@ -118,9 +147,14 @@ export function loadConfig(env: NodeJS.ProcessEnv): ConfigResult {
       migrateOnStart: values.MIGRATE_ON_START,
       keystone: {
         authUrl: authUrl.endsWith("/v3") ? authUrl : `${authUrl}/v3`,
-        caCertificate: values.OS_CACERT,
+        caCertificate: values.OS_CACERT ?? cloud.caCertificate,
         timeoutSeconds: values.KEYSTONE_TIMEOUT,
         concurrency: values.KEYSTONE_CONCURRENCY,
+      },
+      service: {
+        credential: service.credential,
+        tokenRefresh: values.TOKEN_REFRESH,
+        tokenTtlSeconds: values.TOKEN_TTL,
       },
       admin: {
         projectName: values.ADMIN_PROJECT_NAME,

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { z } from "zod";
 import { LANGUAGES, type Language, OFFERED_LANGUAGES } from "../messages/languages";
+import { readCertificates } from "./certificates.server";
 import { readDatabaseUrl } from "./database-url.server";
 import { readSmtpUrl } from "./smtp-url.server";
 
@@ -34,6 +34,10 @@ const httpUrl = (value: string): URL | undefined => {
 
 const webAddress = z.string().refine((value) => httpUrl(value) !== undefined, {
   error: "must be a web address that starts with http:// or https://",
+});
+
+export const keystoneAddress = webAddress.refine((value) => !/[?#@]/.test(value), {
+  error: "must hold no user name, query or fragment",
 });
 
 const mailAddress = z.string().refine((value) => /^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/.test(value), {
@@ -159,34 +163,37 @@ export const environment = z.object({
     .enum(["0", "1"], { error: "must be 0 or 1" })
     .default("0")
     .transform((value) => value === "1"),
-  OS_AUTH_URL: required(
-    "is required: the Keystone address, such as https://keystone.example.org:5000/v3",
-  ).pipe(
-    webAddress.refine((value) => !/[?#@]/.test(value), {
-      error: "must hold no user name, query or fragment",
-    }),
-  ),
+  OS_AUTH_URL: keystoneAddress.optional(),
   OS_CACERT: z
     .string()
     .optional()
     .transform((path, context) => {
       if (path === undefined) return undefined;
-      try {
-        const pem = readFileSync(path, "utf8");
-        if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
-        context.addIssue({
-          code: "custom",
-          message: `names ${path}, which holds no PEM certificate`,
-        });
-      } catch (error) {
-        const reason = (error as NodeJS.ErrnoException).code ?? "unreadable";
-        context.addIssue({
-          code: "custom",
-          message: `names ${path}, which cannot be read (${reason})`,
-        });
-      }
+      const read = readCertificates(path);
+      if (read.ok) return read.pem;
+      context.addIssue({ code: "custom", message: read.problem });
       return z.NEVER;
     }),
+  // What service-credential.server.ts makes a credential of.
+  OS_CLOUD: z.string().optional(),
+  OS_CLIENT_CONFIG_FILE: z.string().optional(),
+  OS_AUTH_TYPE: z.string().optional(),
+  OS_USERNAME: z.string().optional(),
+  OS_PASSWORD: z.string().optional(),
+  OS_PASSWORD_FILE: z.string().optional(),
+  OS_USER_DOMAIN_NAME: z.string().optional(),
+  OS_USER_DOMAIN_ID: z.string().optional(),
+  OS_PROJECT_NAME: z.string().optional(),
+  OS_PROJECT_ID: z.string().optional(),
+  OS_PROJECT_DOMAIN_NAME: z.string().optional(),
+  OS_PROJECT_DOMAIN_ID: z.string().optional(),
+  OS_APPLICATION_CREDENTIAL_ID: z.string().optional(),
+  OS_APPLICATION_CREDENTIAL_SECRET: z.string().optional(),
+  OS_APPLICATION_CREDENTIAL_SECRET_FILE: z.string().optional(),
+  TOKEN_REFRESH: z
+    .enum(["dynamic", "static"], { error: "must be dynamic or static" })
+    .default("dynamic"),
+  TOKEN_TTL: wholeNumber(3600, { min: 10, max: 31_536_000 }),
   KEYSTONE_TIMEOUT: wholeNumber(10, { min: 1, max: 120 }),
   KEYSTONE_CONCURRENCY: wholeNumber(16, { min: 1, max: 1000 }),
   ADMIN_PROJECT_NAME: z.string().default("admin"),

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readCertificates } from "./certificates.server";
 import { isLoopback } from "./loopback.server";
 
 /** What SMTP_URL says, decided to the end. */
@@ -121,18 +121,5 @@ function readCredentials(url: URL): SmtpServer["credentials"] | "incomplete" | "
     };
   } catch {
     return "undecodable";
-  }
-}
-
-function readCertificates(
-  path: string,
-): { ok: true; pem: string } | { ok: false; pem?: undefined; problem: string } {
-  try {
-    const pem = readFileSync(path, "utf8");
-    if (pem.includes("-----BEGIN CERTIFICATE-----")) return { ok: true, pem };
-    return { ok: false, problem: `names ${path}, which holds no PEM certificate` };
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? "unreadable";
-    return { ok: false, problem: `names ${path}, which cannot be read (${reason})` };
   }
 }

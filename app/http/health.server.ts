@@ -4,6 +4,8 @@ import type { RequestHandler } from "express";
 import type { Services } from "../services.server";
 
 const REMEMBERED_MS = 2000;
+/** It signs in where the token is over, or was refused a while ago. */
+const CREDENTIAL_REMEMBERED_MS = 30_000;
 /** Who asks wants to know now: what takes longer than this is not there. */
 const PATIENCE_MS = 3000;
 /** So long a fresh word of Keystone's is waited for; then the last one is told. */
@@ -20,6 +22,8 @@ interface Readiness {
   database: boolean;
   /** Told, and no reason to be out of service; null: not known yet. */
   keystone: boolean | null;
+  /** Whether Keystone takes it; null: not known yet. Left out where there is none. */
+  serviceCredential?: boolean | null;
   draining?: true;
 }
 
@@ -31,17 +35,21 @@ interface Readiness {
  * Asked anonymously and often, so answers are remembered for two seconds and shared by all who ask.
  */
 export function readyz(
-  { db, keystone }: Pick<Services, "db" | "keystone">,
+  { db, keystone, serviceToken }: Pick<Services, "db" | "keystone" | "serviceToken">,
   { isDraining }: { isDraining: () => boolean },
 ): RequestHandler {
   const database = remember(() => isWritable(db));
   const identity = remember(() => answers(keystone.request({ method: "GET", path: "" })));
+  const credential = remember(async () => {
+    await serviceToken?.get().catch(() => {});
+  }, CREDENTIAL_REMEMBERED_MS);
   let lastOfKeystone: boolean | null = null;
 
   async function check(): Promise<Readiness> {
     const asked = identity().then((answer) => {
       lastOfKeystone = answer;
     });
+    void credential();
     const [isDatabaseReady] = await Promise.all([
       database(),
       Promise.race([asked, sleep(KEYSTONE_WAIT_MS, undefined, { ref: false })]),
@@ -50,6 +58,7 @@ export function readyz(
       ready: isDatabaseReady && !isDraining(),
       database: isDatabaseReady,
       keystone: lastOfKeystone,
+      ...(serviceToken && { serviceCredential: serviceToken.isAccepted() }),
       ...(isDraining() && { draining: true }),
     };
   }
@@ -65,10 +74,13 @@ export function readyz(
   };
 }
 
-function remember(ask: () => Promise<boolean>): () => Promise<boolean> {
-  let remembered: { at: number; answer: Promise<boolean> } | undefined;
+function remember<Answer>(
+  ask: () => Promise<Answer>,
+  rememberedMs = REMEMBERED_MS,
+): () => Promise<Answer> {
+  let remembered: { at: number; answer: Promise<Answer> } | undefined;
   return () => {
-    if (!remembered || Date.now() - remembered.at > REMEMBERED_MS)
+    if (!remembered || Date.now() - remembered.at > rememberedMs)
       remembered = { at: Date.now(), answer: ask() };
     return remembered.answer;
   };

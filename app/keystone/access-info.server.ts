@@ -30,8 +30,8 @@ const namedInDomain = named.extend({ domain: named });
 
 const tokenAnswer = z.object({
   token: z.object({
-    // `null` is Keystone's "does not expire"; the field missing is a broken answer.
-    expires_at: timestamp.nullable(),
+    // `null` is Keystone's "does not expire".
+    expires_at: optionalTimestamp,
     issued_at: optionalTimestamp,
     methods: z.array(z.string()).default([]),
     user: namedInDomain.extend({ password_expires_at: optionalTimestamp }),
@@ -47,11 +47,14 @@ const tokenAnswer = z.object({
  *
  * @param response a 2xx answer of Keystone
  * @param call whose answer it is, for the error
+ * @param onMissingExpiry told where there is no `expires_at`, which is then taken as null; when left out,
+ *   such an answer is a broken one. It hears the names of the fields there were
  * @throws KeystoneError of kind `invalid-response` where the header or a field is missing
  */
 export function readAccessInfo(
   response: KeystoneResponse,
   call: { authUrl: string; method: string; path: string },
+  onMissingExpiry?: (fields: string[]) => void,
 ): AccessInfo {
   const { status, keystoneRequestId } = response;
   const invalid = (problem: string) =>
@@ -65,9 +68,14 @@ export function readAccessInfo(
   const parsed = tokenAnswer.safeParse(response.json);
   if (!parsed.success) {
     const fields = parsed.error.issues.map((issue) => issue.path.join(".") || "the body");
-    throw invalid(`Keystone's answer is not a token (unreadable: ${fields.join(", ")})`);
+    throw invalid(unreadable(fields));
   }
   const read = parsed.data.token;
+  const fields = namesOfFields(response.json);
+  if (!fields.includes("expires_at")) {
+    if (onMissingExpiry === undefined) throw invalid(unreadable(["token.expires_at"]));
+    onMissingExpiry(fields);
+  }
   return {
     token,
     expiresAt: read.expires_at,
@@ -81,6 +89,17 @@ export function readAccessInfo(
     passwordExpiresAt: read.user.password_expires_at,
   };
 }
+
+const unreadable = (fields: string[]) =>
+  `Keystone's answer is not a token (unreadable: ${fields.join(", ")})`;
+
+const MOST_FIELDS = 40;
+
+/** Of the token: names alone, which whoever answers in Keystone's place does not choose freely either. */
+const namesOfFields = (json: unknown): string[] =>
+  Object.keys((json as { token: object }).token)
+    .map((name) => (/^[\w:.-]{1,60}$/.test(name) ? name : "…"))
+    .slice(0, MOST_FIELDS);
 
 /**
  * Whether the token expires within so many seconds of `now`, or has expired. A token without an

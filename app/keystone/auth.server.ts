@@ -82,6 +82,7 @@ export function applicationCredentialAuth(
  */
 export type Scope =
   | { projectName: string; projectDomainId: string }
+  | { projectName: string; projectDomainName: string }
   | { projectId: string }
   | { domainId: string }
   | "system"
@@ -93,7 +94,9 @@ function scopeBody(scope: Exclude<Scope, undefined>): unknown {
   if (scope === "system") return { system: { all: true } };
   if ("projectId" in scope) return { project: { id: scope.projectId } };
   if ("domainId" in scope) return { domain: { id: scope.domainId } };
-  return { project: { name: scope.projectName, domain: { id: scope.projectDomainId } } };
+  const domain =
+    "projectDomainId" in scope ? { id: scope.projectDomainId } : { name: scope.projectDomainName };
+  return { project: { name: scope.projectName, domain } };
 }
 
 function isSendable(value: unknown): boolean {
@@ -106,6 +109,7 @@ function isSendable(value: unknown): boolean {
  * Asks Keystone for a token. The catalog is not asked for: nothing here uses it, and it is most of
  * the answer. Keystone API: POST /v3/auth/tokens.
  *
+ * @param options.onMissingExpiry see `readAccessInfo`
  * @throws KeystoneError. `unauthorized`: wrong password, or no role in that scope (with a token as
  *   well); `mfa-required`: with `requiredAuthMethods`; `not-found`: an unknown, expired or revoked
  *   token; `forbidden`: a token that may not be scoped anew.
@@ -113,7 +117,12 @@ function isSendable(value: unknown): boolean {
 export async function authenticate(
   session: KeystoneSession,
   plugin: AuthPlugin,
-  options: { scope?: Scope; requestId?: string; signal?: AbortSignal } = {},
+  options: {
+    scope?: Scope;
+    requestId?: string;
+    signal?: AbortSignal;
+    onMissingExpiry?: (fields: string[]) => void;
+  } = {},
 ): Promise<AccessInfo> {
   const identity = plugin.identity();
   if (!isSendable(identity) || !isSendable(options.scope)) {
@@ -141,6 +150,6 @@ export async function authenticate(
   const { authUrl } = session;
   const { method, path } = request;
   return session.request(request, (response) =>
-    readAccessInfo(response, { authUrl, method, path }),
+    readAccessInfo(response, { authUrl, method, path }, options.onMissingExpiry),
   );
 }

@@ -17,6 +17,8 @@ export interface LogFields {
   template?: string;
   /** Of what runs later: `mails`, `settling`. */
   kind?: string;
+  /** Whose rights Keystone was asked with: setpass's own, or those of who called. */
+  credential?: "service" | "caller";
   reason?: string;
   method?: string;
   /** The route's pattern or a path without its query. */

@@ -30,6 +30,8 @@ export function createMetrics(read: {
   jobsByState(): Promise<{ kind: string; state: string; count: number }[]>;
   keystoneLoad(): { underWay: number; waiting: number };
   jobsUnderWay(): Record<string, number>;
+  /** Null where there is none, or Keystone has not said yet. */
+  isServiceCredentialAccepted(): boolean | null;
 }): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -62,6 +64,16 @@ export function createMetrics(read: {
       const { underWay, waiting } = read.keystoneLoad();
       this.set({ state: "under-way" }, underWay);
       this.set({ state: "waiting" }, waiting);
+    },
+  });
+  new Gauge({
+    name: "setpass_service_credential_accepted",
+    help: "Whether Keystone took the service credential when it was asked last: 1 or 0; nothing where there is none.",
+    registers: [registry],
+    collect() {
+      const accepted = read.isServiceCredentialAccepted();
+      if (accepted === null) this.remove();
+      else this.set(accepted ? 1 : 0);
     },
   });
   const jobs = new Histogram({

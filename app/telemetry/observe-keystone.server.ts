@@ -1,7 +1,8 @@
-import { isOutageKind } from "../keystone/errors.server";
+import { isKeystoneError, isKeystoneOutage, isOutageKind } from "../keystone/errors.server";
 import { patternOfPath } from "../keystone/path-pattern.server";
 import type { KeystoneCall } from "../keystone/session.server";
-import type { Log } from "./log.server";
+import type { SignInOutcome } from "../keystone/token-source.server";
+import { describeError, type Log } from "./log.server";
 import type { Metrics } from "./metrics.server";
 
 /**
@@ -30,5 +31,38 @@ export function observeKeystone({
       requestId: call.requestId,
       keystoneRequestId: call.keystoneRequestId,
     });
+  };
+}
+
+/**
+ * What is told of setpass's own sign-ins to Keystone. That it refuses the credential is the operator's to
+ * know: nothing that needs it works from then on, and the rest does.
+ *
+ * @returns for the token source's `onSignIn`
+ */
+export function observeServiceSignIns({ log }: { log: Log }): (outcome: SignInOutcome) => void {
+  return (outcome) => {
+    if (outcome.ok) {
+      log.info("service-credential.signed-in", { userId: outcome.access.user.id });
+      if (outcome.fieldsWithoutExpiry)
+        log.warn("service-credential.no-expiry", {
+          problems: [
+            `Keystone's token has no expires_at (the fields were: ${outcome.fieldsWithoutExpiry.join(", ")}): it is renewed after TOKEN_TTL seconds.`,
+          ],
+        });
+      return;
+    }
+    const { error } = outcome;
+    const known = isKeystoneError(error) ? error : undefined;
+    const fields = {
+      reason: known?.kind,
+      errorCode: known?.code,
+      status: known?.status,
+      keystoneRequestId: known?.keystoneRequestId,
+      ...(known?.detail !== undefined && { problems: [known.detail] }),
+      error: describeError(error),
+    };
+    if (isKeystoneOutage(error)) log.warn("service-credential.unanswered", fields);
+    else log.error("service-credential.refused", fields);
   };
 }

@@ -32,6 +32,7 @@ async function startSlowKeystone(
     keystoneLoad: () => keystone.load(),
     jobsByState: async () => [],
     jobsUnderWay: () => ({}),
+    isServiceCredentialAccepted: () => null,
   });
   const write = (line: string) => {
     logged += line;
