@@ -49,7 +49,7 @@ const layers = {
     types: ["useCase", "base"],
   },
   pure: {
-    files: "^app/(links|accounts|admins|reset-requests|http)/(?!.*\\.server\\.)",
+    files: "^app/(links|accounts|admins|reset-requests|http)/(?!.*\\.server\\.)(?!.*-command\\.)",
     imports: [],
     types: ["useCase", "keystone", "db", "base"],
   },

@@ -8,6 +8,7 @@ await build({
     migrate: "db/migrate-command.ts",
     grants: "db/grants-command.ts",
     "rotate-keys": "app/vault/rotate-keys-command.ts",
+    "keystone-check": "app/accounts/keystone-check-command.ts",
   },
   outdir: "build/process",
   bundle: true,

@@ -1,4 +1,5 @@
 import { openDatabase } from "../../db/client";
+import type { CommandLines } from "../config/command-lines.server";
 import { loadConfig } from "../config/config.server";
 import { describeError } from "../telemetry/log.server";
 import { bindFormerSeals, rotateKeys } from "./rotate-keys.server";
@@ -6,12 +7,6 @@ import { createVault } from "./vault.server";
 
 /** Once, after an upgrade from a release that did not bind PINs to their links. */
 const BIND_PINS = "--bind-pins";
-
-/** Where the lines of a command go. */
-export interface CommandLines {
-  tell(line: string): void;
-  complain(line: string): void;
-}
 
 /**
  * What `npm run rotate-keys` does.

@@ -1,0 +1,7 @@
+/** Where the lines of a command go. */
+export interface CommandLines {
+  /** What was asked for. */
+  tell(line: string): void;
+  /** What is wrong. */
+  complain(line: string): void;
+}
