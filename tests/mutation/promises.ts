@@ -38,7 +38,13 @@ export const PROMISES: readonly Promises[] = [
       "db/audit-events",
     ],
     near: ["tests/unit/audit/", "tests/unit/links/", "tests/integration/links/"],
-    far: ["tests/integration/admins/weaker-roles", ...issued, "tests/integration/reset-requests/"],
+    far: [
+      "tests/integration/admins/weaker-roles",
+      ...issued,
+      "tests/integration/reset-requests/",
+      "tests/integration/service-credential",
+      "tests/integration/keystone-check",
+    ],
     built: [
       "tests/faults/slow-policy",
       "tests/integration/every-act-in-the-trail",
@@ -150,6 +156,7 @@ export const PROMISES: readonly Promises[] = [
     near: ["tests/unit/keystone/"],
     far: [
       "tests/integration/keystone-contract",
+      "tests/integration/service-credential",
       "tests/integration/links/redeem-in-turn",
       "tests/integration/put-token/token-flood",
     ],

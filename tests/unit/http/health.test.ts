@@ -19,6 +19,7 @@ function ready(
   options: {
     database?: () => Promise<unknown>;
     keystone?: () => Promise<unknown>;
+    serviceToken?: { get(): Promise<unknown>; isAccepted(): boolean | null };
     isDraining?: () => boolean;
   } = {},
 ) {
@@ -37,6 +38,7 @@ function ready(
           return (options.keystone ?? answering)();
         },
       },
+      serviceToken: options.serviceToken,
     } as unknown as Parameters<typeof readyz>[0],
     { isDraining: options.isDraining ?? (() => false) },
   );
@@ -149,6 +151,32 @@ describe("/readyz", () => {
     await ask();
     expect([asked.database, asked.keystone.length]).toEqual([2, 2]);
   });
+
+  it.each([true, false, null])(
+    "tells whether Keystone takes the service credential (%s), and is 200 all the same",
+    async (accepted) => {
+      let signIns = 0;
+      const serviceToken = {
+        isAccepted: () => accepted,
+        get: () => {
+          signIns += 1;
+          return Promise.reject(new Error("refused"));
+        },
+      };
+      const { ask } = ready({ serviceToken });
+      const expected = {
+        status: 200,
+        body: { ready: true, database: true, keystone: true, serviceCredential: accepted },
+      };
+      expect(await ask()).toMatchObject(expected);
+      later(29_000);
+      expect(await ask()).toMatchObject(expected);
+      expect(signIns).toBe(1);
+      later(2_000);
+      await ask();
+      expect(signIns).toBe(2);
+    },
+  );
 
   it("does not remember that it ends: that shows at once", async () => {
     let draining = false;

@@ -91,6 +91,23 @@ describe("what Keystone says of a token", () => {
     expect(error.message).not.toContain("the-token");
   });
 
+  it("may lack its end where somebody wants to hear of that, with the names of what there was", () => {
+    const { expires_at: _, ...endless } = whole;
+    const heard: string[][] = [];
+    const strange = { ...endless, "a name\nof theirs": 1 };
+    const access = readAccessInfo(
+      {
+        status: 201,
+        headers: { get: () => "the-token", names: () => [] },
+        json: { token: strange },
+      } as unknown as KeystoneResponse,
+      call,
+      (fields) => heard.push(fields),
+    );
+    expect(access.expiresAt).toBeNull();
+    expect(heard).toEqual([["issued_at", "methods", "user", "roles", "…"]]);
+  });
+
   it.each([
     [{}, "none"],
     [{ "x-subject-token": "", date: "today" }, "x-subject-token, date"],
