@@ -108,11 +108,10 @@ async function signInAndCheck(
     for (const line of linesOfAccess(access)) lines.tell(line);
     const checked = await checkServiceCredential(session, { access, userId });
     for (const line of linesOfRights(checked)) lines.tell(line);
-    const refused = ALL_RIGHTS.filter((right) => checked.rights[right].is === "no");
+    const used = ALL_RIGHTS.filter((right) => RIGHTS[right].usedFor !== undefined);
+    const refused = used.filter((right) => checked.rights[right].is === "no");
     if (refused.length > 0) for (const line of linesOfGrants(access, refused)) lines.tell(line);
-    const isMissing = ALL_RIGHTS.some(
-      (right) => RIGHTS[right].usedFor !== undefined && checked.rights[right].is !== "yes",
-    );
+    const isMissing = used.some((right) => checked.rights[right].is !== "yes");
     return isMissing ? 1 : 0;
   } finally {
     await revokeToken(session, { token: access.token }).catch(() => {});
@@ -175,7 +174,7 @@ function linesOfGrants(access: AccessInfo, refused: readonly Right[]): string[] 
       : [
           `give it a role of its own, with the rules of ${POLICY_FILE} in Keystone's policy`,
           "(docs/operating.md tells where they go), which holds for the users of the project's domain alone:",
-          `  openstack role create ${OWN_ROLE}`,
+          `  openstack role create ${OWN_ROLE}   # unless there is one`,
           add(OWN_ROLE),
           "or",
         ]),

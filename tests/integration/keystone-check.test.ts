@@ -169,9 +169,13 @@ describeWhere(
         ...{ list_users: "yes", get_user: "yes", update_user: "no" },
         ...{ list_projects: "no", list_roles: "no" },
       });
-      // It has the role.
-      expect(text).not.toContain("role create");
-      expect(text).toContain("deploy/keystone/setpass-policy.yaml");
+      // Nothing that is used is missing.
+      expect(text).not.toContain("openstack");
+      // With the role, and without the policy.
+      const without = await check(keystone.url, account.env, [student.id]);
+      expect(without.code).toBe(1);
+      expect(without.text).toContain("the rules are in deploy/keystone/setpass-policy.yaml");
+      expect(without.text).not.toContain("role create");
       // One of another domain.
       const stranger = await admin.createUser({ name: `other-${randomBytes(4).toString("hex")}` });
       const other = await check(withPolicy.url, account.env, [stranger.id]);
