@@ -1,9 +1,13 @@
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import process from "node:process";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { runKeystoneCheck } from "../../app/accounts/keystone-check-run.server";
+import { startSandboxKeystone } from "../../demo/keystone/sandbox-keystone";
 import { describeWhere } from "../support/describe-where";
 import { startFaultProxy } from "../support/fault-proxy";
 import { type KeystoneAccess, keystoneAdmin } from "../support/keystone-admin";
@@ -63,6 +67,35 @@ describe("npm run keystone-check, before it asks Keystone", () => {
     );
     expect(text).not.toContain("S3CRET");
   });
+});
+
+it("takes its words from the command line, and tells the shell how it went", async () => {
+  const keystone = await startSandboxKeystone({ users: [{ name: "zoe", password: "Initial-1" }] });
+  try {
+    const credential = {
+      OS_USERNAME: keystone.adminUserName,
+      OS_PASSWORD: keystone.adminPassword,
+      OS_USER_DOMAIN_ID: "default",
+      OS_PROJECT_NAME: keystone.adminProjectName,
+      OS_PROJECT_DOMAIN_ID: "default",
+    };
+    const given = { databaseUrl: "postgres://127.0.0.1:9/none", keystoneUrl: keystone.url };
+    const env = { ...process.env, ...(await completeEnvironment({ ...given, env: credential })) };
+    const command = ["--import", "tsx", "app/accounts/keystone-check-command.ts"];
+    const start = (...words: string[]) =>
+      promisify(execFile)(process.execPath, [...command, ...words], { env, cwd: root });
+    const [checked, unknown] = await Promise.allSettled([start(), start("nobody")]);
+    expect(checked).toMatchObject({
+      status: "fulfilled",
+      value: { stdout: expect.stringContaining("(asked about zoe)"), stderr: "" },
+    });
+    expect(unknown).toMatchObject({
+      status: "rejected",
+      reason: { code: 1, stdout: expect.stringContaining("Keystone knows no user of this id") },
+    });
+  } finally {
+    await keystone.stop();
+  }
 });
 
 const provided = inject("keystone");
