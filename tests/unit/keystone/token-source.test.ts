@@ -227,6 +227,24 @@ describe("reading with it", () => {
     expect(signIns).toHaveLength(2);
   });
 
+  it("learns late that the former token was not taken, and leaves the new one alone", async () => {
+    const source = sourceWith();
+    let refuseLate = () => {};
+    const late = source.read((token) => {
+      if (token !== "token-1") return Promise.resolve(token);
+      return new Promise<string>((_, reject) => {
+        refuseLate = () => reject(failing("unauthorized"));
+      });
+    });
+    const soon = source.read((token) =>
+      token === "token-1" ? Promise.reject(failing("unauthorized")) : Promise.resolve(token),
+    );
+    expect(await soon).toBe("token-2");
+    refuseLate();
+    expect(await late).toBe("token-2");
+    expect(signIns).toHaveLength(2);
+  });
+
   it("is done once more, and no more; the next one begins with a new token", async () => {
     const source = sourceWith();
     let tries = 0;
