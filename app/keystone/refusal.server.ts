@@ -58,8 +58,17 @@ export function refusal({ status, headers, text, request, fail }: Refused): Keys
   if (request.method !== "HEAD" && !isErrorAnswer(json)) {
     return fail("invalid-response", `The answer (${status}) is not Keystone's JSON`);
   }
+  if (kind === "not-found" && request.token !== undefined && isOfDeletedCredential(detail))
+    return fail("unauthorized", `Keystone answered ${status} for the token`, more);
   return fail(kind, `Keystone answered ${status}`, more);
 }
+
+/**
+ * A token of an application credential that was deleted: whatever it asks for, a user, a domain, gets this
+ * 404 in place of a 401. It must not pass for "no such user".
+ */
+const isOfDeletedCredential = (detail: string | undefined): boolean =>
+  /^could not find application credential\b/i.test(detail ?? "");
 
 function isErrorAnswer(json: unknown): boolean {
   return isObject(json) && isObject(json.error);

@@ -412,6 +412,24 @@ describe("a refusal", () => {
     expect(isKeystoneOutage(error)).toBe(false);
   });
 
+  it("with 404 for the token's application credential is one of the token, and not of what was asked for", async () => {
+    const kindOf = async (request: KeystoneRequest, words: string) => {
+      const answer = httpAnswer(404, refusal(404, words));
+      const { session } = await sessionWith(answering(answer));
+      return (await failureOf(session, request)).kind;
+    };
+    const words = "Could not find Application Credential: 57d2ba18814f4b57b17946fd05e327b2.";
+    const read: KeystoneRequest = { method: "GET", path: "/users/u1", token: secrets.token };
+    expect(await kindOf(read, words)).toBe("unauthorized");
+    expect(await kindOf(read, "Could not find user: u1.")).toBe("not-found");
+    expect(await kindOf(read, "Could not find user: Could not find application credential.")).toBe(
+      "not-found",
+    );
+    // A sign-in sends none.
+    const signIn: KeystoneRequest = { method: "POST", path: "/auth/tokens", json: {} };
+    expect(await kindOf(signIn, words)).toBe("not-found");
+  });
+
   it("with a receipt asks for another factor, and says which sets would do", async () => {
     const body = json({
       receipt: { methods: ["password"] },
