@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import path from "node:path";
-import { parse, YAMLParseError } from "yaml";
 import { z } from "zod";
 import { readCertificates } from "./certificates.server";
+
+const require = createRequire(import.meta.url);
 
 /** What is used of one cloud of a clouds.yaml. */
 export interface CloudSettings {
@@ -60,6 +62,8 @@ export function readCloud(options: {
       `${named} cannot be read (${(error as NodeJS.ErrnoException).code ?? "unreadable"})`,
     );
   }
+  // Eight megabytes of memory, for those alone who have such a file.
+  const { parse, YAMLParseError } = require("yaml") as typeof import("yaml");
   let content: unknown;
   try {
     // Every value as it is written: a password 0123 is no number.
