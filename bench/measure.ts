@@ -50,25 +50,31 @@ export async function measureInTurns<
   for (let round = 0; round < rounds; round++)
     for (const [index, call] of calls.entries())
       results[index]?.push(await measure({ ...each, warmUp: round === 0 ? each.warmUp : 0 }, call));
-  const middle = (values: number[]) =>
-    values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
   return results.map((ofRounds) => ({
-    perSecond: middle(ofRounds.map((one) => one.perSecond)) ?? Number.NaN,
-    medianMs: middle(ofRounds.map((one) => one.medianMs)) ?? Number.NaN,
-    p95Ms: middle(ofRounds.map((one) => one.p95Ms)) ?? Number.NaN,
+    perSecond: percentile(
+      0.5,
+      ofRounds.map((one) => one.perSecond),
+    ),
+    medianMs: percentile(
+      0.5,
+      ofRounds.map((one) => one.medianMs),
+    ),
+    p95Ms: percentile(
+      0.5,
+      ofRounds.map((one) => one.p95Ms),
+    ),
     count: ofRounds.reduce((sum, one) => sum + one.count, 0),
   })) as { [Index in keyof Calls]: Measured };
 }
 
 /** @param times of each call, in milliseconds. @param elapsedMs the whole run */
-export function summarize(times: readonly number[], elapsedMs: number): Measured {
-  const sorted = times.toSorted((a, b) => a - b);
-  const at = (share: number) =>
-    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
-  return {
-    perSecond: (times.length / elapsedMs) * 1000,
-    medianMs: at(0.5) ?? Number.NaN,
-    p95Ms: at(0.95) ?? Number.NaN,
-    count: times.length,
-  };
-}
+export const summarize = (times: readonly number[], elapsedMs: number): Measured => ({
+  perSecond: (times.length / elapsedMs) * 1000,
+  medianMs: percentile(0.5, times),
+  p95Ms: percentile(0.95, times),
+  count: times.length,
+});
+
+/** @param share 0.5 for the median */
+export const percentile = (share: number, values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;

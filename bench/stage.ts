@@ -21,6 +21,24 @@ export interface Figure {
   readonly held: boolean;
 }
 
+interface Found {
+  readonly what: string;
+  readonly value: number;
+  readonly digits: number;
+  readonly unit?: string;
+}
+
+const rowOf = ({ what, value, digits, unit = "" }: Found, aim: number, held: boolean): Figure => ({
+  what,
+  figure: `${value.toFixed(digits)} ${unit}`.trim(),
+  aim: `${aim} ${unit}`.trim(),
+  held,
+});
+
+/** @returns the row of what should be no more than `aim`, in the same unit */
+export const atMost = (aim: number, found: Found) => rowOf(found, aim, found.value <= aim);
+export const atLeast = (aim: number, found: Found) => rowOf(found, aim, found.value >= aim);
+
 /** Measures something, says what it found on the way, and gives its rows of the table. */
 export type Part = (stage: Stage) => Promise<Figure[]>;
 
@@ -39,10 +57,13 @@ export interface Stage {
   /**
    * The built server as a process of its own, started as `npm start` does.
    *
-   * @param env DATABASE_URL at least
+   * @param options.env more of its environment
    * @param options.node the program, this one unless told
    */
-  startSetpass(env: Record<string, string>, options?: { node?: string }): Promise<Setpass>;
+  startSetpass(
+    databaseUrl: string,
+    options?: { env?: Record<string, string>; node?: string },
+  ): Promise<Setpass>;
   say(line?: string): void;
   /** @returns the answer's text. @throws Error where the status is another */
   call(url: string, options: Call): Promise<string>;
@@ -88,7 +109,7 @@ export async function startStage(): Promise<Stage & { stop(): Promise<void> }> {
         body: JSON.stringify(body),
         expect: 200,
       }),
-    async startSetpass(env, { node = process.execPath } = {}) {
+    async startSetpass(databaseUrl, { env, node = process.execPath } = {}) {
       const url = `http://127.0.0.1:${await getFreePort()}`;
       const child = spawn(node, [...startArguments(), "build/process/server.js"], {
         env: {
@@ -98,6 +119,7 @@ export async function startStage(): Promise<Stage & { stop(): Promise<void> }> {
           METRICS_LISTEN: "none",
           PORT: new URL(url).port,
           PUBLIC_URL: url,
+          DATABASE_URL: databaseUrl,
           OS_AUTH_URL: keystone.url,
           SECRET_KEYS: randomBytes(32).toString("base64"),
           SMTP_URL: `smtp://127.0.0.1:${await getFreePort()}`,

@@ -6,7 +6,8 @@ import { migrateDatabase } from "../../db/migrate";
 import { copyFormerMigrations, migrationsFolder } from "../../tests/support/former-migrations";
 import { generateLinks } from "../../tests/support/generated-links";
 import { openConsole } from "../console";
-import type { Part, Stage } from "../stage";
+import { percentile } from "../measure";
+import { atMost, type Part, type Stage } from "../stage";
 
 const FEW = 1_000;
 const MANY = Number(process.env.BENCH_LINKS ?? 1_000_000);
@@ -75,18 +76,18 @@ export const measureList: Part = async (stage) => {
   await many.stop();
   const [ratio, search] = [ofMany / ofFew, p95(searches)];
   return [
-    {
+    atMost(2, {
       what: `the list with ${MANY.toLocaleString("en")} links / with ${FEW.toLocaleString("en")}, p95`,
-      figure: `${ratio.toFixed(2)} ×`,
-      aim: "2 ×",
-      held: ratio <= 2,
-    },
-    {
+      value: ratio,
+      digits: 2,
+      unit: "×",
+    }),
+    atMost(100, {
       what: `a search of ${MANY.toLocaleString("en")} links, p95`,
-      figure: `${search.toFixed(0)} ms`,
-      aim: "100 ms",
-      held: search <= 100,
-    },
+      value: search,
+      digits: 0,
+      unit: "ms",
+    }),
   ];
 };
 
@@ -106,7 +107,7 @@ async function openList(stage: Stage, count: number) {
   await sql`vacuum analyze links`;
   await sql`vacuum analyze link_words`;
   await sql.end();
-  const server = await stage.startSetpass({ DATABASE_URL: url });
+  const server = await stage.startSetpass(url);
   return { url, open: await openConsole(stage, server), stop: server.stop };
 }
 
@@ -133,7 +134,5 @@ async function addressesOf(url: string): Promise<string[]> {
   return addresses;
 }
 
-const at = (times: readonly number[], part: number) =>
-  times.toSorted((one, other) => one - other)[Math.floor(times.length * part)] ?? Number.NaN;
-const median = (times: readonly number[]) => at(times, 0.5);
-const p95 = (times: readonly number[]) => at(times, 0.95);
+const median = (times: readonly number[]) => percentile(0.5, times);
+const p95 = (times: readonly number[]) => percentile(0.95, times);

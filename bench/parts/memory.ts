@@ -7,7 +7,7 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { openConsole } from "../console";
-import { type Figure, INITIAL, type Part, PIN, type Stage } from "../stage";
+import { atMost, type Figure, INITIAL, type Part, PIN, type Stage } from "../stage";
 
 /** The releases of Node that setpass is for. */
 const MAJORS = [20, 22, 24];
@@ -37,7 +37,7 @@ export const measureMemory: Part = async (stage) => {
 
 async function measureOne(stage: Stage, major: number, node: string): Promise<Figure[]> {
   const databaseUrl = await stage.postgres.createDatabase(`setpass_node_${major}`);
-  const server = await stage.startSetpass({ DATABASE_URL: databaseUrl }, { node });
+  const server = await stage.startSetpass(databaseUrl, { node });
   const measure = async () => {
     await sleep(IDLE_MS);
     const status = await readFile(`/proc/${server.pid}/status`, "utf8");
@@ -58,25 +58,16 @@ async function measureOne(stage: Stage, major: number, node: string): Promise<Fi
   await server.stop();
   const words = (megabytes: number) => `${megabytes.toFixed(0)} MB`;
   stage.say(`  Node ${major}                      ${[idle, first, second].map(words).join(", ")}`);
+  const on = `memory on Node ${major}`;
+  const shown = { digits: 0, unit: "MB" };
   return [
-    {
-      what: `memory on Node ${major}, idle`,
-      figure: words(idle),
-      aim: words(MEGABYTES),
-      held: idle <= MEGABYTES,
-    },
-    {
-      what: `memory on Node ${major}, after ${PAGES} pages`,
-      figure: words(first),
-      aim: words(MEGABYTES),
-      held: first <= MEGABYTES,
-    },
-    {
-      what: `memory on Node ${major}, what ${PAGES} more add`,
-      figure: words(second - first),
-      aim: words(FLAT_MEGABYTES),
-      held: second - first <= FLAT_MEGABYTES,
-    },
+    atMost(MEGABYTES, { ...shown, what: `${on}, idle`, value: idle }),
+    atMost(MEGABYTES, { ...shown, what: `${on}, after ${PAGES} pages`, value: first }),
+    atMost(FLAT_MEGABYTES, {
+      ...shown,
+      what: `${on}, what ${PAGES} more add`,
+      value: second - first,
+    }),
   ];
 }
 

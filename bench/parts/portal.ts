@@ -1,15 +1,13 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { request } from "undici";
 import { measure } from "../measure";
-import { INITIAL, type Part, PIN } from "../stage";
+import { atMost, INITIAL, type Part, PIN } from "../stage";
 
 /** What the page of a link weighs on the wire, and how long it takes. */
 export const measurePortal: Part = async (stage) => {
   const { say } = stage;
   say("\nThe portal page");
-  const server = await stage.startSetpass({
-    DATABASE_URL: await stage.postgres.createDatabase("setpass_portal"),
-  });
+  const server = await stage.startSetpass(await stage.postgres.createDatabase("setpass_portal"));
   const token = await stage.put(server.url, "page-user", { password: INITIAL, pin: PIN });
   const page = await weighPage(`${server.url}/?token=${token}`);
   const whole = await measure({ count: 200, concurrency: 1, warmUp: 20 }, () =>
@@ -21,19 +19,10 @@ export const measurePortal: Part = async (stage) => {
   say(`  with its script              ${kilobytes(page.plain + page.script)}`);
   say(`  and the strength hint        ${kilobytes(everything)} (on the first letter typed)`);
   say(`  whole answer, one at a time  median ${whole.medianMs.toFixed(1)} ms`);
+  const shown = { digits: 1, unit: "KB" };
   return [
-    {
-      what: "the portal without JavaScript",
-      figure: kilobytes(page.plain),
-      aim: "15 KB",
-      held: page.plain <= 15_000,
-    },
-    {
-      what: "the portal with everything",
-      figure: kilobytes(everything),
-      aim: "90 KB",
-      held: everything <= 90_000,
-    },
+    atMost(15, { ...shown, what: "the portal without JavaScript", value: page.plain / 1000 }),
+    atMost(90, { ...shown, what: "the portal with everything", value: everything / 1000 }),
   ];
 };
 

@@ -3,7 +3,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import postgres from "postgres";
 import { type Measured, measure, measureInTurns } from "../measure";
-import { INITIAL, json, LANES, type Part, PIN, type Stage } from "../stage";
+import { atLeast, INITIAL, json, LANES, type Part, PIN, type Stage } from "../stage";
 
 const BOTH = { password: INITIAL, pin: PIN };
 const rate = (measured: Measured) =>
@@ -14,7 +14,7 @@ export const measurePut: Part = async (stage) => {
   const { keystone, say } = stage;
   say("\nPUT /token");
   const databaseUrl = await stage.postgres.createDatabase("setpass_put");
-  const warm = await stage.startSetpass({ DATABASE_URL: databaseUrl });
+  const warm = await stage.startSetpass(databaseUrl);
   const bare = await startBareUpsert(await stage.postgres.createDatabase("bare"));
   const rescope = () =>
     stage.call(`${keystone.url}/v3/auth/tokens?nocatalog`, {
@@ -56,28 +56,23 @@ export const measurePut: Part = async (stage) => {
     say(`  rescope, one at a time       ${rate(singleRescope)}`);
     await compareFirstLinks(stage, warm.url, databaseUrl);
     await measureCold(stage);
-    const overUpsert = puts.perSecond / upserts.perSecond;
-    const overRescope = puts.perSecond / rescopes.perSecond;
-    const overSingle = singleRescope.medianMs / single.medianMs;
+    const shown = { digits: 1, unit: "×" };
     return [
-      {
+      atLeast(0.4, {
         what: "warm PUT / bare upsert",
-        figure: overUpsert.toFixed(2),
-        aim: "0.40",
-        held: overUpsert >= 0.4,
-      },
-      {
+        value: puts.perSecond / upserts.perSecond,
+        digits: 2,
+      }),
+      atLeast(30, {
+        ...shown,
         what: "warm PUT / bare rescope, many at once",
-        figure: `${overRescope.toFixed(1)} ×`,
-        aim: "30 ×",
-        held: overRescope >= 30,
-      },
-      {
+        value: puts.perSecond / rescopes.perSecond,
+      }),
+      atLeast(30, {
+        ...shown,
         what: "warm PUT / bare rescope, one at a time",
-        figure: `${overSingle.toFixed(1)} ×`,
-        aim: "30 ×",
-        held: overSingle >= 30,
-      },
+        value: singleRescope.medianMs / single.medianMs,
+      }),
     ];
   } finally {
     await warm.stop();
@@ -108,9 +103,8 @@ async function compareFirstLinks(stage: Stage, base: string, databaseUrl: string
 
 /** A token that is asked about each time: of one's own for each call, Keystone's sign-in would be measured. */
 async function measureCold(stage: Stage): Promise<void> {
-  const cold = await stage.startSetpass({
-    DATABASE_URL: await stage.postgres.createDatabase("setpass_cold"),
-    AUTH_CACHE_SECONDS: "0",
+  const cold = await stage.startSetpass(await stage.postgres.createDatabase("setpass_cold"), {
+    env: { AUTH_CACHE_SECONDS: "0" },
   });
   const puts = await measure({ count: 80, concurrency: 4, warmUp: 4 }, (number) =>
     stage.put(cold.url, `user-${number}`, BOTH),
