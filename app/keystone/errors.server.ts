@@ -27,21 +27,8 @@ export type KeystoneErrorKind =
   | "conflict"
   | "unexpected-status";
 
-export interface KeystoneErrorFields {
-  kind: KeystoneErrorKind;
-  /** What happened, in a sentence. Must hold no secret: no body, no header value, no query. */
-  message: string;
-  method: string;
-  /** Path on the Keystone server, `/v3/…`, without query. */
-  path: string;
-  status?: number;
-  code?: string;
-  keystoneRequestId?: string;
-  retryAfterSeconds?: number;
-  detail?: string;
-  mayHaveHappened: boolean;
-  requiredAuthMethods?: string[][];
-}
+/** `message`: what happened, in a sentence. Must hold no secret: no body, no header value, no query. */
+export type KeystoneErrorFields = Omit<KeystoneError, Exclude<keyof Error, "message">>;
 
 /**
  * A call to Keystone that did not end in a 2xx answer of the expected shape.
@@ -51,42 +38,34 @@ export interface KeystoneErrorFields {
  */
 export class KeystoneError extends Error {
   override readonly name = "KeystoneError";
-  readonly kind: KeystoneErrorKind;
-  readonly method: string;
-  readonly path: string;
+  declare readonly kind: KeystoneErrorKind;
+  declare readonly method: string;
+  /** On the Keystone server, `/v3/…`, without query. */
+  declare readonly path: string;
   /** Keystone's status, where it gave one. */
-  readonly status?: number;
+  declare readonly status?: number;
   /**
    * Node's or OpenSSL's name for what failed below HTTP, where there is one: `ECONNREFUSED`,
    * `ENOTFOUND`, `CERT_HAS_EXPIRED`.
    */
-  readonly code?: string;
+  declare readonly code?: string;
   /** Keystone's own `X-Openstack-Request-Id`, to find the call in its log. */
-  readonly keystoneRequestId?: string;
+  declare readonly keystoneRequestId?: string;
   /** How long Keystone asks to wait (429, 503), at most an hour; with `busy`, how long we do. */
-  readonly retryAfterSeconds?: number;
+  declare readonly retryAfterSeconds?: number;
   /** Keystone's own `error.message`: one line, bounded, without the values it was sent. */
-  readonly detail?: string;
+  declare readonly detail?: string;
   /**
    * Whether Keystone may have carried the request out all the same. False only where it certainly
    * did not: no connection, a 4xx, a 429.
    */
-  readonly mayHaveHappened: boolean;
+  declare readonly mayHaveHappened: boolean;
   /** With `mfa-required`: the sets of methods of which one must be passed whole. */
-  readonly requiredAuthMethods?: string[][];
+  declare readonly requiredAuthMethods?: string[][];
 
-  constructor(fields: KeystoneErrorFields) {
-    super(fields.message);
-    this.kind = fields.kind;
-    this.method = fields.method;
-    this.path = fields.path;
-    this.status = fields.status;
-    this.code = fields.code;
-    this.keystoneRequestId = fields.keystoneRequestId;
-    this.retryAfterSeconds = fields.retryAfterSeconds;
-    this.detail = fields.detail;
-    this.mayHaveHappened = fields.mayHaveHappened;
-    this.requiredAuthMethods = fields.requiredAuthMethods;
+  constructor({ message, ...fields }: KeystoneErrorFields) {
+    super(message);
+    Object.assign(this, fields);
   }
 }
 
