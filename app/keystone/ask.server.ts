@@ -13,12 +13,21 @@ export const optionalText = z
 export const idsAnswer = (collection: "roles" | "projects") =>
   z.object({ [collection]: z.array(z.object({ id: z.string() })) });
 
-/** One call whose answer must be of this shape. */
+/** Who asks, and for which request of ours. */
+export type Asker = Pick<KeystoneRequest, "requestId" | "signal"> & { token: string };
+
+/**
+ * One GET whose answer must be of this shape.
+ *
+ * @throws KeystoneError
+ */
 export async function ask<Shape extends z.ZodType>(
   session: KeystoneSession,
-  request: KeystoneRequest,
+  { token, requestId, signal }: Asker,
+  { path, query }: Pick<KeystoneRequest, "path" | "query">,
   shape: Shape,
 ): Promise<z.output<Shape>> {
+  const request = { method: "GET", path, query, token, requestId, signal } as const;
   return session.request(request, (response) => {
     const parsed = shape.safeParse(response.json);
     if (parsed.success) return parsed.data;
@@ -27,7 +36,7 @@ export async function ask<Shape extends z.ZodType>(
       problem: `Keystone's answer is unreadable in ${fields.map((name) => name || "the body").join(", ")}`,
       authUrl: session.authUrl,
       method: request.method,
-      path: request.path,
+      path,
       status: response.status,
       keystoneRequestId: response.keystoneRequestId,
     });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ask, optionalText, pathOf, undefinedIfNotFound } from "./ask.server";
+import { type Asker, ask, optionalText, pathOf, undefinedIfNotFound } from "./ask.server";
 import { isKeystoneError } from "./errors.server";
 import type { KeystoneSession } from "./session.server";
 
@@ -25,13 +25,9 @@ const policyAnswer = z.object({
 /** All domains. Keystone API: GET /v3/domains. @throws KeystoneError */
 export async function listDomains(
   session: KeystoneSession,
-  options: { token: string; requestId?: string },
+  options: Asker,
 ): Promise<{ id: string; name: string; enabled: boolean }[]> {
-  const { domains } = await ask(
-    session,
-    { method: "GET", path: "/domains", token: options.token, requestId: options.requestId },
-    domainsAnswer,
-  );
+  const { domains } = await ask(session, options, { path: "/domains" }, domainsAnswer);
   return domains;
 }
 
@@ -41,19 +37,10 @@ export async function listDomains(
  */
 export async function getDomain(
   session: KeystoneSession,
-  options: { token: string; domainId: string; requestId?: string },
+  options: Asker & { domainId: string },
 ): Promise<{ id: string; name: string } | undefined> {
   const answer = await undefinedIfNotFound(() =>
-    ask(
-      session,
-      {
-        method: "GET",
-        path: pathOf(session, "domains", options.domainId),
-        token: options.token,
-        requestId: options.requestId,
-      },
-      domainAnswer,
-    ),
+    ask(session, options, { path: pathOf(session, "domains", options.domainId) }, domainAnswer),
   );
   return answer && { id: answer.domain.id, name: answer.domain.name };
 }
@@ -78,19 +65,11 @@ const defaultDomainId = "default";
  */
 export async function getPasswordPolicy(
   session: KeystoneSession,
-  options: { token: string; domainId: string; requestId?: string },
+  options: Asker & { domainId: string },
 ): Promise<PasswordPolicy> {
   try {
-    const { config } = await ask(
-      session,
-      {
-        method: "GET",
-        path: `${pathOf(session, "domains", options.domainId)}/config/security_compliance`,
-        token: options.token,
-        requestId: options.requestId,
-      },
-      policyAnswer,
-    );
+    const path = `${pathOf(session, "domains", options.domainId)}/config/security_compliance`;
+    const { config } = await ask(session, options, { path }, policyAnswer);
     const { password_regex: regex, password_regex_description: description } =
       config.security_compliance;
     return {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ask, idsAnswer } from "./ask.server";
+import { type Asker, ask, idsAnswer } from "./ask.server";
 import type { KeystoneSession } from "./session.server";
 
 const withId = z.object({ id: z.string() });
@@ -19,21 +19,12 @@ const assignmentsAnswer = z.object({
  */
 export async function listRolesOfUser(
   session: KeystoneSession,
-  options: { token: string; userId: string; requestId?: string },
+  options: Asker & { userId: string },
 ): Promise<{ roleId: string; projectId: string | undefined }[]> {
-  const { token, requestId } = options;
-  const list = (query: Record<string, string>) =>
-    ask(
-      session,
-      {
-        method: "GET",
-        path: "/role_assignments",
-        query: { "user.id": options.userId, ...query },
-        token,
-        requestId,
-      },
-      assignmentsAnswer,
-    );
+  const list = (which: Record<string, string>) => {
+    const query = { "user.id": options.userId, ...which };
+    return ask(session, options, { path: "/role_assignments", query }, assignmentsAnswer);
+  };
   // Those on the system Keystone leaves out of the effective ones.
   const answers = await Promise.all([list({ effective: "" }), list({ "scope.system": "all" })]);
   return answers.flatMap(({ role_assignments: assignments }) =>
@@ -44,10 +35,9 @@ export async function listRolesOfUser(
 /** Ids of the roles of this name. Keystone API: GET /v3/roles?name=… @throws KeystoneError */
 export async function findRoleIds(
   session: KeystoneSession,
-  options: { token: string; name: string; requestId?: string },
+  options: Asker & { name: string },
 ): Promise<string[]> {
-  const { token, name, requestId } = options;
-  const request = { method: "GET", path: "/roles", query: { name }, token, requestId } as const;
-  const { roles = [] } = await ask(session, request, idsAnswer("roles"));
+  const request = { path: "/roles", query: { name: options.name } };
+  const { roles = [] } = await ask(session, options, request, idsAnswer("roles"));
   return roles.map(({ id }) => id);
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ask, optionalText, pathOf, undefinedIfNotFound } from "./ask.server";
+import { type Asker, ask, optionalText, pathOf, undefinedIfNotFound } from "./ask.server";
 import { invalidResponse, isKeystoneError } from "./errors.server";
 import { parseKeystoneTime } from "./keystone-time.server";
 import { isPlainText } from "./plain-text.server";
@@ -29,8 +29,8 @@ const userFields = z
     password_expires_at: z.string().nullish(),
     options: z.object({ lock_password: z.boolean().nullish() }).optional(),
   })
-  .transform((user): KeystoneUser => {
-    return {
+  .transform(
+    (user): KeystoneUser => ({
       id: user.id,
       name: user.name,
       domainId: user.domain_id,
@@ -39,8 +39,8 @@ const userFields = z
       ...(user.description !== undefined && { description: user.description }),
       passwordExpiresAt: parseKeystoneTime(user.password_expires_at ?? "") ?? null,
       ...(user.options?.lock_password != null && { lockPassword: user.options.lock_password }),
-    };
-  });
+    }),
+  );
 
 const usersAnswer = z.object({
   users: z.array(userFields),
@@ -61,37 +61,24 @@ const userAnswer = z.object({ user: userFields });
  */
 export async function listUsers(
   session: KeystoneSession,
-  options: {
-    token: string;
+  options: Asker & {
     nameContains?: string;
     domainId?: string;
     enabled?: boolean;
     limit?: number;
-    requestId?: string;
-    signal?: AbortSignal;
   },
 ): Promise<{ users: KeystoneUser[]; truncated: boolean }> {
   const { limit, nameContains = "" } = options;
   // Nobody is called this, and Keystone's database fails at it.
   if (!isPlainText(nameContains)) return { users: [], truncated: false };
-  const answer = await ask(
-    session,
-    {
-      method: "GET",
-      path: "/users",
-      query: {
-        name__icontains: nameContains || undefined,
-        domain_id: options.domainId,
-        enabled: options.enabled === undefined ? undefined : String(options.enabled),
-        // Keystone before 2025 does not know it; the list is cut here all the same.
-        limit: limit === undefined ? undefined : String(limit),
-      },
-      token: options.token,
-      requestId: options.requestId,
-      signal: options.signal,
-    },
-    usersAnswer,
-  );
+  const query = {
+    name__icontains: nameContains || undefined,
+    domain_id: options.domainId,
+    enabled: options.enabled?.toString(),
+    // Keystone before 2025 does not know it; the list is cut here all the same.
+    limit: limit?.toString(),
+  };
+  const answer = await ask(session, options, { path: "/users", query }, usersAnswer);
   // To Keystone's database `_` and `%` are wildcards.
   const wanted = nameContains.toLowerCase();
   const users = answer.users.filter((user) => user.name.toLowerCase().includes(wanted));
@@ -109,22 +96,12 @@ export async function listUsers(
  */
 export async function findUsersNamed(
   session: KeystoneSession,
-  options: { token: string; name: string; requestId?: string },
+  options: Asker & { name: string },
 ): Promise<KeystoneUser[]> {
   const { name } = options;
   // Nobody is called this, and Keystone's database fails at it.
   if (name === "" || !isPlainText(name)) return [];
-  const answer = await ask(
-    session,
-    {
-      method: "GET",
-      path: "/users",
-      query: { name },
-      token: options.token,
-      requestId: options.requestId,
-    },
-    usersAnswer,
-  );
+  const answer = await ask(session, options, { path: "/users", query: { name } }, usersAnswer);
   // On MySQL, names know no case and no accents.
   return answer.users.filter((user) => user.name === name);
 }
@@ -135,19 +112,10 @@ export async function findUsersNamed(
  */
 export async function getUser(
   session: KeystoneSession,
-  options: { token: string; userId: string; requestId?: string },
+  options: Asker & { userId: string },
 ): Promise<KeystoneUser | undefined> {
   const answer = await undefinedIfNotFound(() =>
-    ask(
-      session,
-      {
-        method: "GET",
-        path: pathOf(session, "users", options.userId),
-        token: options.token,
-        requestId: options.requestId,
-      },
-      userAnswer,
-    ),
+    ask(session, options, { path: pathOf(session, "users", options.userId) }, userAnswer),
   );
   return answer?.user;
 }
