@@ -1,18 +1,9 @@
 import type { KeystoneError, KeystoneErrorFields, KeystoneErrorKind } from "./errors.server";
+import { parseJson } from "./read-answer.server";
 import { detailOf, isObject } from "./redact.server";
 import type { KeystoneRequest, KeystoneResponseHeaders } from "./request.server";
 
 const longestRetryAfterSeconds = 3600;
-
-export const notJson = Symbol("not JSON");
-
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return notJson; // the parser's own words would quote the answer
-  }
-}
 
 interface Refused {
   status: number;
@@ -55,9 +46,8 @@ export function refusal({ status, headers, text, request, fail }: Refused): Keys
 
   // Keystone explains each of these in JSON. A proxy's page, or another service at a mistyped
   // address, must not pass for "no such user" or "wrong password".
-  if (request.method !== "HEAD" && !isErrorAnswer(json)) {
+  if (request.method !== "HEAD" && !(isObject(json) && isObject(json.error)))
     return fail("invalid-response", `The answer (${status}) is not Keystone's JSON`);
-  }
   if (kind === "not-found" && request.token !== undefined && isOfDeletedCredential(detail))
     return fail("unauthorized", `Keystone answered ${status} for the token`, more);
   return fail(kind, `Keystone answered ${status}`, more);
@@ -69,10 +59,6 @@ export function refusal({ status, headers, text, request, fail }: Refused): Keys
  */
 const isOfDeletedCredential = (detail: string | undefined): boolean =>
   /^could not find application credential\b/i.test(detail ?? "");
-
-function isErrorAnswer(json: unknown): boolean {
-  return isObject(json) && isObject(json.error);
-}
 
 function requiredAuthMethodsOf(json: unknown): string[][] {
   const sets = isObject(json) ? json.required_auth_methods : undefined;

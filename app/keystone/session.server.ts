@@ -6,9 +6,10 @@ import {
   type KeystoneErrorFields,
   type KeystoneErrorKind,
 } from "./errors.server";
+import { lookUp, notJson, parseJson, readBounded } from "./read-answer.server";
 import { plainRequestId } from "./redact.server";
-import { notJson, parseJson, refusal } from "./refusal.server";
-import type { KeystoneRequest, KeystoneResponse, KeystoneResponseHeaders } from "./request.server";
+import { refusal } from "./refusal.server";
+import type { KeystoneRequest, KeystoneResponse } from "./request.server";
 
 export interface KeystoneSessionOptions {
   /** Keystone's address, with or without `/v3`, with or without a trailing slash. */
@@ -118,13 +119,10 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
       });
 
     if (closed) throw fail("unreachable", "The Keystone session is closed");
-    for (const token of [request.token, request.subjectToken]) {
-      // Would not survive in a header; and Keystone never issued such a token.
-      if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
-        throw fail("unauthorized", "Not sent, a Keystone token has no such characters");
-      }
-    }
-
+    // Would not survive in a header; and Keystone never issued such a token.
+    const isSendable = (token?: string) => token === undefined || /^[\x21-\x7e]+$/.test(token);
+    if (!isSendable(request.token) || !isSendable(request.subjectToken))
+      throw fail("unauthorized", "Not sent, a Keystone token has no such characters");
     if (request.signal?.aborted) throw fail("interrupted", "The call was given up");
 
     const controller = new AbortController();
@@ -146,13 +144,11 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
           // Else Keystone words its errors in the language its server happens to run in.
           "accept-language": "en-US, en",
           "user-agent": userAgent,
-          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          "content-type": body === undefined ? undefined : "application/json",
           ...request.headers,
-          ...(request.token === undefined ? {} : { "x-auth-token": request.token }),
-          ...(request.subjectToken === undefined
-            ? {}
-            : { "x-subject-token": request.subjectToken }),
-          ...(known.requestId === undefined ? {} : { "x-openstack-request-id": known.requestId }),
+          "x-auth-token": request.token,
+          "x-subject-token": request.subjectToken,
+          "x-openstack-request-id": known.requestId,
         },
         body,
         signal: controller.signal,
@@ -177,22 +173,17 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
       known.status = status;
       known.keystoneRequestId = plainRequestId(headers.get("x-openstack-request-id"));
 
-      if (status >= 300 && status < 400) {
+      if (status >= 300 && status < 400)
         throw fail("invalid-response", `Keystone answered with a redirect (${status})`);
-      }
       const text = await readBounded(answer.body, maxResponseBytes);
-      if (text === undefined) {
+      if (text === undefined)
         throw fail("invalid-response", `Keystone's answer is over ${maxResponseBytes} bytes`);
-      }
       isWholeAnswer = true;
-      if (status >= 200 && status < 300) {
-        const json = text === "" ? undefined : parseJson(text);
-        if (json === notJson) {
-          throw fail("invalid-response", `Keystone's answer (${status}) is not JSON`);
-        }
-        return { status, headers, json, keystoneRequestId: known.keystoneRequestId };
-      }
-      throw refusal({ status, headers, text, request, fail });
+      if (status < 200 || status >= 300) throw refusal({ status, headers, text, request, fail });
+      const json = text === "" ? undefined : parseJson(text);
+      if (json === notJson)
+        throw fail("invalid-response", `Keystone's answer (${status}) is not JSON`);
+      return { status, headers, json, keystoneRequestId: known.keystoneRequestId };
     } catch (error) {
       if (error instanceof KeystoneError) throw error;
       if (error instanceof undiciErrors.InvalidArgumentError) throw error; // our own mistake
@@ -207,12 +198,10 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
         throw fail("unreachable", `Keystone is out of reach (${why})`, { code });
       }
       const { HTTPParserError, HeadersOverflowError } = undiciErrors;
-      if (error instanceof HTTPParserError || error instanceof HeadersOverflowError) {
+      if (error instanceof HTTPParserError || error instanceof HeadersOverflowError)
         throw fail("invalid-response", "Keystone's answer is not HTTP as it should be", { code });
-      }
-      throw fail("interrupted", `The connection to Keystone broke (${code ?? "no code"})`, {
-        code,
-      });
+      const why = code ?? "no code";
+      throw fail("interrupted", `The connection to Keystone broke (${why})`, { code });
     } finally {
       clearTimeout(timer);
       request.signal?.removeEventListener("abort", giveUp);
@@ -228,10 +217,8 @@ export function createKeystoneSession(options: KeystoneSessionOptions): Keystone
       read: (response: KeystoneResponse) => Answer = (response) => response as Answer,
     ) {
       const startedAt = performance.now();
-      const known: Known = {};
-      if (request.requestId !== undefined && requestIdShape.test(request.requestId)) {
-        known.requestId = request.requestId;
-      }
+      const { requestId = "" } = request;
+      const known: Known = { requestId: requestIdShape.test(requestId) ? requestId : undefined };
       const running = call(request, known);
       underWay.add(running);
       let failure: KeystoneError | undefined;
@@ -275,52 +262,21 @@ function isRefusal(status: number | undefined): boolean {
 }
 
 function parseAuthUrl(authUrl: string): { origin: string; pathPrefix: string } {
-  let url: URL;
-  try {
-    url = new URL(authUrl);
-  } catch {
-    throw new TypeError("Keystone's address is not a URL");
-  }
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
+  if (!URL.canParse(authUrl)) throw new TypeError("Keystone's address is not a URL");
+  const url = new URL(authUrl);
+  if (url.protocol !== "http:" && url.protocol !== "https:")
     throw new TypeError("Keystone's address must begin with http:// or https://");
-  }
-  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "")
     throw new TypeError("Keystone's address must hold no user name, query or fragment");
-  }
   const path = url.pathname.replace(/\/+$/, "").replace(/\/v3$/, "");
   return { origin: url.origin, pathPrefix: `${path}/v3` };
 }
 
-function queryString(query: KeystoneRequest["query"]): string {
-  const given = Object.entries(query ?? {}).filter(
-    (pair): pair is [string, string] => pair[1] !== undefined,
-  );
-  return given.length === 0 ? "" : `?${new URLSearchParams(given)}`;
-}
-
-function lookUp(headers: Record<string, string | string[] | undefined>): KeystoneResponseHeaders {
-  return {
-    get(name) {
-      const value = headers[name.toLowerCase()];
-      return Array.isArray(value) ? value[0] : value;
-    },
-    names: () => Object.keys(headers),
-  };
-}
-
-/** The body as text; undefined as soon as it is longer than allowed. */
-async function readBounded(
-  body: AsyncIterable<Uint8Array>,
-  maxBytes: number,
-): Promise<string | undefined> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.byteLength;
-    if (bytes > maxBytes) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+function queryString(query: KeystoneRequest["query"] = {}): string {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined) given.set(name, value);
+  return given.size === 0 ? "" : `?${given}`;
 }
 
 /**
