@@ -1,7 +1,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { Queryable } from "./client";
 import { isSealed } from "./schema";
-import { SEALED_COLUMNS, type SealedColumn } from "./sealed-values.store";
+import { keyIdOf, SEALED_COLUMNS, type SealedColumn } from "./sealed-values.store";
 
 /** Where a value is that nobody can open as it stands. */
 export interface SealedPlace {
@@ -11,9 +11,6 @@ export interface SealedPlace {
   readonly row: string;
 }
 
-/** Format byte, then eight bytes of key id: see the vault. */
-const keyIdOf = ({ column }: SealedColumn) => sql`encode(substring(${column} from 2 for 8), 'hex')`;
-
 /** @returns the ids of the keys that seal something, with how many values in how many rows */
 export async function countSealsByKey(
   db: Queryable,
@@ -22,10 +19,9 @@ export async function countSealsByKey(
     select ${keyIdOf(one)} as key_id, ${one.name.split(".", 1)[0]}::text || ' ' || ${one.key}::text as place
     from ${one.table} where ${one.column} is not null and ${isSealed(one.column)}`;
   const seals = sql.join(SEALED_COLUMNS.map(ofColumn), sql` union all `);
-  const rows = await db.execute<{ key_id: string; values: number; rows: number }>(sql`
-    select key_id, count(*)::int as values, count(distinct place)::int as rows
+  return db.execute(sql`
+    select key_id as "keyId", count(*)::int as values, count(distinct place)::int as rows
     from (${seals}) as seal group by key_id order by values desc`);
-  return rows.map(({ key_id, ...counts }) => ({ keyId: key_id, ...counts }));
 }
 
 /** @returns values that are no seals at all, or that none of these keys sealed; at most `limit` a column */

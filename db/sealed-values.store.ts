@@ -1,5 +1,5 @@
 import { and, gt, isNotNull, sql } from "drizzle-orm";
-import type { AnyPgColumn, PgTable } from "drizzle-orm/pg-core";
+import { type AnyPgColumn, getTableConfig, type PgTable } from "drizzle-orm/pg-core";
 import type { Queryable } from "./client";
 import { adminSessions, jobs, links, mails, resetRequests } from "./schema";
 
@@ -38,63 +38,34 @@ const asHex = ({ key }: SealedRow) => Buffer.from(key as Buffer).toString("hex")
 export const rowOfPinKey = (userId: string, tokenHash: Buffer | null): string =>
   `${userId} ${tokenHash?.toString("hex") ?? ""}`;
 
+const sealed = (
+  column: AnyPgColumn,
+  key: AnyPgColumn,
+  boundTo: Partial<Pick<SealedColumn, "bound" | "rowOf" | "formerRowOf">> = {},
+): SealedColumn => {
+  const { table } = column;
+  const name = `${getTableConfig(table).name}.${column.name}`;
+  return { name, table, column, key, rowOf: asText, ...boundTo };
+};
+
 /** Every sealed column there is: a new one that is not named here would be lost by a rotation. */
 export const SEALED_COLUMNS: readonly SealedColumn[] = [
-  {
-    name: "links.sealed_pin_key",
-    table: links,
-    column: links.sealedPinKey,
-    key: links.userId,
+  sealed(links.sealedPinKey, links.userId, {
     bound: links.tokenHash,
     rowOf: ({ key, bound }) => rowOfPinKey(String(key), bound),
     formerRowOf: asText,
-  },
-  {
-    name: "links.sealed_password",
-    table: links,
-    column: links.sealedPassword,
-    key: links.userId,
-    rowOf: asText,
-  },
-  {
-    name: "links.sealed_attempts",
-    table: links,
-    column: links.sealedUnsettled,
-    key: links.userId,
-    rowOf: asText,
-  },
-  {
-    name: "mails.sealed_props",
-    table: mails,
-    column: mails.sealedProps,
-    key: mails.id,
-    rowOf: asText,
-  },
-  {
-    name: "jobs.sealed_payload",
-    table: jobs,
-    column: jobs.sealedPayload,
-    key: jobs.id,
-    rowOf: asText,
-  },
-  {
-    name: "admin_sessions.sealed_token",
-    table: adminSessions,
-    column: adminSessions.sealedToken,
-    key: adminSessions.idHash,
-    rowOf: asHex,
-  },
-  {
-    name: "reset_requests.sealed_pin",
-    table: resetRequests,
-    column: resetRequests.sealedPin,
-    key: resetRequests.id,
-    rowOf: asText,
-  },
+  }),
+  sealed(links.sealedPassword, links.userId),
+  sealed(links.sealedUnsettled, links.userId),
+  sealed(mails.sealedProps, mails.id),
+  sealed(jobs.sealedPayload, jobs.id),
+  sealed(adminSessions.sealedToken, adminSessions.idHash, { rowOf: asHex }),
+  sealed(resetRequests.sealedPin, resetRequests.id),
 ];
 
 /** Format byte, then eight bytes of key id: see the vault. */
-const keyIdOf = (column: AnyPgColumn) => sql`encode(substring(${column} from 2 for 8), 'hex')`;
+export const keyIdOf = ({ column }: Pick<SealedColumn, "column">) =>
+  sql`encode(substring(${column} from 2 for 8), 'hex')`;
 
 /**
  * @param options.notOfKeyId leaves out what this key sealed
@@ -113,7 +84,7 @@ export async function readSealedValues(
     .where(
       and(
         isNotNull(column),
-        notOfKeyId === undefined ? undefined : sql`${keyIdOf(column)} <> ${notOfKeyId}`,
+        notOfKeyId === undefined ? undefined : sql`${keyIdOf({ column })} <> ${notOfKeyId}`,
         after === undefined ? undefined : gt(key, after),
       ),
     )
