@@ -1,19 +1,22 @@
+/**
+ * No connection to be had; no answer; a connection lost; the pool closed; a server that takes no writes;
+ * none of several hosts.
+ */
+const OUR_CODES = [
+  "POOL_TIMEOUT",
+  "ANSWER_TIMEOUT",
+  "CONNECTION_LOST",
+  "CONNECTION_ENDED",
+  "NOT_WRITABLE",
+  "NO_HOST",
+] as const;
+
 /** The database cannot be asked just now. Says nothing of what becomes of a statement under way. */
 export class DatabaseUnavailableError extends Error {
   override readonly name = "DatabaseUnavailableError";
 
   constructor(
-    /**
-     * No connection to be had; no answer; a connection lost; the pool closed; a server that takes no
-     * writes; none of several hosts.
-     */
-    readonly code:
-      | "POOL_TIMEOUT"
-      | "ANSWER_TIMEOUT"
-      | "CONNECTION_LOST"
-      | "CONNECTION_ENDED"
-      | "NOT_WRITABLE"
-      | "NO_HOST",
+    readonly code: (typeof OUR_CODES)[number],
     message: string,
   ) {
     super(message);
@@ -21,15 +24,10 @@ export class DatabaseUnavailableError extends Error {
 }
 
 /** Ours, postgres.js's and Node's codes for a connection that could not be had or was lost. */
-const CONNECTION_CODES = new Set([
-  "POOL_TIMEOUT",
-  "ANSWER_TIMEOUT",
-  "CONNECTION_LOST",
+const CONNECTION_CODES = new Set<string>([
+  ...OUR_CODES,
   "CONNECTION_CLOSED",
   "CONNECTION_DESTROYED",
-  "CONNECTION_ENDED",
-  "NOT_WRITABLE",
-  "NO_HOST",
   "CONNECT_TIMEOUT",
   "ECONNREFUSED",
   "ECONNRESET",
