@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNotNull, lt, sql } from "drizzle-orm";
+import { and, eq, inArray, isNotNull, lt, type SQL, sql } from "drizzle-orm";
 import type { Queryable } from "./client";
 import { erased, type LinkRow, nothingUnsettled, type OwedNotice, unclaimed } from "./link-row";
 import { links } from "./schema";
@@ -14,24 +14,29 @@ export interface LinkUser {
   policyDescription: string | null;
 }
 
-const described = (user: LinkUser) => ({
-  userFound: true,
-  userCheckedAt: sql`clock_timestamp()`,
-  userName: user.name,
-  userDomainId: user.domainId,
-  userDomainName: user.domainName,
-  userEmail: user.email,
-  policyRegex: user.policyRegex,
-  policyDescription: user.policyDescription,
-});
+/** `lock` holds the row until the transaction ends. */
+interface Finding {
+  lock?: boolean;
+}
 
-export async function findLinkByToken(
+async function findOne(
   db: Queryable,
-  tokenHash: Buffer,
+  which: SQL,
+  { lock = false }: Finding = {},
 ): Promise<LinkRow | undefined> {
-  const [row] = await db.select().from(links).where(eq(links.tokenHash, tokenHash));
+  const query = db.select().from(links).where(which);
+  const [row] = await (lock ? query.for("update") : query);
   return row;
 }
+
+export const findLink = (db: Queryable, id: string, options?: Finding) =>
+  findOne(db, eq(links.id, id), options);
+
+export const findLinkOfUser = (db: Queryable, userId: string, options?: Finding) =>
+  findOne(db, eq(links.userId, userId), options);
+
+export const findLinkByToken = (db: Queryable, tokenHash: Buffer) =>
+  findOne(db, eq(links.tokenHash, tokenHash));
 
 /** The owner is told, or there is nobody to tell. */
 export async function markOwnerTold(db: Queryable, id: string): Promise<void> {
@@ -50,17 +55,6 @@ export async function findUntoldOwners(
     .limit(limit);
 }
 
-/** @param options.lock holds the row until the transaction ends */
-export async function findLinkOfUser(
-  db: Queryable,
-  userId: string,
-  options: { lock?: boolean } = {},
-): Promise<LinkRow | undefined> {
-  const query = db.select().from(links).where(eq(links.userId, userId));
-  const [row] = await (options.lock ? query.for("update") : query);
-  return row;
-}
-
 /** @returns what decides the status of each user's link, for those who have one */
 export async function findLinksOfUsers(db: Queryable, userIds: readonly string[]) {
   if (userIds.length === 0) return [];
@@ -74,17 +68,6 @@ export async function findLinksOfUsers(db: Queryable, userIds: readonly string[]
     })
     .from(links)
     .where(inArray(links.userId, [...userIds]));
-}
-
-/** @param options.lock holds the row until the transaction ends */
-export async function findLink(
-  db: Queryable,
-  id: string,
-  options: { lock?: boolean } = {},
-): Promise<LinkRow | undefined> {
-  const query = db.select().from(links).where(eq(links.id, id));
-  const [row] = await (options.lock ? query.for("update") : query);
-  return row;
 }
 
 /**
@@ -125,14 +108,19 @@ export async function saveLinkUser(
 ): Promise<{ id: string; ownerUntold: OwedNotice[] | null } | undefined> {
   const [row] = await db
     .update(links)
-    .set(
-      user
-        ? {
-            ...described(user),
-            mailTo: sql`case when ${links.state} = 'pending' then coalesce(${links.mailTo}, ${user.email}) else ${links.mailTo} end`,
-          }
-        : { userFound: false, userCheckedAt: sql`clock_timestamp()` },
-    )
+    .set({
+      userFound: user !== undefined,
+      userCheckedAt: sql`clock_timestamp()`,
+      ...(user && {
+        userName: user.name,
+        userDomainId: user.domainId,
+        userDomainName: user.domainName,
+        userEmail: user.email,
+        policyRegex: user.policyRegex,
+        policyDescription: user.policyDescription,
+        mailTo: sql`case when ${links.state} = 'pending' then coalesce(${links.mailTo}, ${user.email}) else ${links.mailTo} end`,
+      }),
+    })
     .where(eq(links.userId, userId))
     .returning({ id: links.id, ownerUntold: links.ownerUntold });
   return row;
