@@ -41,9 +41,7 @@ export interface IssuedPin {
 }
 
 /** The PIN the row has goes on: its key, sealed for the new token. */
-export interface KeptPin {
-  sealedPinKey: Buffer;
-}
+export type KeptPin = Pick<IssuedPin, "sealedPinKey">;
 
 /** Of a user's row, what a new link may keep: nulls where there is nothing, or no row. */
 export type KeptSecrets = Pick<LinkRow, "sealedPinKey" | "tokenHash" | "sealedPassword">;
@@ -53,18 +51,12 @@ export type WriteResult =
   /** With what the row kept when it was not written; none: there is no row. */
   | { ok: false; kept: KeptSecrets | undefined };
 
+type NamedUser = Pick<LinkRow, "userName" | "userDomainName" | "userCheckedAt">;
+
 /** Of the row that was written, what the caller goes on with. */
-export interface WrittenLink {
-  id: string;
-  expiresAt: Date;
-  /** How many digits the PIN has; null: as many as PIN_LENGTH. */
-  pinLength: number | null;
-  userName: string | null;
-  userDomainName: string | null;
-  /** The user's; null: nobody chose one. */
-  language: string | null;
-  /** When Keystone was last asked about the user; null: never. */
-  userCheckedAt: Date | null;
+export interface WrittenLink
+  extends NamedUser,
+    Pick<LinkRow, "id" | "expiresAt" | "pinLength" | "language"> {
   /** Whether the owner is still to be told of something. */
   ownerUntold: boolean;
 }
@@ -106,19 +98,7 @@ async function writeWithEvent(
   write: SQL,
   { userId, event }: IssuedLink,
 ): Promise<WriteResult> {
-  const [row] = await db.execute<{
-    id: string | null;
-    expires_at: string;
-    pin_length: number | null;
-    user_name: string | null;
-    user_domain_name: string | null;
-    language: string | null;
-    user_checked_at: string | null;
-    owner_untold: boolean;
-    sealed_pin_key: Buffer | null;
-    token_hash: Buffer | null;
-    sealed_password: Buffer | null;
-  }>(sql`
+  const [row] = await db.execute<KeptSecrets & Written>(sql`
     with written as (
       ${write}
       returning link.id, link.user_id, link.expires_at, link.pin_length, link.user_name,
@@ -127,43 +107,39 @@ async function writeWithEvent(
     ), event as (
       ${linkEventsInsert(event, sql`written`)}
     ), cancelled as (${linkMailsCancelled(sql`written`)})
-    select id, expires_at, pin_length, user_name, user_domain_name, language, user_checked_at,
-      owner_untold, null as sealed_pin_key, null as token_hash, null as sealed_password
+    select id, expires_at as "expiresAt", pin_length as "pinLength", user_name as "userName",
+      user_domain_name as "userDomainName", language, user_checked_at as "userCheckedAt",
+      owner_untold as "ownerUntold",
+      null as "sealedPinKey", null as "tokenHash", null as "sealedPassword"
     from written
     union all
     select null, null, null, null, null, null, null, null, sealed_pin_key, token_hash, sealed_password
     from links where user_id = ${userId} and not exists (select from written)`);
   if (!row) return { ok: false, kept: undefined };
-  if (row.id === null) return { ok: false, kept: keptOf(row) };
+  const { sealedPinKey, tokenHash, sealedPassword, ...link } = row;
+  if (link.id === null) return { ok: false, kept: { sealedPinKey, tokenHash, sealedPassword } };
+  const { id, expiresAt, userCheckedAt } = link;
   return {
     ok: true,
     link: {
-      id: row.id,
-      expiresAt: new Date(row.expires_at),
-      pinLength: row.pin_length,
-      userName: row.user_name,
-      userDomainName: row.user_domain_name,
-      language: row.language,
-      userCheckedAt: row.user_checked_at === null ? null : new Date(row.user_checked_at),
-      ownerUntold: row.owner_untold,
+      ...link,
+      id,
+      expiresAt: new Date(expiresAt),
+      userCheckedAt: userCheckedAt === null ? null : new Date(userCheckedAt),
     },
   };
 }
 
-const keptOf = (row: {
-  sealed_pin_key: Buffer | null;
-  token_hash: Buffer | null;
-  sealed_password: Buffer | null;
-}): KeptSecrets => ({
-  sealedPinKey: row.sealed_pin_key,
-  tokenHash: row.token_hash,
-  sealedPassword: row.sealed_password,
-});
+/** As it comes: instants are text, and of a row that was not written all is null. */
+type Written = Omit<WrittenLink, "id" | "expiresAt" | "userCheckedAt"> & {
+  id: string | null;
+  expiresAt: string;
+  userCheckedAt: string | null;
+};
 
 /** A row `link` that another has written meanwhile, or sealed anew, is not what the caller compared with. */
-const isAsKnown = ({
-  known,
-}: IssuedLink) => sql`link.token_hash is not distinct from ${known.tokenHash}
+const isAsKnown = ({ known }: IssuedLink) =>
+  sql`link.token_hash is not distinct from ${known.tokenHash}
       and link.sealed_pin_key is not distinct from ${known.sealedPinKey}
       and link.sealed_password is not distinct from ${known.sealedPassword}`;
 
@@ -307,10 +283,10 @@ export async function findKeptSecrets(
   db: Queryable,
   userId: string,
 ): Promise<KeptSecrets | undefined> {
-  const [row] = await db.execute<{
-    sealed_pin_key: Buffer | null;
-    token_hash: Buffer | null;
-    sealed_password: Buffer | null;
-  }>(sql`select sealed_pin_key, token_hash, sealed_password from links where user_id = ${userId}`);
-  return row && keptOf(row);
+  const { sealedPinKey, tokenHash, sealedPassword } = links;
+  const [row] = await db
+    .select({ sealedPinKey, tokenHash, sealedPassword })
+    .from(links)
+    .where(eq(links.userId, userId));
+  return row;
 }

@@ -7,7 +7,7 @@ import { linkMailsCancelled, mailOf, type NewMail } from "./mails.store";
 import { links } from "./schema";
 
 /** What was made of a PIN. */
-export interface PinTried {
+export type PinTried = {
   readonly isRight: boolean;
   /** The link is the caller's for this redemption. */
   readonly isClaimed: boolean;
@@ -16,7 +16,7 @@ export interface PinTried {
   /** Wrong ones, this one among them. */
   readonly attempts: number;
   readonly pinGuesses: number;
-}
+};
 
 /**
  * Counts a PIN, compares it and claims the link, in one statement: it holds the row's lock, so that however
@@ -79,26 +79,13 @@ export async function tryPin(
       isClaimed: sql`coalesce(${links.claimId} = ${tried.claimId}, false)`.as("is_claimed"),
       isHeld: sql`${isHeld}`.as("is_held"),
     });
-  const [row] = await db.execute<{
-    attempts: number;
-    pin_guesses: number;
-    is_right: boolean;
-    is_claimed: boolean;
-    is_held: boolean;
-  }>(sql`
+  const [row] = await db.execute<PinTried>(sql`
     with tried as ${update},
       refused as (${eventInsert(events.wrong, sql`tried where not is_right`)}),
       expired as (${eventInsert(events.expired, sql`tried where is_right and ${tried.isExpired}::boolean`)})
-    select * from tried`);
-  return (
-    row && {
-      attempts: row.attempts,
-      pinGuesses: row.pin_guesses,
-      isRight: row.is_right,
-      isClaimed: row.is_claimed,
-      isHeld: row.is_held,
-    }
-  );
+    select attempts, pin_guesses as "pinGuesses", is_right as "isRight", is_claimed as "isClaimed",
+      is_held as "isHeld" from tried`);
+  return row;
 }
 
 const inSeconds = (seconds: number) => sql`clock_timestamp() + make_interval(secs => ${seconds})`;

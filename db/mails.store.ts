@@ -15,19 +15,13 @@ export interface ClaimedMail extends LeaseClaim {
   readonly sealedProps: Buffer | null;
 }
 
-/** How the newest "link" mail of a link stands. */
-export interface LinkMail {
-  readonly id: string;
-  readonly template: MailTemplate;
-  readonly recipient: string;
-  readonly state: MailState;
-  readonly attempts: number;
-  /** The mail server's words on the last try that failed. */
-  readonly lastError: string | null;
-  readonly createdAt: Date;
-  readonly sentAt: Date | null;
-  readonly nextAttemptAt: Date;
-}
+/** How the newest "link" mail of a link stands. `lastError`: why the last try failed. */
+export type LinkMail = Readonly<
+  Pick<
+    typeof mails.$inferSelect,
+    "id" | "recipient" | "state" | "attempts" | "lastError" | "sentAt" | "nextAttemptAt"
+  >
+>;
 
 /** A mail to queue, due at once. */
 export interface NewMail {
@@ -169,12 +163,10 @@ export async function latestMailOfLinks(
     .selectDistinctOn([mails.linkId], {
       linkId: mails.linkId,
       id: mails.id,
-      template: mails.template,
       recipient: mails.recipient,
       state: mails.state,
       attempts: mails.attempts,
       lastError: mails.lastError,
-      createdAt: mails.createdAt,
       sentAt: mails.sentAt,
       nextAttemptAt: mails.nextAttemptAt,
     })
