@@ -51,12 +51,12 @@ export type WriteResult =
   /** With what the row kept when it was not written; none: there is no row. */
   | { ok: false; kept: KeptSecrets | undefined };
 
-type NamedUser = Pick<LinkRow, "userName" | "userDomainName" | "userCheckedAt">;
-
 /** Of the row that was written, what the caller goes on with. */
 export interface WrittenLink
-  extends NamedUser,
-    Pick<LinkRow, "id" | "expiresAt" | "pinLength" | "language"> {
+  extends Pick<
+    LinkRow,
+    "id" | "expiresAt" | "pinLength" | "userName" | "userDomainName" | "language" | "userCheckedAt"
+  > {
   /** Whether the owner is still to be told of something. */
   ownerUntold: boolean;
 }

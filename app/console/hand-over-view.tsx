@@ -2,17 +2,17 @@ import type { Standing } from "../accounts/privileged-user.server";
 import { Notice } from "../components/notice";
 import { useWords } from "../components/render-context";
 import type { LinkSummary } from "../links/list-links.server";
-import type { LinkProblem } from "../links/redeem/link-problem";
+import { isSameMailbox } from "../links/same-mailbox";
+import type { LinkProblem } from "../messages/problem-words";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
+import { userListHref } from "./addresses";
 import { PageHeading } from "./console-page";
+import { IssuedLink } from "./fresh-link";
 import type { HandOverAnswer } from "./hand-over-answer";
 import { type IssueOffer, usualChoices } from "./issue-choices";
 import { IssueForm } from "./issue-form";
-import { IssuedLink } from "./issued-link";
-import { RequestNotice } from "./request-notice";
-import { linkTo } from "./text-elements";
+import { address, linkTo } from "./text-elements";
 import { AccountNotices, type ShownUser, UserFacts } from "./user-account";
-import { userListHref } from "./user-list-href";
 
 export interface HandOverPage {
   userId: string;
@@ -89,5 +89,22 @@ export function HandOverView(props: { page: HandOverPage; answer: HandOverAnswer
         )}
       </div>
     </div>
+  );
+}
+
+/** Which request is answered here, and what is known of who asks. */
+function RequestNotice(props: { request: ResetRequestSummary; knownEmail: string | null }) {
+  const words = useWords();
+  const { request, knownEmail } = props;
+  const { name, email, openOfMailbox: count } = request;
+  const isKnown = isSameMailbox(knownEmail, email);
+  const mailbox = request.confirmedAt ? (isKnown ? "known" : "unknown") : "unconfirmed";
+  const heading = words("console.issue.request.heading", { name, code: request.code ?? "none" });
+  return (
+    <Notice tone="wait" heading={heading}>
+      {words.rich(`console.issue.request.${mailbox}`, { email, address })}{" "}
+      {count > 1 ? `${words("console.issue.request.several", { count })} ` : null}
+      {words("console.issue.request.closes")}
+    </Notice>
   );
 }

@@ -2,8 +2,8 @@ import type { Standing } from "../accounts/privileged-user.server";
 import type { FieldErrors } from "../components/error-summary";
 import { looksLikeEmail, readLine } from "../components/form-text";
 import type { LinkSummary } from "../links/list-links.server";
-import type { LinkProblem } from "../links/redeem/link-problem";
 import { type Language, languageOrDefault, type OfferedLanguages } from "../messages/languages";
+import type { LinkProblem } from "../messages/problem-words";
 import type { Words } from "../messages/words";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
 

@@ -5,7 +5,7 @@ import { useWords } from "../components/render-context";
 import { SubmitButton } from "../components/submit-button";
 import type { LinkSummary } from "../links/list-links.server";
 import type { LinkAnswer } from "./link-answer";
-import { nameOf } from "./name-of-link";
+import { nameOf } from "./link-state";
 
 export function Resend({ link, answer }: { link: LinkSummary; answer: LinkAnswer | undefined }) {
   const words = useWords();

@@ -8,8 +8,7 @@ import { FreshLink } from "./fresh-link";
 import { useLastAnswer } from "./last-answer";
 import { AskOnce, Resend } from "./link-acts";
 import type { LinkAnswer } from "./link-answer";
-import { History, LinkFacts, outcomeAfterRevocation, WhatBecameOfIt } from "./link-state";
-import { nameOf } from "./name-of-link";
+import { History, LinkFacts, nameOf, outcomeAfterRevocation, WhatBecameOfIt } from "./link-state";
 import { useRevalidateWhile } from "./revalidate-while";
 
 export function LinkDetails(props: {

@@ -1,5 +1,5 @@
 import type { LinkFilter, LinkQuery, PagePlace } from "../links/list-links.server";
-import { readSearch } from "./search-words";
+import { readSearch } from "./addresses";
 
 export const PAGE_SIZE = 25;
 

@@ -5,8 +5,11 @@ import { ExactTime, When } from "../components/when";
 import type { AuditEvent, LinkSummary } from "../links/list-links.server";
 import { describeEvent } from "./event-words";
 import { MailState } from "./mail-state";
-import { nameOf } from "./name-of-link";
 import { StatusBadge, UserBadge } from "./status-badge";
+
+/** @returns what the user of a link is called */
+export const nameOf = (link: Pick<LinkSummary, "userName" | "userId">) =>
+  link.userName ?? link.userId;
 
 /** @returns what a redemption came to whose link was revoked: in force, or nobody knows yet */
 export function outcomeAfterRevocation(link: LinkSummary): "in-force" | "unknown" | undefined {

@@ -1,6 +1,7 @@
 import { Link } from "@remix-run/react";
 import type { ReactNode } from "react";
 import { useWords } from "../components/render-context";
+import { lastPage } from "./addresses";
 
 /**
  * Which part of a list one sees, and the ways to the next and the last one.
@@ -106,13 +107,4 @@ function Step(props: { to: string | undefined; rel: "prev" | "next"; children: s
       {props.children}
     </span>
   );
-}
-
-/** @returns the number of a list's last page, 1 where the list is empty */
-export const lastPage = (total: number, pageSize: number): number =>
-  Math.max(1, Math.ceil(total / pageSize));
-
-/** @param text the `page` of an address @returns a number from 1 to 100000, 1 where it is none */
-export function readPage(text: string | null): number {
-  return text !== null && /^[1-9]\d{0,4}$/.test(text) ? Number(text) : 1;
 }

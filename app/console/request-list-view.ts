@@ -1,5 +1,4 @@
-import { readPage } from "./pager";
-import { readSearch } from "./search-words";
+import { readPage, readSearch } from "./addresses";
 
 export const PAGE_SIZE = 25;
 

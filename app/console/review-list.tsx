@@ -2,7 +2,7 @@ import { Link } from "@remix-run/react";
 import type { ReactNode } from "react";
 import { useWords } from "../components/render-context";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
-import { userListHref } from "./user-list-href";
+import { userListHref } from "./addresses";
 
 export const List = ({ children }: { children: ReactNode }) => (
   <ul className="card divide-y divide-line">{children}</ul>

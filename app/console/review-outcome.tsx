@@ -2,8 +2,9 @@ import { Link } from "@remix-run/react";
 import { useEffect, useRef } from "react";
 import { Notice } from "../components/notice";
 import { useWords } from "../components/render-context";
+import type { Words } from "../messages/words";
+import type { AnswerResult } from "../reset-requests/answer-requests.server";
 import type { Answered } from "../reset-requests/answer-several.server";
-import { wordsForAnswer } from "./request-words";
 import { Item, List } from "./review-list";
 
 export type ReviewAnswer =
@@ -89,4 +90,16 @@ function AnsweredRequests({ done }: { done: readonly Answered[] }) {
       ) : null}
     </>
   );
+}
+
+/** @returns why a request is not answered along with others, once that was tried */
+function wordsForAnswer(words: Words, result: Exclude<AnswerResult, { ok: true }>): string {
+  switch (result.reason) {
+    case "password-refused":
+      return words("console.review.passwordRefused", { message: result.message });
+    case "keystone-unavailable":
+      return words("console.review.keystoneAway");
+    default:
+      return words(`console.review.reason.${result.reason}`);
+  }
 }

@@ -1,5 +1,5 @@
 import type { AnswerPlan } from "../reset-requests/answer-requests.server";
-import { isRowId } from "./row-id";
+import { isRowId } from "./addresses";
 
 /** A page's worth of them, and some. */
 const MOST_AT_ONCE = 50;

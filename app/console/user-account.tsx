@@ -5,7 +5,7 @@ import { Notice } from "../components/notice";
 import { useWords } from "../components/render-context";
 import { When } from "../components/when";
 import type { LinkSummary } from "../links/list-links.server";
-import type { LinkProblem } from "../links/redeem/link-problem";
+import type { LinkProblem } from "../messages/problem-words";
 import { describeProblem } from "../messages/problem-words";
 import { StatusBadge, UserBadge } from "./status-badge";
 

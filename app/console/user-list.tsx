@@ -3,11 +3,11 @@ import type { FoundUser } from "../accounts/find-users.server";
 import { Notice } from "../components/notice";
 import { useWords } from "../components/render-context";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
+import { userListHref } from "./addresses";
 import { Empty, PageHeading } from "./console-page";
 import { GridTable } from "./grid-table";
 import { StatusBadge, UserBadge } from "./status-badge";
 import { address, linkTo } from "./text-elements";
-import { userListHref } from "./user-list-href";
 
 export type UserListPage = {
   search: string;

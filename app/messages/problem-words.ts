@@ -1,6 +1,8 @@
 import type { LinkProblem } from "../../db/link-row";
 import type { Words } from "./words";
 
+export type { LinkProblem };
+
 /** What each is called in the catalogs. */
 export const NAME_OF_PROBLEM = {
   "initial-password-stale": "stale",

@@ -1,5 +1,5 @@
-import type { LinkProblem } from "../links/redeem/link-problem";
 import type { RedeemResult } from "../links/redeem/redeem-link.server";
+import type { LinkProblem } from "../messages/problem-words";
 import { NAME_OF_PROBLEM } from "../messages/problem-words";
 import type { Words } from "../messages/words";
 import { describePasswordProblem } from "./password-words";

@@ -8,10 +8,9 @@ import {
 import { useActionData, useLoaderData } from "@remix-run/react";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle, wordsOfPage } from "../components/page-title";
-import { lastPage } from "../console/pager";
+import { isRowId, lastPage } from "../console/addresses";
 import { type ClosingAnswer, RequestList } from "../console/request-list";
 import { PAGE_SIZE, readRequestListView, requestListHref } from "../console/request-list-view";
-import { isRowId } from "../console/row-id";
 import { readForm } from "../http/form.server";
 import { adminOf } from "../http/guard-console.server";
 import { initiatorOf } from "../http/initiator.server";

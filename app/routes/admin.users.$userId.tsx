@@ -10,6 +10,7 @@ import { readLinkUser } from "../accounts/look-up-user.server";
 import { readStanding } from "../accounts/privileged-user.server";
 import { pageHeaders } from "../components/page-headers";
 import { pageTitle, wordsOfPage } from "../components/page-title";
+import { isRowId } from "../console/addresses";
 import {
   type HandOverAnswer,
   type HandOverWords,
@@ -19,7 +20,6 @@ import { type HandOverPage, HandOverView } from "../console/hand-over-view";
 import { offerFor, problemOfNow, readIssueForm } from "../console/issue-choices";
 import { useLastAnswer } from "../console/last-answer";
 import { useRevalidateWhile } from "../console/revalidate-while";
-import { isRowId } from "../console/row-id";
 import { readForm } from "../http/form.server";
 import { adminOf } from "../http/guard-console.server";
 import { withKeystone } from "../http/keystone-trouble.server";

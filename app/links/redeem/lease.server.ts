@@ -1,10 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { Queryable } from "../../../db/client";
 import { releaseClaim } from "../../../db/link-claims.store";
-import type { LinkRow } from "../../../db/link-row";
+import type { LinkProblem, LinkRow } from "../../../db/link-row";
 import type { Vault } from "../../vault/vault.server";
 import { sealPassword, sealUnsettled } from "../sealed-fields.server";
-import type { LinkProblem } from "./link-problem";
 import type { Left } from "./set-password-once";
 
 /**

@@ -1,5 +1,5 @@
 import { noteUnsettled } from "../../../db/link-claims.store";
-import type { LinkRow } from "../../../db/link-row";
+import type { LinkProblem, LinkRow } from "../../../db/link-row";
 import { findLink, findLinkByToken } from "../../../db/links.store";
 import { enqueueMail } from "../../../emails/outbox";
 import { partyOf, type Visitor } from "../../audit/initiator.server";
@@ -18,7 +18,6 @@ import {
   type RedeemContext,
 } from "./complete-link.server";
 import { type Claim, giveBack } from "./lease.server";
-import type { LinkProblem } from "./link-problem";
 import { type OpenResult, openWithPin, type RedeemRequest } from "./open-with-pin.server";
 import { type Known, type Left, type Steps, setPasswordOnce } from "./set-password-once";
 
