@@ -18,7 +18,7 @@ import { readAskedLanguage } from "./http/language.server";
 import { lingeringClose } from "./http/lingering-close.server";
 import { observeRequests } from "./http/observe-requests.server";
 import { ownAddress } from "./http/own-address.server";
-import { wordsOfFailure } from "./http/respond.server";
+import { errorBody, wordsOfFailure } from "./http/respond.server";
 import { readRouteNames } from "./http/route-names.server";
 import { leaseSecondsFor } from "./links/redeem/lease.server";
 import type { Services } from "./services.server";
@@ -129,7 +129,6 @@ function lastResort({ log }: Pick<Services, "log">): ErrorRequestHandler {
       return;
     }
     const message = status === 500 ? wordsOfFailure(requestId ?? "") : "This request is malformed.";
-    const title = status === 500 ? "Internal Server Error" : "Bad Request";
-    response.status(status).json({ error: { code: status, title, message } });
+    response.status(status).json(errorBody(status, message));
   };
 }

@@ -1,4 +1,5 @@
 import type { RequestHandler } from "express";
+import { errorBody } from "./respond.server";
 
 const READ = ["GET", "HEAD"];
 const PAGE = ["GET", "HEAD", "POST"];
@@ -17,7 +18,5 @@ export const refuseOtherMethods: RequestHandler = (request, response, next) => {
   response
     .status(405)
     .setHeader("Allow", allow)
-    .json({
-      error: { code: 405, title: "Method Not Allowed", message: `Use ${allow} here.` },
-    });
+    .json(errorBody(405, `Use ${allow} here.`));
 };

@@ -1,4 +1,5 @@
 import type { RequestHandler, Response } from "express";
+import { errorBody } from "./respond.server";
 import type { RouteNames } from "./route-names.server";
 
 /** What logs and metrics call a request whose path is not in its one form. */
@@ -70,10 +71,9 @@ export function takeCanonicalPath(nameOf: RouteNames): RequestHandler {
 }
 
 const REFUSALS = {
-  unreadable: { status: 400, title: "Bad Request", message: "This address is malformed." },
+  unreadable: { status: 400, message: "This address is malformed." },
   "not-canonical": {
     status: 404,
-    title: "Not Found",
     message:
       "There is nothing at this address. Look for a slash too many, dots, or capitals that do not belong there.",
   },
@@ -83,9 +83,9 @@ const REFUSALS = {
 export const refuseOtherPaths: RequestHandler = (request, response, next) => {
   const problem = response.locals.pathProblem as keyof typeof REFUSALS | undefined;
   if (problem === undefined) return next();
-  const { status, title, message } = REFUSALS[problem];
+  const { status, message } = REFUSALS[problem];
   response.status(status).setHeader("Cache-Control", "no-store");
   const isPerson = request.get("Accept")?.includes("text/html") && request.method !== "PUT";
   if (isPerson) response.type("text/plain").send(`${message}\n`);
-  else response.json({ error: { code: status, title, message } });
+  else response.json(errorBody(status, message));
 };

@@ -1,4 +1,5 @@
 import type { RequestHandler } from "express";
+import { errorBody } from "./respond.server";
 
 /**
  * What Remix is told of a request's address. It takes its own from the request's headers; here it is
@@ -13,9 +14,7 @@ export function ownAddress(publicUrl: URL): RequestHandler {
     // In its one form (`takeCanonicalPath`), so that this changes nothing of the path.
     const url = new URL(`${publicUrl.origin}${request.originalUrl}`);
     if (url.searchParams.has("_data")) {
-      response.status(400).json({
-        error: { code: 400, title: "Bad Request", message: "This address is malformed." },
-      });
+      response.status(400).json(errorBody(400, "This address is malformed."));
       return;
     }
     if (request.method === "POST" && url.pathname === "/" && !url.searchParams.has("index"))

@@ -1,17 +1,11 @@
 import type { SetRandomPasswordResult } from "../accounts/set-random-password.server";
 import type { Words } from "../messages/words";
 
-/** What a console page answers where no random password was set. */
-export interface RandomPasswordRefusal {
-  status: number;
-  message: string;
-}
-
-/** @returns the status and the words for each reason of Keystone's */
+/** @returns what a console page answers where Keystone set no random password */
 export function refusalOfRandomPassword(
   words: Words,
   outcome: Exclude<SetRandomPasswordResult, { ok: true }>,
-): RandomPasswordRefusal {
+): { status: number; message: string } {
   switch (outcome.reason) {
     case "refused":
       return {

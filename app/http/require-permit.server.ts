@@ -23,15 +23,13 @@ export async function requirePermitFor(
   const caller = initiatorOf(args.context, adminOf(args.context));
   const permit = await permitCaller(services, userId, caller);
   if (permit.ok) return permit;
-  const words = wordsIn(language);
-  switch (permit.reason) {
-    case "forbidden":
-      return { ok: false, status: 403, message: words("console.keystone.mayNotChange") };
-    case "unknown-user":
-      return { ok: false, status: 404, message: words("console.keystone.unknownUser") };
-    case "token-ended":
-      throw await endSession(args);
-    case "keystone-unavailable":
-      return { ok: false, status: 503, message: words("console.keystone.notAsked") };
-  }
+  if (permit.reason === "token-ended") throw await endSession(args);
+  const { status, words } = REFUSALS[permit.reason];
+  return { ok: false, status, message: wordsIn(language)(`console.keystone.${words}`) };
 }
+
+const REFUSALS = {
+  forbidden: { status: 403, words: "mayNotChange" },
+  "unknown-user": { status: 404, words: "unknownUser" },
+  "keystone-unavailable": { status: 503, words: "notAsked" },
+} as const;

@@ -6,14 +6,15 @@ import type { IncomingRequest } from "./read-body.server";
  *
  * @param message says what to do; no secrets
  */
-export function keystoneError(
+export const errorBody = (status: number, message: string) => ({
+  error: { code: status, title: STATUS_CODES[status] ?? "Error", message },
+});
+
+export const keystoneError = (
   status: number,
   message: string,
   headers: Record<string, string> = {},
-): Response {
-  const title = STATUS_CODES[status] ?? "Error";
-  return jsonAnswer({ error: { code: status, title, message } }, { status, headers });
-}
+): Response => jsonAnswer(errorBody(status, message), { status, headers });
 
 /** What is said of a failure that nobody foresaw: the log has the rest under this id. */
 export const wordsOfFailure = (requestId: string) =>
