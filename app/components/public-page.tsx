@@ -10,7 +10,6 @@ import { useBrand, useWords } from "./render-context";
  * @param props.token what the page's address needs to come again in another language
  */
 export function PublicPage({ children, token }: { children: ReactNode; token?: string }) {
-  const words = useWords();
   const { appName, supportContact } = useBrand();
   const answer = useActionData();
   const error = useRouteError();
@@ -26,10 +25,7 @@ export function PublicPage({ children, token }: { children: ReactNode; token?: s
       <footer className="flex flex-wrap items-center justify-between gap-x-8 gap-y-3 pt-14 pb-8 text-sm text-muted">
         {supportContact ? (
           <p>
-            {words.rich("shared.questions", {
-              contact: supportContact,
-              link: () => <SupportContact contact={supportContact} />,
-            })}
+            <AskSupport text="shared.questions" />
           </p>
         ) : null}
         {comesAgain ? <LanguageSwitch token={token} /> : null}
@@ -58,8 +54,16 @@ export function Intro({ heading, children }: { heading: string; children: ReactN
   );
 }
 
+/** A sentence that names whom to ask; nothing where there is nobody. */
+export function AskSupport({ text }: { text: "shared.questions" | "shared.keepComing" }) {
+  const words = useWords();
+  const { supportContact: contact } = useBrand();
+  if (!contact) return null;
+  return words.rich(text, { contact, link: () => <SupportContact contact={contact} /> });
+}
+
 /** Whom to ask: a link where it is a mail or web address, else its words. */
-export function SupportContact({ contact }: { contact: string }) {
+function SupportContact({ contact }: { contact: string }) {
   const href = /^[^\s@<>"]+@[^\s@<>"]+\.[^\s@<>"]+$/.test(contact)
     ? `mailto:${contact}`
     : /^https?:\/\/\S+$/.test(contact)

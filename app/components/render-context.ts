@@ -16,11 +16,7 @@ export interface RenderFacts {
 }
 
 /** What the root route's loader tells every page. */
-export interface RootData {
-  readonly brand: Brand;
-  readonly requestId: string;
-  readonly language: Language;
-  readonly languages: readonly Language[];
+export interface RootData extends Omit<RenderFacts, "nonce"> {
   /** The server's clock, in ms. */
   readonly renderedAt: number;
 }
@@ -33,36 +29,28 @@ export const useNonce = (): string | undefined => useContext(RenderContext)?.non
 
 const NAMELESS: Brand = { appName: "", dashboardUrl: undefined, supportContact: undefined };
 
-/** @returns how the service names itself; also on pages whose loaders failed or never ran */
-export function useBrand(): Brand {
+/** In the browser, nothing is known on a page whose loaders failed or never ran. */
+function useFacts(): Partial<Omit<RenderFacts, "nonce">> {
   const facts = useContext(RenderContext);
   const root = useRouteLoaderData<RootData>("root");
-  return facts?.brand ?? root?.brand ?? NAMELESS;
+  return facts ?? root ?? {};
 }
 
-/** @returns the language of the page; also on pages whose loaders failed or never ran */
-export function useLanguage(): Language {
-  const facts = useContext(RenderContext);
-  const root = useRouteLoaderData<RootData>("root");
-  return facts?.language ?? root?.language ?? (document.documentElement.lang as Language);
-}
+/** @returns how the service names itself */
+export const useBrand = (): Brand => useFacts().brand ?? NAMELESS;
 
-/** @returns the languages that the reader can choose from; none where no loader ran */
-export function useLanguages(): readonly Language[] {
-  const facts = useContext(RenderContext);
-  const root = useRouteLoaderData<RootData>("root");
-  return facts?.languages ?? root?.languages ?? [];
-}
+/** @returns the language of the page */
+export const useLanguage = (): Language =>
+  useFacts().language ?? (document.documentElement.lang as Language);
+
+/** @returns the languages that the reader can choose from */
+export const useLanguages = (): readonly Language[] => useFacts().languages ?? [];
 
 /** @returns the texts of the page's language */
 export const useWords = (): Words => wordsIn(useLanguage());
 
 /** @returns the id under which the server's log knows this page */
-export function useRequestId(): string | undefined {
-  const facts = useContext(RenderContext);
-  const root = useRouteLoaderData<RootData>("root");
-  return facts?.requestId ?? root?.requestId;
-}
+export const useRequestId = (): string | undefined => useFacts().requestId;
 
 /** @returns the server's clock when the page was made, in ms; the same when React hydrates */
 export function useRenderedAt(): number {

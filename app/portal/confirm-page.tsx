@@ -3,11 +3,12 @@ import { ErrorSummary } from "../components/error-summary";
 import { Fact, Facts } from "../components/facts";
 import { Field } from "../components/field";
 import { Notice } from "../components/notice";
-import { FormSplit, Intro, SupportContact } from "../components/public-page";
+import { AskSupport, FormSplit, Intro } from "../components/public-page";
 import { useBrand, useWords } from "../components/render-context";
 import { ExactTime } from "../components/when";
 import type { Words } from "../messages/words";
 import type { ConfirmView } from "../reset-requests/confirm-request.server";
+import { RequestLink } from "./link-form";
 import { RequestCode, WhatHappensNext } from "./request-code";
 
 /** What the page behind a mailed confirm link shows, in one value. */
@@ -30,9 +31,8 @@ export function titleOfConfirm(words: Words, page: ConfirmPage): string {
     case "confirmed":
       return words("confirm.done.heading");
     case "ended":
-      return words("confirm.ended.heading");
     case "expired":
-      return words("confirm.expired.heading");
+      return words(`confirm.${page.view}.heading`);
     case "too-many":
       return words("portal.refusal.tooMany.heading");
     case "none":
@@ -42,25 +42,25 @@ export function titleOfConfirm(words: Words, page: ConfirmPage): string {
 
 export function Confirm({ page }: { page: ConfirmPage }) {
   const words = useWords();
+  const heading = titleOfConfirm(words, page);
   switch (page.view) {
     case "ask":
       return <Ask page={page} />;
     case "confirmed":
       return <Confirmed request={page.request} confirmedNow={page.confirmedNow} />;
     case "ended":
-      return <End heading={titleOfConfirm(words, page)}>{words("confirm.ended.message")}</End>;
     case "expired":
-      return <End heading={titleOfConfirm(words, page)}>{words("confirm.expired.message")}</End>;
+      return <End heading={heading}>{words(`confirm.${page.view}.message`)}</End>;
     case "too-many":
       return (
-        <End heading={titleOfConfirm(words, page)}>
+        <End heading={heading}>
           {words("portal.refusal.tooMany.message", { seconds: page.retryAfterSeconds })}
         </End>
       );
     case "none":
       return (
         <End
-          heading={titleOfConfirm(words, page)}
+          heading={heading}
           notice={
             <Notice tone="info" heading={words("portal.none.reloaded")}>
               {words("confirm.none.reloadedAdvice")}
@@ -75,15 +75,12 @@ export function Confirm({ page }: { page: ConfirmPage }) {
 
 /** Nothing to confirm here: what to do instead. */
 function End(props: { heading: string; children: ReactNode; notice?: ReactNode }) {
-  const words = useWords();
   return (
     <section className="max-w-xl">
       <Intro heading={props.heading}>{props.children}</Intro>
       {props.notice ? <div className="mt-8">{props.notice}</div> : null}
       <p className="mt-8">
-        <a className="button button-quiet" href="/reset">
-          {words("portal.requestLink")}
-        </a>
+        <RequestLink tone="quiet" />
       </p>
     </section>
   );
@@ -93,7 +90,7 @@ const strong = (text: ReactNode) => <strong>{text}</strong>;
 
 function Ask({ page }: { page: Extract<ConfirmPage, { view: "ask" }> }) {
   const words = useWords();
-  const { appName, supportContact } = useBrand();
+  const { appName } = useBrand();
   const { token, request } = page;
   const isConfirmed = request.state === "confirmed";
   return (
@@ -109,13 +106,7 @@ function Ask({ page }: { page: Extract<ConfirmPage, { view: "ask" }> }) {
           )}
           <p className="mt-6 max-w-lg">{words.rich("confirm.compare", { strong })}</p>
           <p className="mt-4 max-w-lg">
-            {words("confirm.notYou")}{" "}
-            {supportContact
-              ? words.rich("shared.keepComing", {
-                  contact: supportContact,
-                  link: () => <SupportContact contact={supportContact} />,
-                })
-              : null}
+            {words("confirm.notYou")} <AskSupport text="shared.keepComing" />
           </p>
         </>
       }

@@ -185,19 +185,25 @@ function SignIn({ dashboardUrl }: { dashboardUrl: string }) {
 
 /** A link that leads no further, and the ways on from here. */
 export function LinkEnd(props: { heading: string; message: string; waysOn: WaysOn }) {
-  const words = useWords();
   return (
     <section className="max-w-xl">
       <Intro heading={props.heading}>{props.message}</Intro>
       {props.waysOn === "sign-in-or-new-link" ? <DoneOrNot /> : null}
       {props.waysOn === "new-link" ? (
         <p className="mt-8">
-          <a className="button button-primary" href="/reset">
-            {words("portal.requestLink")}
-          </a>
+          <RequestLink tone="primary" />
         </p>
       ) : null}
     </section>
+  );
+}
+
+export function RequestLink({ tone }: { tone: "primary" | "quiet" }) {
+  const words = useWords();
+  return (
+    <a className={`button button-${tone}`} href="/reset">
+      {words("portal.requestLink")}
+    </a>
   );
 }
 
@@ -217,9 +223,7 @@ function DoneOrNot() {
       <h2 className="mt-10 text-xl font-semibold">{words("portal.end.notYet")}</h2>
       <p className="mt-2">{words("portal.end.newest")}</p>
       <p className="mt-4">
-        <a className="button button-quiet" href="/reset">
-          {words("portal.requestLink")}
-        </a>
+        <RequestLink tone="quiet" />
       </p>
     </>
   );

@@ -111,10 +111,7 @@ function Footer({ letter, audience }: { letter: Letter; audience: Audience }) {
     <Section style={{ padding: "16px 4px 0" }}>
       {audience === "user" && supportContact ? (
         <Text className="muted" style={{ ...muted, margin: "0 0 8px" }}>
-          {words.rich("shared.questions", {
-            contact: supportContact,
-            link: () => <Contact contact={supportContact} />,
-          })}
+          <AskSupport letter={letter} text="shared.questions" />
         </Text>
       ) : null}
       <Text className="muted" style={{ ...muted, margin: 0 }}>
@@ -124,8 +121,19 @@ function Footer({ letter, audience }: { letter: Letter; audience: Audience }) {
   );
 }
 
+/** A sentence that names whom to ask; nothing where there is nobody. */
+export function AskSupport(props: {
+  letter: Letter;
+  text: "shared.questions" | "shared.keepComing" | "mail.link.tell" | "mail.tellAtOnce";
+}) {
+  const { words, brand } = props.letter;
+  const contact = brand.supportContact;
+  if (!contact) return null;
+  return <>{words.rich(props.text, { contact, link: () => <Contact contact={contact} /> })}</>;
+}
+
 /** The support contact: a link where it is a mail or web address, else its words. */
-export function Contact({ contact }: { contact: string }) {
+function Contact({ contact }: { contact: string }) {
   const shown = oneLine(contact);
   if (/^[^\s@<>"]+@[^\s@<>"]+\.[^\s@<>"]+$/.test(shown))
     return <Anchor href={`mailto:${shown}`}>{shown}</Anchor>;
@@ -135,17 +143,8 @@ export function Contact({ contact }: { contact: string }) {
 
 /** Whom to tell that somebody else is at the account. */
 export function TellAtOnce({ letter }: { letter: Letter }) {
-  const { words } = letter;
-  const { supportContact } = letter.brand;
-  if (!supportContact) return <>{words("mail.tellAtOnceUnknown")}</>;
-  return (
-    <>
-      {words.rich("mail.tellAtOnce", {
-        contact: supportContact,
-        link: () => <Contact contact={supportContact} />,
-      })}
-    </>
-  );
+  if (letter.brand.supportContact) return <AskSupport letter={letter} text="mail.tellAtOnce" />;
+  return <>{letter.words("mail.tellAtOnceUnknown")}</>;
 }
 
 /** For `words.rich`. */

@@ -2,7 +2,7 @@ import { utcTime } from "../mail-content";
 import {
   ActionButton,
   Anchor,
-  Contact,
+  AskSupport,
   Divider,
   Facts,
   MailLayout,
@@ -21,7 +21,7 @@ export const linkMail: MailWording<"link"> = {
   subject: (_props, { brand, words }) => words("mail.link.subject", { appName: brand.appName }),
   body: (props, letter) => {
     const { brand, words, language } = letter;
-    const { appName, dashboardUrl, supportContact } = brand;
+    const { appName, dashboardUrl } = brand;
     return (
       <MailLayout
         letter={letter}
@@ -54,13 +54,7 @@ export const linkMail: MailWording<"link"> = {
           </Note>
         ) : null}
         <Note>
-          {words("mail.link.never")}{" "}
-          {supportContact
-            ? words.rich("mail.link.tell", {
-                contact: supportContact,
-                link: () => <Contact contact={supportContact} />,
-              })
-            : null}
+          {words("mail.link.never")} <AskSupport letter={letter} text="mail.link.tell" />
         </Note>
       </MailLayout>
     );

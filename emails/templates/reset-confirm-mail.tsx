@@ -1,7 +1,7 @@
 import { utcTime } from "../mail-content";
 import {
   ActionButton,
-  Contact,
+  AskSupport,
   Divider,
   Facts,
   MailLayout,
@@ -18,7 +18,7 @@ export const resetConfirmMail: MailWording<"reset-confirm"> = {
     words("mail.resetConfirm.subject", { appName: brand.appName }),
   body: (props, letter) => {
     const { brand, words, language } = letter;
-    const { appName, supportContact } = brand;
+    const { appName } = brand;
     return (
       <MailLayout
         letter={letter}
@@ -41,12 +41,7 @@ export const resetConfirmMail: MailWording<"reset-confirm"> = {
         <Divider />
         <Note>
           {words("mail.resetConfirm.notYou")}{" "}
-          {supportContact
-            ? words.rich("shared.keepComing", {
-                contact: supportContact,
-                link: () => <Contact contact={supportContact} />,
-              })
-            : null}
+          <AskSupport letter={letter} text="shared.keepComing" />
         </Note>
       </MailLayout>
     );
