@@ -4,8 +4,7 @@ import type { Words } from "../messages/words";
 export type LinkAnswer =
   | { intent: "resend"; ok: true; url: string; mailTo: string }
   | { intent: "resend"; ok: false; mailTo: string; error: string }
-  | { intent: "revoke"; ok: true }
-  | { intent: "end"; ok: true }
+  | { intent: "revoke" | "end"; ok: true }
   /** `underWay`: what ends a redemption is offered. */
   | { intent: "none"; ok: false; message: string; underWay: boolean };
 

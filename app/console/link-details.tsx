@@ -85,16 +85,10 @@ function Outcome({ answer, link }: { answer: LinkAnswer | undefined; link: LinkS
       </Notice>
     );
   if (!answer.ok) return null;
-  if (answer.intent === "revoke")
+  if (answer.intent !== "resend")
     return (
-      <Notice tone="good" heading={words("console.link.revoke.done")} announce>
-        {words("console.link.revoke.doneMessage")}
-      </Notice>
-    );
-  if (answer.intent === "end")
-    return (
-      <Notice tone="good" heading={words("console.link.end.done")} announce>
-        {words("console.link.end.doneMessage", { name: nameOf(link) })}
+      <Notice tone="good" heading={words(`console.link.${answer.intent}.done`)} announce>
+        {words(`console.link.${answer.intent}.doneMessage`, { name: nameOf(link) })}
       </Notice>
     );
   return (

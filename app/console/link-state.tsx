@@ -12,30 +12,23 @@ export const nameOf = (link: Pick<LinkSummary, "userName" | "userId">) =>
   link.userName ?? link.userId;
 
 /** @returns what a redemption came to whose link was revoked: in force, or nobody knows yet */
-export function outcomeAfterRevocation(link: LinkSummary): "in-force" | "unknown" | undefined {
-  if (link.status === "completed" && link.revokedAt) return "in-force";
-  return link.status === "revoked" && link.unsettled ? "unknown" : undefined;
+export function outcomeAfterRevocation(link: LinkSummary): "inForce" | "unsettled" | undefined {
+  if (link.status === "completed" && link.revokedAt) return "inForce";
+  return link.status === "revoked" && link.unsettled ? "unsettled" : undefined;
 }
 
 export function WhatBecameOfIt({ link }: { link: LinkSummary }) {
   const words = useWords();
-  const name = nameOf(link);
-  switch (outcomeAfterRevocation(link)) {
-    case "in-force":
-      return (
-        <Notice tone="bad" heading={words("console.link.inForce.heading")}>
-          {words("console.link.inForce.message", { name })}
-        </Notice>
-      );
-    case "unknown":
-      return (
-        <Notice tone="wait" heading={words("console.link.unsettled.heading")}>
-          {words("console.link.unsettled.message", { name })}
-        </Notice>
-      );
-    case undefined:
-      return null;
-  }
+  const outcome = outcomeAfterRevocation(link);
+  if (!outcome) return null;
+  return (
+    <Notice
+      tone={outcome === "inForce" ? "bad" : "wait"}
+      heading={words(`console.link.${outcome}.heading`)}
+    >
+      {words(`console.link.${outcome}.message`, { name: nameOf(link) })}
+    </Notice>
+  );
 }
 
 export function LinkFacts({ link }: { link: LinkSummary }) {

@@ -67,11 +67,7 @@ export function AccountNotices(props: {
   const { user, link, problem, ownAccount, standing, adminProject } = props;
   return (
     <>
-      {ownAccount ? (
-        <Notice tone="wait" heading={words("console.user.own.heading")}>
-          {words("console.user.own.message")}
-        </Notice>
-      ) : null}
+      {ownAccount ? <Warning about="own" /> : null}
       {user && !ownAccount ? (
         <WhatARandomPasswordEnds
           standing={standing}
@@ -85,21 +81,24 @@ export function AccountNotices(props: {
         </Notice>
       ) : null}
       {user && !user.enabled && problem !== "account-disabled" ? (
-        <Notice tone="wait" heading={words("console.user.disabled.heading")}>
-          {words("console.user.disabled.message")}
-        </Notice>
+        <Warning about="disabled" />
       ) : null}
       {user?.passwordLocked && problem !== "password-locked" ? (
-        <Notice tone="wait" heading={words("console.user.passwordLocked.heading")}>
-          {words("console.user.passwordLocked.message")}
-        </Notice>
+        <Warning about="passwordLocked" />
       ) : null}
-      {link?.pinExhausted ? (
-        <Notice tone="wait" heading={words("console.user.pinExhausted.heading")}>
-          {words("console.user.pinExhausted.message")}
-        </Notice>
-      ) : null}
+      {link?.pinExhausted ? <Warning about="pinExhausted" /> : null}
     </>
+  );
+}
+
+function Warning(props: {
+  about: "own" | "disabled" | "passwordLocked" | "pinExhausted" | "standingUnknown";
+}) {
+  const words = useWords();
+  return (
+    <Notice tone="wait" heading={words(`console.user.${props.about}.heading`)}>
+      {words(`console.user.${props.about}.message`)}
+    </Notice>
   );
 }
 
@@ -118,12 +117,7 @@ function WhatARandomPasswordEnds(props: {
         {words("console.user.privileged.message", { project })}
       </Notice>
     );
-  if (standing === "unknown")
-    return (
-      <Notice tone="wait" heading={words("console.user.standingUnknown.heading")}>
-        {words("console.user.standingUnknown.message")}
-      </Notice>
-    );
+  if (standing === "unknown") return <Warning about="standingUnknown" />;
   if (!completedAt) return null;
   return (
     <Notice tone="wait" heading={words("console.user.hasPassword.heading")}>
