@@ -185,25 +185,22 @@ export async function reapOrphan(dataDir: string): Promise<boolean> {
   return true;
 }
 
+interface ServerSetup {
+  dataDir: string;
+  programs: Programs;
+  runAs: RunAs | undefined;
+  options: EmbeddedPostgresOptions;
+  removeAtEnd: string[];
+}
+
 class Server {
   readonly dataDir: string;
   port = 0;
   log = "";
-  readonly #setup: {
-    programs: Programs;
-    runAs: RunAs | undefined;
-    options: EmbeddedPostgresOptions;
-    removeAtEnd: string[];
-  };
+  readonly #setup: ServerSetup;
   #process: ChildProcess | undefined;
 
-  constructor(setup: {
-    dataDir: string;
-    programs: Programs;
-    runAs: RunAs | undefined;
-    options: EmbeddedPostgresOptions;
-    removeAtEnd: string[];
-  }) {
+  constructor(setup: ServerSetup) {
     this.dataDir = setup.dataDir;
     this.#setup = setup;
   }

@@ -11,6 +11,7 @@ import {
   type NewSandboxUser,
   SandboxCloud,
   type SandboxDomain,
+  type SandboxPolicy,
   type SandboxProject,
   type SandboxUser,
 } from "./sandbox-cloud";
@@ -24,7 +25,8 @@ import {
   unknownToken,
 } from "./sandbox-tokens";
 
-export interface SandboxKeystoneOptions {
+/** The password's regular expression is matched from its beginning, as Keystone does. */
+export interface SandboxKeystoneOptions extends Partial<SandboxPolicy> {
   /** On 127.0.0.1; a free one unless told. */
   port?: number;
   users?: (NewSandboxUser & {
@@ -38,14 +40,7 @@ export interface SandboxKeystoneOptions {
   adminUserName?: string;
   /** A random one unless told. */
   adminPassword?: string;
-  /** Matched from the beginning of the password, as Keystone does. */
-  passwordRegex?: string;
-  passwordRegexDescription?: string;
-  uniqueLastPasswordCount?: number;
-  changePasswordUponFirstUse?: boolean;
-  lockout?: { failureAttempts: number; durationSeconds: number };
   allowRescopeScopedToken?: boolean;
-  listLimit?: number;
   tokenLifetimeSeconds?: number;
   /** How long it takes over every answer. A real one takes 60 to 700 ms. */
   delayMs?: number;
@@ -83,12 +78,9 @@ export async function startSandboxKeystone(
   );
   const cloud: SandboxCloud = new SandboxCloud(
     {
-      passwordRegex: options.passwordRegex,
-      passwordRegexDescription: options.passwordRegexDescription,
+      ...options,
       uniqueLastPasswordCount: options.uniqueLastPasswordCount ?? 0,
       changePasswordUponFirstUse: options.changePasswordUponFirstUse ?? false,
-      lockout: options.lockout,
-      listLimit: options.listLimit,
     },
     (userId) => tokens.endAllOf(userId),
   );
