@@ -5,6 +5,7 @@ import { wordsIn } from "../app/messages/catalogs.server";
 import type { Language } from "../app/messages/languages";
 import type { MailTemplate } from "../db/mails.store";
 import { type MailProps, oneLine } from "./mail-content";
+import { MailLayout } from "./templates/layout";
 import { linkChangedMail } from "./templates/link-changed-mail";
 import { linkMail } from "./templates/link-mail";
 import { linkProblemMail } from "./templates/link-problem-mail";
@@ -41,8 +42,19 @@ export async function renderMail<Template extends MailTemplate>(
   language: Language,
 ): Promise<RenderedMail> {
   const wording = wordings[template];
-  const letter = { brand, language, words: wordsIn(language) };
-  const html = DOCTYPE + renderToStaticMarkup(wording.body(props, letter));
+  const { name, audience } = wording;
+  const words = wordsIn(language);
+  const letter = { brand, language, words };
+  const values = { appName: brand.appName, user: "", count: 0, ...wording.values?.(props) };
+  const page = MailLayout({
+    letter,
+    audience,
+    heading: words(`mail.${name}.heading`, values),
+    preview: words(`mail.${name}.preview`, values),
+    intro: words(`mail.${name}.intro`, values),
+    children: wording.body(props, letter),
+  });
+  const html = DOCTYPE + renderToStaticMarkup(page);
   const text = convert(html, {
     wordwrap: false,
     selectors: [
@@ -53,7 +65,7 @@ export async function renderMail<Template extends MailTemplate>(
     ],
   });
   return {
-    subject: oneLine(wording.subject(props, letter)),
+    subject: oneLine(words(`mail.${name}.subject`, values)),
     html,
     text: `${text.replace(/\n{3,}/g, "\n\n").trim()}\n`,
   };

@@ -44,25 +44,23 @@ const ink = { color: "#1b2430", fontFamily: FONT, fontSize: "16px", lineHeight: 
 const muted = { color: "#586374", fontFamily: FONT, fontSize: "14px", lineHeight: "21px" } as const;
 const anchor = { color: "#1a56b0", textDecoration: "underline" } as const;
 
-/** Whom a mail is for: owners of accounts, or those who look after them. */
-type Audience = "user" | "staff";
-
 /**
  * The frame every mail has: one card, the service's name above it, whom to ask below it. No images,
  * no web fonts, nothing loaded from anywhere.
  *
- * @param props.audience staff are not told to ask the support, which they are
  * @param props.preview the line that inboxes show beside the subject; no secret belongs there
  */
 export function MailLayout(props: {
   letter: Letter;
-  audience: Audience;
+  audience: "user" | "staff";
   preview: string;
   heading: string;
+  intro: string;
   children: ReactNode;
 }) {
+  const { language, brand } = props.letter;
   return (
-    <Html lang={props.letter.language} dir={directionOf(props.letter.language)}>
+    <Html lang={language} dir={directionOf(language)}>
       <Head>
         <meta name="color-scheme" content="light dark" />
         <meta name="supported-color-schemes" content="light dark" />
@@ -77,7 +75,7 @@ export function MailLayout(props: {
         <Preview>{props.preview}</Preview>
         <Container style={{ maxWidth: "560px", margin: "0 auto" }}>
           <Text className="muted" style={{ ...muted, fontWeight: 600, margin: "0 4px 12px" }}>
-            {props.letter.brand.appName}
+            {brand.appName}
           </Text>
           <Section
             className="card"
@@ -95,21 +93,22 @@ export function MailLayout(props: {
             >
               {props.heading}
             </Heading>
+            <Paragraph>{props.intro}</Paragraph>
             {props.children}
           </Section>
-          <Footer letter={props.letter} audience={props.audience} />
+          <Footer letter={props.letter} isForUser={props.audience === "user"} />
         </Container>
       </Body>
     </Html>
   );
 }
 
-function Footer({ letter, audience }: { letter: Letter; audience: Audience }) {
+function Footer({ letter, isForUser }: { letter: Letter; isForUser: boolean }) {
   const { words } = letter;
   const { appName, supportContact } = letter.brand;
   return (
     <Section style={{ padding: "16px 4px 0" }}>
-      {audience === "user" && supportContact ? (
+      {isForUser && supportContact ? (
         <Text className="muted" style={{ ...muted, margin: "0 0 8px" }}>
           <AskSupport letter={letter} text="shared.questions" />
         </Text>

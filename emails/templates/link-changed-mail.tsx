@@ -1,6 +1,6 @@
 import type { ChangeToTell } from "../../db/link-row";
 import { utcTime } from "../mail-content";
-import { Facts, MailLayout, Paragraph, strong, TellAtOnce } from "./layout";
+import { Facts, Paragraph, strong, TellAtOnce } from "./layout";
 import type { MailWording } from "./mail-template";
 
 const SENTENCES = {
@@ -10,18 +10,12 @@ const SENTENCES = {
 
 /** Tells the owner of the account, at the addresses that are known for theirs. It holds no link. */
 export const linkChangedMail: MailWording<"link-changed"> = {
-  subject: (_props, { brand, words }) =>
-    words("mail.linkChanged.subject", { appName: brand.appName }),
+  name: "linkChanged",
+  audience: "user",
   body: (props, letter) => {
-    const { brand, words, language } = letter;
+    const { words, language } = letter;
     return (
-      <MailLayout
-        letter={letter}
-        audience="user"
-        heading={words("mail.linkChanged.heading")}
-        preview={words("mail.linkChanged.preview")}
-      >
-        <Paragraph>{words("mail.linkChanged.intro", { appName: brand.appName })}</Paragraph>
+      <>
         {props.changes.map((change) => (
           <Paragraph key={change}>{words(SENTENCES[change])}</Paragraph>
         ))}
@@ -37,7 +31,7 @@ export const linkChangedMail: MailWording<"link-changed"> = {
         <Paragraph>
           {words.rich("mail.linkChanged.unexpected", { strong })} <TellAtOnce letter={letter} />
         </Paragraph>
-      </MailLayout>
+      </>
     );
   },
 };

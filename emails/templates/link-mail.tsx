@@ -5,7 +5,6 @@ import {
   AskSupport,
   Divider,
   Facts,
-  MailLayout,
   Note,
   Paragraph,
   PlainAddress,
@@ -18,18 +17,13 @@ import type { MailWording } from "./mail-template";
  * reads it on a phone.
  */
 export const linkMail: MailWording<"link"> = {
-  subject: (_props, { brand, words }) => words("mail.link.subject", { appName: brand.appName }),
+  name: "link",
+  audience: "user",
   body: (props, letter) => {
-    const { brand, words, language } = letter;
-    const { appName, dashboardUrl } = brand;
+    const { words, language } = letter;
+    const { dashboardUrl } = letter.brand;
     return (
-      <MailLayout
-        letter={letter}
-        audience="user"
-        heading={words("mail.link.heading")}
-        preview={words("mail.link.preview")}
-      >
-        <Paragraph>{words("mail.link.intro", { appName })}</Paragraph>
+      <>
         <Facts
           words={words}
           facts={[
@@ -56,7 +50,7 @@ export const linkMail: MailWording<"link"> = {
         <Note>
           {words("mail.link.never")} <AskSupport letter={letter} text="mail.link.tell" />
         </Note>
-      </MailLayout>
+      </>
     );
   },
 };

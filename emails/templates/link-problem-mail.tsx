@@ -1,15 +1,13 @@
 import { isLinkProblem, problemWords } from "../../app/messages/problem-words";
 import { oneLine } from "../mail-content";
-import { ActionButton, Facts, MailLayout, Paragraph, PlainAddress, strong } from "./layout";
+import { ActionButton, Facts, Paragraph, PlainAddress, strong } from "./layout";
 import type { MailWording } from "./mail-template";
 
 /** To the administrator who issued the link: the user is stuck, and only an administrator can help. */
 export const linkProblemMail: MailWording<"link-problem"> = {
-  subject: (props, { brand, words }) =>
-    words("mail.linkProblem.subject", {
-      appName: brand.appName,
-      user: oneLine(props.userName ?? props.userId),
-    }),
+  name: "linkProblem",
+  audience: "staff",
+  values: (props) => ({ user: oneLine(props.userName ?? props.userId) }),
   body: (props, letter) => {
     const { words } = letter;
     const { problem } = props;
@@ -17,13 +15,7 @@ export const linkProblemMail: MailWording<"link-problem"> = {
       ? problemWords(words, problem)
       : { why: oneLine(problem, { maxCharacters: 500 }), whatToDo: undefined };
     return (
-      <MailLayout
-        letter={letter}
-        audience="staff"
-        heading={words("mail.linkProblem.heading")}
-        preview={words("mail.linkProblem.preview")}
-      >
-        <Paragraph>{words("mail.linkProblem.intro")}</Paragraph>
+      <>
         <Facts
           words={words}
           facts={[
@@ -37,7 +29,7 @@ export const linkProblemMail: MailWording<"link-problem"> = {
         ) : null}
         <ActionButton href={props.consoleUrl}>{words("mail.linkProblem.action")}</ActionButton>
         <PlainAddress href={props.consoleUrl} />
-      </MailLayout>
+      </>
     );
   },
 };

@@ -1,29 +1,15 @@
 import { utcTime } from "../mail-content";
-import {
-  ActionButton,
-  Facts,
-  MailLayout,
-  Paragraph,
-  PlainAddress,
-  strong,
-  TellAtOnce,
-} from "./layout";
+import { ActionButton, Facts, Paragraph, PlainAddress, strong, TellAtOnce } from "./layout";
 import type { MailWording } from "./mail-template";
 
 /** Tells the owner of the account, who is the only one to notice if it was somebody else. */
 export const passwordSetMail: MailWording<"password-set"> = {
-  subject: (_props, { brand, words }) =>
-    words("mail.passwordSet.subject", { appName: brand.appName }),
+  name: "passwordSet",
+  audience: "user",
   body: (props, letter) => {
     const { brand, words, language } = letter;
     return (
-      <MailLayout
-        letter={letter}
-        audience="user"
-        heading={words("mail.passwordSet.heading")}
-        preview={words("mail.passwordSet.preview")}
-      >
-        <Paragraph>{words("mail.passwordSet.intro", { appName: brand.appName })}</Paragraph>
+      <>
         <Facts
           words={words}
           facts={[
@@ -44,7 +30,7 @@ export const passwordSetMail: MailWording<"password-set"> = {
         <Paragraph>
           {words.rich("mail.passwordSet.notYou", { strong })} <TellAtOnce letter={letter} />
         </Paragraph>
-      </MailLayout>
+      </>
     );
   },
 };

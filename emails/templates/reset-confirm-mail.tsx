@@ -4,7 +4,6 @@ import {
   AskSupport,
   Divider,
   Facts,
-  MailLayout,
   Note,
   Paragraph,
   PlainAddress,
@@ -14,19 +13,12 @@ import type { MailWording } from "./mail-template";
 
 /** Its reader may never have asked for anything: then doing nothing has to be right. */
 export const resetConfirmMail: MailWording<"reset-confirm"> = {
-  subject: (_props, { brand, words }) =>
-    words("mail.resetConfirm.subject", { appName: brand.appName }),
+  name: "resetConfirm",
+  audience: "user",
   body: (props, letter) => {
-    const { brand, words, language } = letter;
-    const { appName } = brand;
+    const { words, language } = letter;
     return (
-      <MailLayout
-        letter={letter}
-        audience="user"
-        heading={words("mail.resetConfirm.heading")}
-        preview={words("mail.resetConfirm.preview")}
-      >
-        <Paragraph>{words("mail.resetConfirm.intro", { appName })}</Paragraph>
+      <>
         <Facts words={words} facts={[[words("confirm.code"), props.code]]} />
         <Paragraph>{words.rich("mail.resetConfirm.compare", { strong })}</Paragraph>
         <ActionButton href={props.url}>{words("mail.resetConfirm.action")}</ActionButton>
@@ -43,7 +35,7 @@ export const resetConfirmMail: MailWording<"reset-confirm"> = {
           {words("mail.resetConfirm.notYou")}{" "}
           <AskSupport letter={letter} text="shared.keepComing" />
         </Note>
-      </MailLayout>
+      </>
     );
   },
 };
