@@ -11,13 +11,12 @@ import {
 } from "../../db/issue-link.store";
 import type { LinkRow } from "../../db/link-row";
 import { findLinkOfUser, type LinkUser, saveLinkUser } from "../../db/links.store";
-import { cancelQueuedMails } from "../../db/mails.store";
-import { enqueueMail } from "../../emails/outbox";
 import { type PermittedInitiator, requirePermit } from "../audit/initiator.server";
 import { eventOf } from "../audit/record.server";
 import { hashToken } from "../vault/vault.server";
 import type { LinkContext } from "./link-context.server";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
+import { mailLink } from "./mail-link.server";
 import { openKeptPinKey, sealPin, sealPinKey } from "./pin.server";
 import { openUnsettled, sealPassword, sealsPassword } from "./sealed-fields.server";
 import { tellOwner } from "./tell-owner.server";
@@ -278,29 +277,4 @@ function whyNotWritten(
   const samePin = pin && (!("pinMac" in pin) || (row?.pinMac?.equals(pin.pinMac) ?? false));
   const exhausted = samePin && (row?.pinGuesses ?? 0) >= context.config.links.maxPinGuesses;
   return { ok: false, reason: exhausted ? "pin-exhausted" : "in-progress" };
-}
-
-/** Puts the link in the outbox; a mail still queued holds a token that no longer works. */
-export async function mailLink(
-  { config, vault }: LinkContext,
-  tx: Transaction,
-  link: Omit<WrittenLink, "userCheckedAt" | "ownerUntold"> & {
-    token: LinkToken;
-    mailTo: string;
-  },
-): Promise<void> {
-  await cancelQueuedMails(tx, { linkId: link.id, template: "link" });
-  await enqueueMail(tx, vault, {
-    template: "link",
-    recipient: link.mailTo,
-    linkId: link.id,
-    language: link.language,
-    props: {
-      userName: link.userName ?? undefined,
-      domainName: link.userDomainName ?? undefined,
-      url: linkUrl(config.publicUrl, link.token),
-      expiresAt: link.expiresAt.toISOString(),
-      pinLength: link.pinLength ?? config.links.pinLength,
-    },
-  });
 }

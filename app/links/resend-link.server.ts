@@ -3,10 +3,10 @@ import { findLink } from "../../db/links.store";
 import type { PermittedInitiator } from "../audit/initiator.server";
 import { record } from "../audit/record.server";
 import { hashToken } from "../vault/vault.server";
-import { mailLink } from "./issue-link.server";
 import type { LinkContext } from "./link-context.server";
 import { isClaimed } from "./link-status";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
+import { mailLink } from "./mail-link.server";
 import { openKeptPinKey, sealPinKey } from "./pin.server";
 import { tellOwner } from "./tell-owner.server";
 
