@@ -30,13 +30,11 @@ export async function setUserPassword(
     return { ok: true };
   } catch (error) {
     if (!isKeystoneError(error)) throw error;
-    if (error.kind === "bad-request" || error.kind === "conflict") {
-      return refusedInWords(error);
-    }
-    if (error.kind === "forbidden") {
-      if (isPasswordTooLong(error.detail)) return refusedInWords(error);
-      return { ok: false, reason: "forbidden" };
-    }
+    if (error.kind === "bad-request" || error.kind === "conflict") return refusedInWords(error);
+    if (error.kind === "forbidden")
+      return says("passwordTooLong", error)
+        ? refusedInWords(error)
+        : { ok: false, reason: "forbidden" };
     if (error.kind === "not-found") return { ok: false, reason: "unknown-user" };
     throw error;
   }
@@ -101,20 +99,19 @@ export async function changePassword(
 }
 
 function changeRefused(error: KeystoneError): ChangePasswordOutcome {
-  const { detail } = error;
   switch (error.kind) {
     case "bad-request":
     case "conflict":
-      if (isPasswordLocked(detail)) return { ok: false, reason: "password-locked" };
+      if (says("passwordLocked", error)) return { ok: false, reason: "password-locked" };
       return refusedInWords(error);
     case "unauthorized":
     case "mfa-required":
     case "not-found":
-      if (isAccountDisabled(detail)) return { ok: false, reason: "disabled" };
-      if (isAccountLocked(detail)) return { ok: false, reason: "account-locked" };
+      if (says("accountDisabled", error)) return { ok: false, reason: "disabled" };
+      if (says("accountLocked", error)) return { ok: false, reason: "account-locked" };
       return { ok: false, reason: "wrong-original" };
     case "forbidden":
-      if (isPasswordTooLong(detail)) return refusedInWords(error);
+      if (says("passwordTooLong", error)) return refusedInWords(error);
       return { ok: false, reason: "read-only" };
     default:
       return {
@@ -144,25 +141,8 @@ const words = {
   passwordTooLong: /password length must be/i,
 };
 
-function isAccountDisabled(detail = ""): boolean {
-  return words.accountDisabled.test(detail);
-}
-
-function isAccountLocked(detail = ""): boolean {
-  return words.accountLocked.test(detail);
-}
-
-function isPasswordExpired(detail = ""): boolean {
-  return words.passwordExpired.test(detail);
-}
-
-function isPasswordLocked(detail = ""): boolean {
-  return words.passwordLocked.test(detail);
-}
-
-function isPasswordTooLong(detail = ""): boolean {
-  return words.passwordTooLong.test(detail);
-}
+const says = (what: keyof typeof words, { detail = "" }: KeystoneError): boolean =>
+  words[what].test(detail);
 
 /**
  * Whether this is the user's password, as far as Keystone can be made to say so: asks for an
@@ -193,9 +173,8 @@ export async function isPasswordAccepted(
     // Another method is asked for only after the password was found right.
     if (error.kind === "mfa-required") return "accepted";
     if (error.kind !== "unauthorized") return "unknown";
-    const { detail } = error;
-    if (isAccountLocked(detail)) return "unknown";
-    if (isPasswordExpired(detail) || isAccountDisabled(detail)) return "accepted";
-    return "refused";
+    if (says("accountLocked", error)) return "unknown";
+    const isRight = says("passwordExpired", error) || says("accountDisabled", error);
+    return isRight ? "accepted" : "refused";
   }
 }
