@@ -135,9 +135,8 @@ function continueUnlessStopped(): void {
 /** Ports that people find again: 3000 (or PORT) and those after it; free ones where they are taken. */
 async function choosePorts() {
   const first = Number(process.env.PORT || 3000);
-  if (!Number.isInteger(first) || first < 0 || first > 65_535) {
+  if (!Number.isInteger(first) || first < 0 || first > 65_535)
     throw new Error("PORT must be a number from 0 to 65535");
-  }
   const choose = async (name: string, offset: number) => {
     const wanted = first + offset;
     if (first === 0 || wanted > 65_535) return getFreePort();
@@ -197,9 +196,8 @@ function startServer(folder: string, environment: Record<string, string>): Child
 
 /** @returns its exit code, 1 where it has none */
 function endOf(child: ChildProcess): Promise<number> {
-  if (child.exitCode !== null || child.signalCode !== null) {
+  if (child.exitCode !== null || child.signalCode !== null)
     return Promise.resolve(child.exitCode ?? 1);
-  }
   return new Promise((resolve) => child.once("close", (code) => resolve(code ?? 1)));
 }
 

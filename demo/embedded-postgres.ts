@@ -98,9 +98,8 @@ export async function startEmbeddedPostgres(
   options: EmbeddedPostgresOptions = {},
 ): Promise<EmbeddedPostgres> {
   const persistent = options.persistent ?? false;
-  if (persistent && options.dataDir === undefined) {
+  if (persistent && options.dataDir === undefined)
     throw new TypeError("A PostgreSQL that is to keep its data needs a dataDir");
-  }
   const runAs = whoToRunAs();
   const temporaryRoot = reachableTemporaryFolder(runAs);
   const scratch = await mkdtemp(join(temporaryRoot, "setpass-postgres-"));
@@ -215,9 +214,8 @@ class Server {
       const another = port === undefined && /could not (bind|create any TCP)/.test(words);
       // After a kill -9 the old backends need a moment to notice.
       const stillEnding = /shared memory block .* is still in use/.test(words);
-      if (!(another || stillEnding) || Date.now() > giveUpAt) {
+      if (!(another || stillEnding) || Date.now() > giveUpAt)
         throw new Error(`PostgreSQL did not start:\n${words}`);
-      }
       await sleep(200);
     }
   }
@@ -290,9 +288,8 @@ class Server {
   }
 
   async stop(): Promise<void> {
-    for (const signal of ["SIGINT", "SIGQUIT", "SIGKILL"] as const) {
+    for (const signal of ["SIGINT", "SIGQUIT", "SIGKILL"] as const)
       if (await this.#end(signal)) return;
-    }
   }
 
   async kill(signal: NodeJS.Signals): Promise<void> {
@@ -416,14 +413,12 @@ async function ensureCluster(task: {
   const { dataDir, programs, runAs, options } = task;
   if (existsSync(join(dataDir, passwordFileName))) {
     // In a shared temporary folder anybody could have put it there.
-    if (runAs !== undefined && (await stat(dataDir)).uid !== runAs.uid) {
+    if (runAs !== undefined && (await stat(dataDir)).uid !== runAs.uid)
       throw new Error(`${dataDir} belongs to another user`);
-    }
     return (await readFile(join(dataDir, passwordFileName), "utf8")).trim();
   }
-  if (existsSync(dataDir) && (await readdir(dataDir)).length > 0) {
+  if (existsSync(dataDir) && (await readdir(dataDir)).length > 0)
     throw new Error(`${dataDir} is not empty, and what is in it is no database that setpass made`);
-  }
   const password = randomBytes(18).toString("base64url");
   const unfinished = `${dataDir}.unfinished`;
   await rm(unfinished, { recursive: true, force: true });

@@ -78,9 +78,8 @@ export async function getPasswordPolicy(
     };
   } catch (error) {
     if (!isKeystoneError(error)) throw error;
-    if (error.kind === "forbidden" && options.domainId !== defaultDomainId) {
+    if (error.kind === "forbidden" && options.domainId !== defaultDomainId)
       return getPasswordPolicy(session, { ...options, domainId: defaultDomainId });
-    }
     if (error.kind === "not-found" || error.kind === "forbidden") return {};
     throw error;
   }

@@ -16,9 +16,8 @@ export function detailOf(json: unknown, request: KeystoneRequest): string | unde
   const field = /^Invalid input for field '[^']*'/.exec(words);
   if (field) words = field[0];
   for (const secret of secretsIn(request)) {
-    for (const quote of ["'", '"']) {
+    for (const quote of ["'", '"'])
       words = words.replaceAll(`${quote}${secret}${quote}`, `${quote}…${quote}`);
-    }
     // Long enough not to be an ordinary word of the message.
     if (secret.length >= 16) words = words.replaceAll(secret, "…");
   }
@@ -37,9 +36,8 @@ function secretsIn(request: KeystoneRequest): string[] {
   if (request.subjectToken) found.push(request.subjectToken);
   const walk = (value: unknown, name: string, parent: string) => {
     if (typeof value === "string") {
-      if (value !== "" && (secretFields.has(name) || (name === "id" && parent === "token"))) {
+      if (value !== "" && (secretFields.has(name) || (name === "id" && parent === "token")))
         found.push(value);
-      }
     } else if (isObject(value)) {
       for (const [key, inner] of Object.entries(value)) walk(inner, key, name);
     }

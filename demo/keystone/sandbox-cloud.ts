@@ -114,9 +114,8 @@ export class SandboxCloud {
   // Domains, projects, roles
 
   addDomain(domain: { id?: string; name: string; enabled?: boolean }): SandboxDomain {
-    if ([...this.domains.values()].some((other) => other.name === domain.name)) {
+    if ([...this.domains.values()].some((other) => other.name === domain.name))
       throw new SandboxRefusal(409, duplicate("project", domain.name, "None"));
-    }
     const added = { id: domain.id ?? newId(), name: domain.name, enabled: domain.enabled ?? true };
     this.domains.set(added.id, added);
     return added;
@@ -130,9 +129,8 @@ export class SandboxCloud {
 
   addProject(project: { id?: string; name: string; domainId?: string }): SandboxProject {
     const domainId = this.domain(project.domainId ?? "default").id;
-    if (this.projectNamed(project.name, domainId) !== undefined) {
+    if (this.projectNamed(project.name, domainId) !== undefined)
       throw new SandboxRefusal(409, duplicate("project", project.name, domainId));
-    }
     const added = { id: project.id ?? newId(), name: project.name, domainId };
     this.projects.set(added.id, added);
     return added;
@@ -190,9 +188,8 @@ export class SandboxCloud {
 
   addUser(fields: NewSandboxUser): SandboxUser {
     const domainId = this.domain(fields.domainId ?? "default").id;
-    if (this.userNamed(fields.name, domainId) !== undefined) {
+    if (this.userNamed(fields.name, domainId) !== undefined)
       throw new SandboxRefusal(409, duplicate("user", fields.name, domainId));
-    }
     if (fields.password !== undefined) this.#checkPasswordShape(fields.password);
     const user: SandboxUser = {
       id: fields.id ?? newId(),
@@ -268,22 +265,20 @@ export class SandboxCloud {
     if (user === undefined) throw unauthorized();
     this.checkPassword(user, originalPassword, { evenIfExpired: true });
     this.#checkPasswordShape(password);
-    if (user.options.lock_password === true) {
+    if (user.options.lock_password === true)
       throw new SandboxRefusal(
         400,
         "You cannot change your password at this time due to password policy disallowing " +
           "password changes. Please contact your administrator to reset your password.",
       );
-    }
     const print = fingerprint(password);
     const count = this.policy.uniqueLastPasswordCount;
-    if (count > 0 && user.passwords.slice(-count).some((old) => old.equals(print))) {
+    if (count > 0 && user.passwords.slice(-count).some((old) => old.equals(print)))
       throw new SandboxRefusal(
         400,
         "The new password cannot be identical to a previous password. The total number which " +
           `includes the new password must be unique is ${count}.`,
       );
-    }
     user.passwords.push(print);
     user.passwordExpiresAt = null;
     this.endTokensOf(id);
@@ -311,16 +306,14 @@ export class SandboxCloud {
       user.lastFailureAt = Date.now();
       throw unauthorized();
     }
-    if (!user.enabled) {
+    if (!user.enabled)
       throw new SandboxRefusal(401, `The account is disabled for user: ${user.id}.`);
-    }
     if (user.passwordExpiresAt !== null && user.passwordExpiresAt.getTime() <= Date.now()) {
-      if (!options.evenIfExpired) {
+      if (!options.evenIfExpired)
         throw new SandboxRefusal(
           401,
           `The password is expired and needs to be changed for user: ${user.id}.`,
         );
-      }
     }
     user.failedSignIns = 0;
   }

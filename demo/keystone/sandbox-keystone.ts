@@ -157,9 +157,8 @@ function furnish(
 
   for (const { roles = [], ...fields } of options.users ?? []) {
     const user = cloud.addUser(fields);
-    for (const { role, projectName } of roles) {
+    for (const { role, projectName } of roles)
       cloud.assignRole(user.id, `project:${ensureProject(projectName).id}`, cloud.roleId(role));
-    }
   }
 }
 
@@ -257,9 +256,8 @@ class SandboxApi {
         return { status: 204 };
       case "POST 3 users":
         if (part === "password") return this.#changePassword(asked, id ?? "");
-        if (part === "application_credentials") {
+        if (part === "application_credentials")
           return this.#createApplicationCredential(asked, id ?? "");
-        }
         return noSuchPage();
       case "GET 1 domains":
         this.#requireAdmin(asked, "identity:list_domains");
@@ -448,9 +446,8 @@ class SandboxApi {
 
   #createApplicationCredential(asked: Asked, userId: string): Answer {
     const token = this.#requireToken(asked);
-    if (token.userId !== userId || token.scope.kind !== "project") {
+    if (token.userId !== userId || token.scope.kind !== "project")
       throw forbidden("identity:create_application_credential");
-    }
     const fields = objectIn(asked.json, "application_credential");
     const secret = optionalText(fields.secret, "secret") ?? randomBytes(64).toString("base64url");
     const credential = this.cloud.addApplicationCredential({
@@ -471,13 +468,12 @@ class SandboxApi {
   #passwordPolicy(asked: Asked, domainId: string): Answer {
     this.#requireToken(asked);
     const domain = this.cloud.domain(domainId);
-    if (domain.id !== "default") {
+    if (domain.id !== "default")
       throw new SandboxRefusal(
         403,
         "Invalid domain specific configuration: Reading security compliance information for any " +
           "domain other than the default domain is not allowed or supported.",
       );
-    }
     const { passwordRegex = null, passwordRegexDescription = null } = this.cloud.policy;
     return {
       status: 200,

@@ -65,9 +65,8 @@ export class SandboxTokens {
   }
 
   endAllOf(userId: string): void {
-    for (const token of this.#tokens.values()) {
+    for (const token of this.#tokens.values())
       if (token.userId === userId) this.#tokens.delete(token.id);
-    }
   }
 
   isAdmin(token: SandboxToken): boolean {
@@ -98,16 +97,14 @@ export class SandboxTokens {
     }
     if (proof === undefined) throw unauthorized();
     const receipt = receiptId === undefined ? undefined : this.#receipts.get(receiptId);
-    if (receipt?.userId === proof.user.id) {
+    if (receipt?.userId === proof.user.id)
       proof.methods = [...new Set([...proof.methods, ...receipt.methods])];
-    }
 
     const scope = this.#scopeOf(auth.scope, proof);
     this.#checkSecondFactor(proof);
     const target = targetOf(scope);
-    if (target !== undefined && this.cloud().rolesOf(proof.user.id, target).length === 0) {
+    if (target !== undefined && this.cloud().rolesOf(proof.user.id, target).length === 0)
       throw unauthorized();
-    }
     // Fernet tokens know no fractions of a second.
     const issuedAt = new Date(Math.floor(Date.now() / 1000) * 1000);
     const lifetimeMs = this.settings.lifetimeSeconds * 1000;
@@ -136,9 +133,8 @@ export class SandboxTokens {
         const reference = objectIn(given, "user");
         const user = this.#findUser(reference);
         const secrets = cloud.totpSecrets.get(user.id) ?? [];
-        if (!secrets.some((secret) => isPasscode(secret, String(reference.passcode)))) {
+        if (!secrets.some((secret) => isPasscode(secret, String(reference.passcode))))
           throw unauthorized();
-        }
         return { user, methods: ["totp"] };
       }
       case "token":
@@ -164,14 +160,12 @@ export class SandboxTokens {
     const token = this.find(id);
     if (token === undefined) throw unknownToken();
     const wanted = typeof scope === "object" && scope !== null ? scope : {};
-    if (token.scope.kind === "system" && ("project" in wanted || "domain" in wanted)) {
+    if (token.scope.kind === "system" && ("project" in wanted || "domain" in wanted))
       throw forbidden(
         "Using a system-scoped token to create a project-scoped or domain-scoped token is not allowed.",
       );
-    }
-    if (token.methods.includes("application_credential")) {
+    if (token.methods.includes("application_credential"))
       throw forbidden("Using a delegated token to create another token is not allowed.");
-    }
     const scoped = token.scope.kind === "project" || token.scope.kind === "domain";
     if (scoped && !this.settings.allowRescopeScopedToken) throw forbidden("rescope a scoped token");
     return {
@@ -198,9 +192,8 @@ export class SandboxTokens {
 
   #findDomain(reference: Record<string, unknown>) {
     const { domains } = this.cloud();
-    if (typeof reference.name === "string") {
+    if (typeof reference.name === "string")
       return [...domains.values()].find((domain) => domain.name === reference.name);
-    }
     return domains.get(String(reference.id));
   }
 
@@ -243,9 +236,8 @@ export class SandboxTokens {
     } else {
       project = cloud.projects.get(String(wanted.id));
     }
-    if (project === undefined || !cloud.domains.get(project.domainId)?.enabled) {
+    if (project === undefined || !cloud.domains.get(project.domainId)?.enabled)
       throw unauthorized();
-    }
     return { kind: "project", project };
   }
 
