@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, inArray, isNull, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { Queryable } from "./client";
 import { foldedCase, resetRequests } from "./schema";
 
@@ -144,14 +144,6 @@ export async function takeUntoldRequests(
   return rows.sort((one, other) => instant(one) - instant(other));
 }
 
-export async function findResetRequest(
-  db: Queryable,
-  id: string,
-): Promise<ResetRequestRow | undefined> {
-  const [row] = await db.select().from(resetRequests).where(eq(resetRequests.id, id));
-  return row;
-}
-
 /** @returns those there are of these ids that were ever confirmed or asked before, oldest first */
 export async function findResetRequests(
   db: Queryable,
@@ -223,28 +215,15 @@ export async function closeResetRequest(
   return rows.length === 1;
 }
 
-/** Deletes what nobody confirmed in time. @returns how many there were */
-export async function deleteUnconfirmedRequests(db: Queryable): Promise<number> {
-  return countOf(
-    db,
-    sql`delete from ${resetRequests}
-    where state = 'unconfirmed' and confirm_before <= clock_timestamp()`,
-  );
+/** Deletes what nobody confirmed in time. */
+export async function deleteUnconfirmedRequests(db: Queryable): Promise<void> {
+  await db.execute(sql`
+    delete from ${resetRequests} where state = 'unconfirmed' and confirm_before <= clock_timestamp()`);
 }
 
-/** @returns how many requests older than `before` were deleted, open or closed */
-export async function deleteOldRequests(db: Queryable, before: Date): Promise<number> {
-  return countOf(
-    db,
-    sql`delete from ${resetRequests}
-    where state in ('open', 'closed') and created_at < ${before.toISOString()}`,
-  );
-}
-
-/** There can be many, and nobody wants their ids. */
-async function countOf(db: Queryable, deletion: SQL): Promise<number> {
-  const [row] = await db.execute<{ gone: number }>(
-    sql`with gone as (${deletion} returning 1) select count(*)::int as gone from gone`,
-  );
-  return row?.gone ?? 0;
+/** Deletes requests older than `before`, open or closed. */
+export async function deleteOldRequests(db: Queryable, before: Date): Promise<void> {
+  await db.execute(sql`
+    delete from ${resetRequests}
+    where state in ('open', 'closed') and created_at < ${before.toISOString()}`);
 }
