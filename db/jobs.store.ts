@@ -1,7 +1,7 @@
-import { and, count, eq, lt, ne, type SQL, sql } from "drizzle-orm";
-import type { PgUpdateSetSource } from "drizzle-orm/pg-core";
+import { and, count, eq, lt, ne, sql } from "drizzle-orm";
 import type { Queryable } from "./client";
-import { dueRows, heldBy, inSeconds, type LeaseClaim } from "./lease";
+import { changeRow, dueRows, heldBy, inSeconds, type LeaseClaim } from "./lease";
+import { pickColumns } from "./pick-columns";
 import { type JOB_STATES, jobs } from "./schema";
 
 export type JobState = (typeof JOB_STATES)[number];
@@ -18,16 +18,11 @@ export interface Progress {
   readonly total: number;
 }
 
+const SHOWN = ["id", "state", "attempts", "lastError", "createdAt", "endedAt"] as const;
+
 /** How a job stands. */
-export interface JobStatus {
-  readonly id: string;
-  readonly state: JobState;
-  readonly attempts: number;
+export interface JobStatus extends Pick<typeof jobs.$inferSelect, (typeof SHOWN)[number]> {
   readonly progress: Progress | undefined;
-  /** What became of the last try, in words for people. */
-  readonly lastError: string | null;
-  readonly createdAt: Date;
-  readonly endedAt: Date | null;
 }
 
 /**
@@ -67,21 +62,13 @@ export async function claimDueJobs(
     });
 }
 
-type Change = PgUpdateSetSource<typeof jobs>;
-
-/** @returns whether there was such a row */
-async function change(db: Queryable, which: SQL | undefined, to: Change): Promise<boolean> {
-  const changed = await db.update(jobs).set(to).where(which).returning({ id: jobs.id });
-  return changed.length === 1;
-}
-
 /** Writes down how far it is, and holds on to it. @returns whether the claim still held; if not, let go */
 export const renewJob = (
   db: Queryable,
   claim: LeaseClaim,
   { leaseSeconds, progress }: { leaseSeconds: number; progress?: Progress },
 ): Promise<boolean> =>
-  change(db, heldBy(jobs, claim), {
+  changeRow(db, jobs, heldBy(jobs, claim), {
     leasedUntil: inSeconds(leaseSeconds),
     ...(progress && { progressDone: progress.done, progressTotal: progress.total }),
   });
@@ -92,7 +79,7 @@ export const postponeJob = (
   claim: LeaseClaim,
   { delaySeconds, lastError }: { delaySeconds: number; lastError: string },
 ): Promise<boolean> =>
-  change(db, heldBy(jobs, claim), {
+  changeRow(db, jobs, heldBy(jobs, claim), {
     nextAttemptAt: inSeconds(delaySeconds),
     lastError,
     leasedUntil: null,
@@ -100,17 +87,20 @@ export const postponeJob = (
 
 /** Hands back a claim: the try does not count, and the job is due at once. */
 export const releaseJob = (db: Queryable, claim: LeaseClaim): Promise<boolean> =>
-  change(db, heldBy(jobs, claim), { attempts: sql`${jobs.attempts} - 1`, leasedUntil: null });
+  changeRow(db, jobs, heldBy(jobs, claim), {
+    attempts: sql`${jobs.attempts} - 1`,
+    leasedUntil: null,
+  });
 
 const over = (state: JobState) =>
-  ({ state, sealedPayload: null, leasedUntil: null, endedAt: sql`now()` }) satisfies Change;
+  ({ state, sealedPayload: null, leasedUntil: null, endedAt: sql`now()` }) as const;
 
 /** Ends a job that was not done, and erases its payload. @returns whether the claim still held */
 export const endJob = (
   db: Queryable,
   claim: LeaseClaim,
   { state, lastError }: { state: "failed" | "cancelled"; lastError: string },
-): Promise<boolean> => change(db, heldBy(jobs, claim), { ...over(state), lastError });
+): Promise<boolean> => changeRow(db, jobs, heldBy(jobs, claim), { ...over(state), lastError });
 
 const stillQueued = (id: string) => and(eq(jobs.id, id), eq(jobs.state, "queued"));
 
@@ -119,7 +109,7 @@ const stillQueued = (id: string) => and(eq(jobs.id, id), eq(jobs.state, "queued"
  * lease ran out meanwhile, and another, who learns it at the next renewal, is doing it again.
  */
 export const finishJob = (db: Queryable, id: string): Promise<boolean> =>
-  change(db, stillQueued(id), { ...over("done"), lastError: null });
+  changeRow(db, jobs, stillQueued(id), { ...over("done"), lastError: null });
 
 /**
  * Calls a job off, and erases its payload. Where it is under way, its run learns it at its next renewal,
@@ -128,16 +118,15 @@ export const finishJob = (db: Queryable, id: string): Promise<boolean> =>
  * @returns whether there was something to call off
  */
 export const cancelJob = (db: Queryable, id: string): Promise<boolean> =>
-  change(db, stillQueued(id), over("cancelled"));
+  changeRow(db, jobs, stillQueued(id), over("cancelled"));
 
 /** @returns how a job stands; undefined where there is none */
 export async function findJob(db: Queryable, id: string): Promise<JobStatus | undefined> {
   const [row] = await db.select().from(jobs).where(eq(jobs.id, id));
   if (!row) return undefined;
-  const { progressDone: done, progressTotal: total, ...rest } = row;
-  const { state, attempts, lastError, createdAt, endedAt } = rest;
+  const { progressDone: done, progressTotal: total } = row;
   const progress = done === null || total === null ? undefined : { done, total };
-  return { id, state, attempts, progress, lastError, createdAt, endedAt };
+  return { ...pickColumns(row, SHOWN), progress };
 }
 
 /** @returns how many jobs of each kind are in each state: for the metrics */

@@ -1,7 +1,7 @@
 import { and, count, desc, eq, gte, inArray, lt, ne, type SQL, sql } from "drizzle-orm";
 import type { PgUpdateSetSource } from "drizzle-orm/pg-core";
 import type { Queryable } from "./client";
-import { dueRows, heldBy, inSeconds, type LeaseClaim } from "./lease";
+import { changeRow, dueRows, heldBy, inSeconds, type LeaseClaim } from "./lease";
 import { links, type MAIL_STATES, type MAIL_TEMPLATES, mails } from "./schema";
 
 export type MailTemplate = (typeof MAIL_TEMPLATES)[number];
@@ -48,12 +48,7 @@ export const linkMailsCancelled = (from: SQL): SQL => sql`
   update mails set state = 'cancelled', sealed_props = null, leased_until = null
   where link_id in (select id from ${from}) and template = 'link' and state = 'queued'`;
 
-/**
- * Takes mails that are due, and counts the try: see `dueRows`.
- *
- * @param options.limit the most mails to take
- * @param options.leaseSeconds how long they are the caller's
- */
+/** Takes mails that are due, and counts the try: see `dueRows`. */
 export async function claimDueMails(
   db: Queryable,
   options: { limit: number; leaseSeconds: number },
@@ -90,18 +85,8 @@ export async function markSent(db: Queryable, id: string): Promise<void> {
 }
 
 /** @returns whether the claim still held; if not, somebody else has decided */
-async function change(
-  db: Queryable,
-  claim: LeaseClaim,
-  to: PgUpdateSetSource<typeof mails>,
-): Promise<boolean> {
-  const changed = await db
-    .update(mails)
-    .set({ ...to, leasedUntil: null })
-    .where(heldBy(mails, claim))
-    .returning({ id: mails.id });
-  return changed.length === 1;
-}
+const change = (db: Queryable, claim: LeaseClaim, to: PgUpdateSetSource<typeof mails>) =>
+  changeRow(db, mails, heldBy(mails, claim), { ...to, leasedUntil: null });
 
 /** @returns whether the claim still held */
 export const markForRetry = (

@@ -58,17 +58,17 @@ export async function countRequestsOfMailboxes(
     given.map((email) => sql`(${email}::text)`),
     sql`, `,
   );
-  const rows = await db.execute<{ email: string; open: number; answered_at: string | Date | null }>(
+  const rows = await db.execute<{ email: string; open: number; answeredAt: string | null }>(
     sql`select given.email, count(*) filter (where r.state = 'open')::int as open,
-          max(r.closed_at) filter (where r.answered_user_id is not null) as answered_at
+          max(r.closed_at) filter (where r.answered_user_id is not null) as "answeredAt"
         from (values ${wanted}) as given (email)
         join ${resetRequests} r on ${foldedCase(sql`r.email`)} = ${foldedCase(sql`given.email`)}
         group by given.email`,
   );
   const known = new Map(
-    rows.map(({ email, open, answered_at }) => [
+    rows.map(({ email, open, answeredAt }) => [
       email,
-      { open, answeredAt: answered_at === null ? null : new Date(answered_at) },
+      { open, answeredAt: answeredAt === null ? null : new Date(answeredAt) },
     ]),
   );
   return (email) => known.get(email) ?? none;

@@ -4,40 +4,32 @@ import { readMarker, writeMarker } from "../../db/link-list-order";
 import type { LinkRow } from "../../db/link-row";
 import { findLink, findLinkOfUser } from "../../db/links.store";
 import { type LinkMail, latestMailOfLinks } from "../../db/mails.store";
+import { pickColumns } from "../../db/pick-columns";
 import type { LinkContext } from "./link-context.server";
 import { attemptsLeft, isClaimed, type LinkStatus, linkStatus } from "./link-status";
 
 export type { LinkCount, LinkFilter, LinkQuery } from "../../db/link-list.store";
 export type { AuditEvent, LinkMail };
 
+const SHOWN = [
+  ...(["id", "userId", "userName", "userDomainName", "userFound", "problem", "mailTo"] as const),
+  ...(["language", "issuedAt", "issuedByName", "issuedVia"] as const),
+  ...(["expiresAt", "completedAt", "revokedAt"] as const),
+] as const;
+
 /** A link as the console shows it: no hash, nothing sealed. */
-export interface LinkSummary {
-  id: string;
-  userId: string;
-  userName: string | null;
-  userDomainName: string | null;
-  /** False: Keystone knows no such user. Null: not asked yet. */
-  userFound: boolean | null;
+export interface LinkSummary extends Pick<LinkRow, (typeof SHOWN)[number]> {
   status: LinkStatus;
   /** Pending by state, with its secrets still there: it can be renewed without a new PIN. */
   renewable: boolean;
   attemptsLeft: number;
   /** The PIN was guessed wrong too often over several links: renewing takes a new one. */
   pinExhausted: boolean;
-  problem: LinkRow["problem"];
   /** Somebody typed the right PIN, and Keystone may be setting their password at this moment. */
   redeeming: boolean;
   /** An answer of Keystone's was lost: whether a password came into force is being found out. */
   unsettled: boolean;
-  mailTo: string | null;
-  language: string | null;
   mail: LinkMail | null;
-  issuedAt: Date;
-  issuedByName: string | null;
-  issuedVia: LinkRow["issuedVia"];
-  expiresAt: Date;
-  completedAt: Date | null;
-  revokedAt: Date | null;
 }
 
 /** A page of the list: the one that comes after a row, or before it. In an address it stays the same one. */
@@ -101,29 +93,14 @@ function summarize(
   mail: LinkMail | undefined,
   config: LinkContext["config"],
 ): LinkSummary {
-  const status = linkStatus(row, config.links, new Date());
-  const pinExhausted = row.pinGuesses >= config.links.maxPinGuesses;
   return {
-    id: row.id,
-    userId: row.userId,
-    userName: row.userName,
-    userDomainName: row.userDomainName,
-    userFound: row.userFound,
-    status,
+    ...pickColumns(row, SHOWN),
+    status: linkStatus(row, config.links, new Date()),
     renewable: row.sealedPassword !== null,
     attemptsLeft: attemptsLeft(row, config.links),
-    pinExhausted,
-    problem: row.problem,
+    pinExhausted: row.pinGuesses >= config.links.maxPinGuesses,
     redeeming: isClaimed(row, new Date()),
     unsettled: row.sealedUnsettled !== null,
-    mailTo: row.mailTo,
-    language: row.language,
     mail: mail ?? null,
-    issuedAt: row.issuedAt,
-    issuedByName: row.issuedByName,
-    issuedVia: row.issuedVia,
-    expiresAt: row.expiresAt,
-    completedAt: row.completedAt,
-    revokedAt: row.revokedAt,
   };
 }

@@ -1,4 +1,5 @@
 import type { Queryable } from "../../db/client";
+import { pickColumns } from "../../db/pick-columns";
 import {
   countRequestsOfMailboxes,
   listResetRequests,
@@ -7,7 +8,6 @@ import {
 } from "../../db/reset-request-list.store";
 import {
   closeResetRequest,
-  findResetRequest,
   findResetRequests,
   type ResetRequestRow,
 } from "../../db/reset-requests.store";
@@ -17,21 +17,15 @@ import type { LinkContext } from "../links/link-context.server";
 import { codeOfRequest, parseRequestCode } from "./request-code";
 import { openRequest } from "./sealed-request.server";
 
+const SHOWN = [
+  ...(["id", "name", "email", "language", "state", "createdAt", "confirmedAt"] as const),
+  ...(["closedAt", "closedByName", "answeredUserId"] as const),
+] as const;
+
 /** A request as the console shows it: its PIN stays on the server. */
-export interface ResetRequestSummary {
-  id: string;
+export interface ResetRequestSummary extends Pick<ResetRequestRow, (typeof SHOWN)[number]> {
   /** Null where nobody was ever shown one: asked before requests were confirmed. */
   code: string | null;
-  name: string;
-  email: string;
-  /** Of the page it was asked on; null: asked before that was kept. */
-  language: string | null;
-  state: ResetRequestRow["state"];
-  createdAt: Date;
-  confirmedAt: Date | null;
-  closedAt: Date | null;
-  closedByName: string | null;
-  answeredUserId: string | null;
   hasPin: boolean;
   /** How many requests of this mailbox are open, this one included. */
   openOfMailbox: number;
@@ -40,17 +34,8 @@ export interface ResetRequestSummary {
 }
 
 const summarize = (row: ResetRequestRow, mailbox: MailboxRequests): ResetRequestSummary => ({
-  id: row.id,
+  ...pickColumns(row, SHOWN),
   code: row.confirmedAt ? codeOfRequest(row.id) : null,
-  name: row.name,
-  email: row.email,
-  language: row.language,
-  state: row.state,
-  createdAt: row.createdAt,
-  confirmedAt: row.confirmedAt,
-  closedAt: row.closedAt,
-  closedByName: row.closedByName,
-  answeredUserId: row.answeredUserId,
   hasPin: row.sealedPin !== null,
   openOfMailbox: mailbox.open,
   mailboxAnsweredAt: mailbox.answeredAt,
@@ -114,7 +99,7 @@ export async function openRequestPin(
   context: Pick<LinkContext, "db" | "vault" | "log">,
   { id }: { id: string },
 ): Promise<string | undefined> {
-  const row = await findResetRequest(context.db, id);
+  const [row] = await findResetRequests(context.db, [id]);
   if (row?.state !== "open") return undefined;
   const sealed = openRequest(context, row);
   if (!sealed || sealed.before || sealed.confirmed) return sealed?.pin;
