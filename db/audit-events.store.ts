@@ -16,11 +16,7 @@ const or = <Value>(value: Value | undefined) => value ?? null;
  * For `app/audit` alone: see `record` there.
  */
 export async function insertEvent(db: Queryable, event: NewAuditEvent): Promise<void> {
-  await db.execute(sql`
-    insert into audit_events ${columns}
-    values (${event.action}, ${event.actorKind}, ${or(event.actorId)}, ${or(event.actorName)},
-      ${or(event.userId)}, ${or(event.linkId)}, ${or(event.resetRequestId)}, ${event.outcome},
-      ${or(event.clientAddress)}, ${or(event.requestId)})`);
+  await db.execute(eventInsert(event, sql`(values (true)) as done`));
 }
 
 /**

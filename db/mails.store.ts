@@ -6,19 +6,17 @@ import { links, type MAIL_STATES, type MAIL_TEMPLATES, mails } from "./schema";
 
 export type MailTemplate = (typeof MAIL_TEMPLATES)[number];
 export type MailState = (typeof MAIL_STATES)[number];
+type MailRow = typeof mails.$inferSelect;
 
 /** A mail that a worker took, and sends before the lease runs out. */
-export interface ClaimedMail extends LeaseClaim {
-  readonly linkId: string | null;
-  readonly template: MailTemplate;
-  readonly recipient: string;
-  readonly sealedProps: Buffer | null;
-}
+export interface ClaimedMail
+  extends LeaseClaim,
+    Readonly<Pick<MailRow, "linkId" | "template" | "recipient" | "sealedProps">> {}
 
 /** How the newest "link" mail of a link stands. `lastError`: why the last try failed. */
 export type LinkMail = Readonly<
   Pick<
-    typeof mails.$inferSelect,
+    MailRow,
     "id" | "recipient" | "state" | "attempts" | "lastError" | "sentAt" | "nextAttemptAt"
   >
 >;

@@ -1,20 +1,16 @@
-/** What decides a link's status. Plain data: routes and tests use it as well as the stores. */
-export interface LinkFacts {
-  readonly state: "pending" | "completed" | "revoked";
-  readonly expiresAt: Date;
-  readonly attempts: number;
-  readonly pinGuesses: number;
-}
+import type { LinkRow } from "../../db/link-row";
+
+/** What decides a link's status. */
+export type LinkFacts = Readonly<Pick<LinkRow, "state" | "expiresAt" | "attempts" | "pinGuesses">>;
 
 export interface LinkLimits {
   readonly maxAttempts: number;
   readonly maxPinGuesses: number;
 }
 
-export type LinkStatus = "pending" | "completed" | "revoked" | "expired" | "locked";
+export type LinkStatus = LinkRow["state"] | "expired" | "locked";
 
 /**
- * @param now the time to judge by
  * @returns the stored state, or `locked` or `expired` for a pending link that can no longer be
  *   redeemed. Locked comes first: renewing an expired link gives back its time, never its guesses.
  */
