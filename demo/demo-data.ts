@@ -25,48 +25,30 @@ export interface DemoUser {
 const inDefault = { domainId: "default", domainName: "Default" };
 const inPhysics = { domainId: physics.id, domainName: physics.name };
 
+const personOf = (domain: typeof inDefault, name: string, year: number, description: string) => ({
+  ...domain,
+  name,
+  email: `${name}@example.org`,
+  description,
+  initialPassword: `first-${year}-${name}`,
+});
+
 export const demoUsers: readonly DemoUser[] = [
+  personOf(inDefault, "ada", 1815, "Ada Lovelace"),
+  personOf(inDefault, "grace", 1906, "Grace Hopper"),
+  { ...personOf(inDefault, "alan", 1912, "Alan Turing; the account is disabled"), enabled: false },
+  personOf(inPhysics, "lise", 1878, "Lise Meitner"),
   {
-    ...inDefault,
-    name: "ada",
-    email: "ada@example.org",
-    description: "Ada Lovelace",
-    initialPassword: "first-1815-ada",
+    ...personOf(inPhysics, "emmy", 1882, "Emmy Noether; has no mail address in Keystone"),
+    email: undefined,
   },
   {
-    ...inDefault,
-    name: "grace",
-    email: "grace@example.org",
-    description: "Grace Hopper",
-    initialPassword: "first-1906-grace",
-  },
-  {
-    ...inDefault,
-    name: "alan",
-    email: "alan@example.org",
-    description: "Alan Turing; the account is disabled",
-    initialPassword: "first-1912-alan",
-    enabled: false,
-  },
-  {
-    ...inPhysics,
-    name: "lise",
-    email: "lise@example.org",
-    description: "Lise Meitner",
-    initialPassword: "first-1878-lise",
-  },
-  {
-    ...inPhysics,
-    name: "emmy",
-    description: "Emmy Noether; has no mail address in Keystone",
-    initialPassword: "first-1882-emmy",
-  },
-  {
-    ...inPhysics,
-    name: "marie",
-    email: "marie@example.org",
-    description: "Marie Curie; may not change her password (lock_password)",
-    initialPassword: "first-1867-marie",
+    ...personOf(
+      inPhysics,
+      "marie",
+      1867,
+      "Marie Curie; may not change her password (lock_password)",
+    ),
     options: { lock_password: true },
   },
 ];

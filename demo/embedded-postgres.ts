@@ -5,7 +5,7 @@
  * hook that is set by importing it), so nothing of ours could shut down in order; it listens on
  * every address; and it wants to create a system user where it runs as root.
  */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import {
@@ -27,6 +27,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import postgres from "postgres";
 import { dumpDatabase } from "./dump-database";
 import { endWithParent } from "./end-with-parent";
@@ -454,25 +455,11 @@ async function ensureCluster(task: {
   return password;
 }
 
-function runToEnd(program: string, args: string[], runAs: RunAs | undefined): Promise<void> {
-  return new Promise((done, failed) => {
-    const child = spawn(program, args, {
-      ...runAs,
-      cwd: "/",
-      env: { ...process.env, LC_ALL: "C" },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let words = "";
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding("utf8").on("data", (text: string) => {
-        words += text;
-      });
-    }
-    child.once("error", failed);
-    child.once("close", (code) => {
-      if (code === 0) done();
-      else failed(new Error(`${basename(program)} failed (${code}):\n${words.slice(-4000)}`));
-    });
+async function runToEnd(program: string, args: string[], runAs: RunAs | undefined): Promise<void> {
+  const env = { ...process.env, LC_ALL: "C" };
+  await promisify(execFile)(program, args, { ...runAs, cwd: "/", env }).catch((error) => {
+    const words = `${error.stdout}${error.stderr}`.slice(-4000);
+    throw new Error(`${basename(program)} failed (${error.code}):\n${words}`);
   });
 }
 

@@ -223,15 +223,7 @@ export class SandboxCloud {
   }
 
   /** As an administrator may: without regard to history. */
-  updateUser(
-    id: string,
-    fields: Partial<
-      Pick<
-        NewSandboxUser,
-        "name" | "email" | "description" | "enabled" | "password" | "defaultProjectId" | "options"
-      >
-    >,
-  ): SandboxUser {
+  updateUser(id: string, fields: Partial<Omit<NewSandboxUser, "id" | "domainId">>): SandboxUser {
     const user = this.user(id);
     if (fields.password !== undefined) {
       this.#checkPasswordShape(fields.password);
