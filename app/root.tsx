@@ -11,10 +11,9 @@ import {
 import type { ReactNode } from "react";
 import { ErrorPage, wordsForError } from "./components/error-page";
 import mark from "./components/mark.svg?url";
-import { pageHeaders } from "./components/page-headers";
 import { pageTitle, wordsOfPage } from "./components/page-title";
 import { type RootData, useLanguage, useNonce } from "./components/render-context";
-import type { RouteHandle } from "./components/route-handle";
+import { pageHeaders, type RouteHandle } from "./components/route-exports";
 import { directionOf } from "./messages/languages";
 import stylesheet from "./styles.css?url";
 

@@ -1,5 +1,13 @@
 import type { HeadersArgs } from "@remix-run/node";
 
+/**
+ * What a route may say of itself. Pages are not hydrated unless they ask for it: what anonymous people
+ * see is HTML, and no React is sent to them.
+ */
+export interface RouteHandle {
+  hydrate?: boolean;
+}
+
 /** Which headers of a loader's, an action's or a thrown answer reach the browser with the page. */
 const PASSED_ON = ["Retry-After", "Allow", "Connection"];
 

@@ -7,9 +7,9 @@ import type {
 import { data } from "@remix-run/node";
 import { useLoaderData, useRouteError } from "@remix-run/react";
 import { ErrorPage, wordsForError } from "../components/error-page";
-import { pageHeaders } from "../components/page-headers";
 import { pageTitle, wordsOfPage } from "../components/page-title";
 import { PublicPage } from "../components/public-page";
+import { pageHeaders } from "../components/route-exports";
 import { readForm } from "../http/form.server";
 import { visitorOf } from "../http/initiator.server";
 import { countWrongLink } from "../http/rate-limit.server";

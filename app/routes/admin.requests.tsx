@@ -6,8 +6,8 @@ import {
   redirect,
 } from "@remix-run/node";
 import { useActionData, useLoaderData } from "@remix-run/react";
-import { pageHeaders } from "../components/page-headers";
 import { pageTitle, wordsOfPage } from "../components/page-title";
+import { pageHeaders } from "../components/route-exports";
 import { isRowId, lastPage } from "../console/addresses";
 import { type ClosingAnswer, RequestList } from "../console/request-list";
 import { PAGE_SIZE, readRequestListView, requestListHref } from "../console/request-list-view";

@@ -6,8 +6,8 @@ import {
 } from "@remix-run/node";
 import { useActionData, useLoaderData } from "@remix-run/react";
 import type { ErrorCode } from "../components/error-page";
-import { pageHeaders } from "../components/page-headers";
 import { pageTitle, wordsOfPage } from "../components/page-title";
+import { pageHeaders } from "../components/route-exports";
 import { RequestReview } from "../console/request-review";
 import type { ReviewAnswer } from "../console/review-outcome";
 import { readAct, readIds, readPlans } from "../console/reviewed-requests";

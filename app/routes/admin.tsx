@@ -1,8 +1,7 @@
 import type { LoaderFunctionArgs } from "@remix-run/node";
 import { Outlet, useLoaderData, useRouteError } from "@remix-run/react";
 import { ErrorWordsSection } from "../components/error-page";
-import { pageHeaders } from "../components/page-headers";
-import type { RouteHandle } from "../components/route-handle";
+import { pageHeaders, type RouteHandle } from "../components/route-exports";
 import { ConsoleFrame } from "../console/console-frame";
 import { adminOf } from "../http/guard-console.server";
 import { countOpenRequests } from "../reset-requests/handle-requests.server";

@@ -8,8 +8,8 @@ import { useActionData, useLoaderData } from "@remix-run/react";
 import { handOver } from "../accounts/hand-over.server";
 import { readLinkUser } from "../accounts/look-up-user.server";
 import { readStanding } from "../accounts/privileged-user.server";
-import { pageHeaders } from "../components/page-headers";
 import { pageTitle, wordsOfPage } from "../components/page-title";
+import { pageHeaders } from "../components/route-exports";
 import { isRowId } from "../console/addresses";
 import {
   type HandOverAnswer,

@@ -1,8 +1,8 @@
 import { data, type LoaderFunctionArgs, type MetaFunction } from "@remix-run/node";
 import { useLoaderData } from "@remix-run/react";
 import { findUsers } from "../accounts/find-users.server";
-import { pageHeaders } from "../components/page-headers";
 import { pageTitle, wordsOfPage } from "../components/page-title";
+import { pageHeaders } from "../components/route-exports";
 import { isRowId, readSearch } from "../console/addresses";
 import { UserList } from "../console/user-list";
 import { adminOf } from "../http/guard-console.server";

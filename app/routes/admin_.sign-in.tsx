@@ -8,9 +8,8 @@ import {
 import { useActionData, useLoaderData } from "@remix-run/react";
 import { findSession, signOut } from "../admins/session.server";
 import { signIn } from "../admins/sign-in.server";
-import { pageHeaders } from "../components/page-headers";
 import { pageTitle, wordsOfPage } from "../components/page-title";
-import type { RouteHandle } from "../components/route-handle";
+import { pageHeaders, type RouteHandle } from "../components/route-exports";
 import { SignInForm } from "../console/sign-in-form";
 import {
   readNotice,

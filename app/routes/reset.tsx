@@ -2,9 +2,9 @@ import type { ActionFunctionArgs, LoaderFunctionArgs, MetaFunction } from "@remi
 import { data } from "@remix-run/node";
 import { useActionData, useLoaderData } from "@remix-run/react";
 import { looksLikeEmail, readLine } from "../components/form-text";
-import { pageHeaders } from "../components/page-headers";
 import { pageTitle, wordsOfPage } from "../components/page-title";
 import { PublicPage } from "../components/public-page";
+import { pageHeaders } from "../components/route-exports";
 import { readForm } from "../http/form.server";
 import { visitorOf } from "../http/initiator.server";
 import { limitByAddress } from "../http/rate-limit.server";

@@ -7,9 +7,9 @@ import type {
 import { data } from "@remix-run/node";
 import { useLoaderData } from "@remix-run/react";
 import { readLine } from "../components/form-text";
-import { pageHeaders } from "../components/page-headers";
 import { pageTitle, wordsOfPage } from "../components/page-title";
 import { PublicPage } from "../components/public-page";
+import { pageHeaders } from "../components/route-exports";
 import { ShownAddress } from "../components/shown-address";
 import { readForm } from "../http/form.server";
 import { visitorOf } from "../http/initiator.server";
