@@ -26,14 +26,7 @@ import { describeError } from "./telemetry/log.server";
 
 const RETRY_AFTER_SECONDS = "10";
 
-/**
- * The HTTP side of the process: what every request passes through on its way to Remix.
- *
- * @param options.build Remix's server build
- * @param options.clientFolder Remix's client build
- * @param options.portalScript address of the portal's script
- * @param options.isDraining whether the process is about to end
- */
+/** The HTTP side of the process: what every request passes through on its way to Remix. */
 export function createApp(
   services: Services,
   options: {

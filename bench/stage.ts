@@ -54,12 +54,7 @@ export interface Stage {
   readonly keystone: RealKeystone;
   /** An administrator's. */
   readonly keystoneToken: string;
-  /**
-   * The built server as a process of its own, started as `npm start` does.
-   *
-   * @param options.env more of its environment
-   * @param options.node the program, this one unless told
-   */
+  /** The built server as a process of its own, started as `npm start` does. */
   startSetpass(
     databaseUrl: string,
     options?: { env?: Record<string, string>; node?: string },

@@ -29,7 +29,6 @@ const GRACE_MS = 2_000;
  * is known to `isDatabaseOutage`.
  *
  * @param options.url `postgres://…`, see `readDatabaseUrl`
- * @param options.poolSize the most connections held
  * @param options.statementTimeoutSeconds PostgreSQL ends a statement that runs longer; 10 unless told
  * @param options.lockTimeoutSeconds or waits longer for a lock; 5 unless told
  */

@@ -33,7 +33,6 @@ const identifier = (name: string) =>
  * it had on them is taken away, so the same again is right after an upgrade.
  *
  * @param names.role the server's role, which must be there
- * @param names.database the database's name
  */
 export function grantsFor(names: { role: string; database: string }): string[] {
   const role = identifier(names.role);

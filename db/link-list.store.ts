@@ -267,11 +267,7 @@ async function pageOf(
   };
 }
 
-/**
- * Notes which links have expired: see `links.lapsed`.
- *
- * @returns how many, at most `limit`
- */
+/** Notes which links have expired: see `links.lapsed`. @returns how many, at most `limit` */
 export async function noteLapsed(db: Database, { limit }: { limit: number }): Promise<number> {
   const noted = await db.execute(sql`
     update links set lapsed = true where id = any (array(

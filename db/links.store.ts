@@ -96,9 +96,8 @@ export async function revokeLink(
 }
 
 /**
- * Takes what Keystone says of the user.
+ * Takes what Keystone says of the user: nothing where it knows no such user.
  *
- * @param user undefined where Keystone knows no such user
  * @returns the link, and what its owner is to be told of; undefined where there is none
  */
 export async function saveLinkUser(
@@ -130,7 +129,6 @@ export async function saveLinkUser(
  * Erases the secrets of links that expired a while ago; the rows stay, for the list, and so does what
  * must still be settled.
  *
- * @param options.before links that expired before this
  * @returns the ids of the rows erased, at most `limit`
  */
 export async function purgeExpiredSecrets(

@@ -22,7 +22,6 @@ const sealFor = (mailId: string) => ({ column: "mails.sealed_props", row: mailId
  *
  * @param tx the transaction of the act the mail tells of: both happen, or neither
  * @param vault seals the content, which can hold a link
- * @returns the mail's id
  */
 export async function enqueueMail(tx: Queryable, vault: Vault, mail: MailToSend): Promise<string> {
   const sealed = sealMail(vault, mail);

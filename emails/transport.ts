@@ -17,12 +17,12 @@ export type SendOutcome =
       /** Whether trying this very mail again would be answered the same. */
       readonly final: boolean;
       /** The server's answer, where there was one. */
-      readonly smtpCode: number | undefined;
+      readonly smtpCode?: number;
       /**
        * Where there was none: Node's, OpenSSL's or Nodemailer's name for why, such as ECONNREFUSED,
        * CERT_HAS_EXPIRED, ETLS.
        */
-      readonly errorCode: string | undefined;
+      readonly errorCode?: string;
       /** The server's or Nodemailer's words, which may quote the mail: not for the log. Or a `MailFailure`. */
       readonly words: string;
     };
@@ -51,9 +51,6 @@ const ONE_ADDRESS = /^[^\s@<>()[\]\\,;:"]+@[^\s@<>()[\]\\,;:"]+$/;
 /**
  * The pooled connections to the mail server. Nothing is connected before the first mail.
  *
- * @param options.smtpUrl SMTP_URL, see `readSmtpUrl`
- * @param options.from MAIL_FROM
- * @param options.replyTo MAIL_REPLY_TO
  * @param options.publicUrl its host ends every Message-ID
  * @param options.maxConnections how many mails can be on their way at once
  * @throws {SmtpUrlError}
@@ -131,13 +128,7 @@ export function createMailTransport(options: {
   return {
     async send(mail, { timeoutSeconds }) {
       if (!ONE_ADDRESS.test(mail.recipient) || mail.recipient.length > 254)
-        return {
-          ok: false,
-          final: true,
-          smtpCode: undefined,
-          errorCode: undefined,
-          words: "bad-address" satisfies MailFailure,
-        };
+        return { ok: false, final: true, words: "bad-address" satisfies MailFailure };
       try {
         await transporter.sendMail({
           to: { name: "", address: mail.recipient },

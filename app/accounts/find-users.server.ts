@@ -18,7 +18,6 @@ export interface FoundUser {
 /**
  * Searches Keystone for users, by part of their name and by domain.
  *
- * @param search.token the administrator's
  * @returns the users by name, `truncated` where there are more than these, and every domain there is to
  *   choose from (none where the token may not list them)
  * @throws {KeystoneError}

@@ -11,7 +11,6 @@ export type Standing = "privileged" | "ordinary" | "unknown";
  * Whether a user's account has rights over the cloud, or is one that a service may sign in with: what
  * ends its password can stop more than one person's work.
  *
- * @param asked.token an administrator's
  * @returns `unknown` where Keystone does not tell
  */
 export async function readStanding(

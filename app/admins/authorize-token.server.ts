@@ -23,7 +23,6 @@ export type Authorization =
 
 export interface TokenAuthorizer {
   /**
-   * @param token an `X-Auth-Token` as it came
    * @param options.clientAddress who sent it; left out for a session's own, which is known to be a token
    */
   authorize(

@@ -40,10 +40,6 @@ export type IssueErrors = FieldErrors<"mail_to" | "pin" | "initial_password" | "
 /**
  * What is chosen before anybody chose: the least that helps. A random password ends the present one, so
  * it is not for one's own account, nor for one that others may depend on.
- *
- * @param about.email Keystone's address for the user
- * @param about.problem why the current link set no password, if it was tried
- * @param about.ownAccount the administrator's own
  */
 export function usualChoices(about: {
   offer: IssueOffer;
@@ -62,11 +58,7 @@ export function usualChoices(about: {
   };
 }
 
-/**
- * @param problem why a link set no password
- * @param user the account as Keystone tells it now
- * @returns whether that still holds, as far as Keystone's word of now can tell
- */
+/** @returns whether that still holds, as far as Keystone's word of now can tell */
 export function isStillSo(
   problem: LinkProblem,
   user: { enabled: boolean; passwordLocked: boolean },

@@ -5,7 +5,6 @@ import { useState } from "react";
  * Keeps an action's answer on its page. Remix forgets it as soon as the page's data are asked for
  * again, and a link that is shown once must not vanish because its mail was sent meanwhile.
  *
- * @param answer from `useActionData`
  * @returns the answer, until the next one, or until one goes elsewhere
  */
 export function useLastAnswer<Answer>(answer: Answer | undefined): Answer | undefined {

@@ -3,11 +3,7 @@ import type { ReactNode } from "react";
 import { useWords } from "../components/render-context";
 import { lastPage } from "./addresses";
 
-/**
- * Which part of a list one sees, and the ways to the next and the last one.
- *
- * @param props.hrefOf the address of a page, by its number from 1
- */
+/** Which part of a list one sees, and the ways to the next and the last one. */
 export function Pager(props: {
   page: number;
   pageSize: number;

@@ -31,10 +31,7 @@ export function guardConsole(handler: Handler): Handler {
   };
 }
 
-/**
- * @returns who is signed in
- * @throws Error in a handler that is not of the console: a mistake of ours
- */
+/** @throws Error in a handler that is not of the console: a mistake of ours */
 export function adminOf({ admin }: AppLoadContext): AdminSession {
   if (!admin) throw new Error("Nobody is signed in here: this route is not of the console");
   return admin;

@@ -8,7 +8,6 @@ import type { Services } from "../services.server";
  * everybody, and a rule of the proxy's is forgotten too easily.
  *
  * @param where METRICS_LISTEN; port 0 takes a free one
- * @returns the server, and the port it listens on
  * @throws Error with Node's code (`EADDRINUSE`, `EADDRNOTAVAIL`, …) where it cannot listen
  */
 export async function startMetricsServer(

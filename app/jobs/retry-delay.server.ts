@@ -10,7 +10,6 @@ export const DEFAULT_MAX_ATTEMPTS = 30;
  * most; give or take a fifth, so that what failed together does not all come back together.
  *
  * @param attempt the number of the try that failed, from 1
- * @param random from 0 to 1
  */
 export function retryDelaySeconds(attempt: number, random: () => number = Math.random): number {
   const delay = Math.min(FIRST_SECONDS * 2 ** (attempt - 1), LONGEST_SECONDS);

@@ -45,8 +45,6 @@ const tokenAnswer = z.object({
 /**
  * Reads the answer to `POST` or `GET /v3/auth/tokens`.
  *
- * @param response a 2xx answer of Keystone
- * @param call whose answer it is, for the error
  * @param onMissingExpiry told where there is no `expires_at`, which is then taken as null; when left out,
  *   such an answer is a broken one. It hears the names of the fields there were
  * @throws KeystoneError of kind `invalid-response` where the header or a field is missing

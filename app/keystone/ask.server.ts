@@ -16,11 +16,7 @@ export const idsAnswer = (collection: "roles" | "projects") =>
 /** Who asks, and for which request of ours. */
 export type Asker = Pick<KeystoneRequest, "requestId" | "signal"> & { token: string };
 
-/**
- * One GET whose answer must be of this shape.
- *
- * @throws KeystoneError
- */
+/** One GET whose answer must be of this shape. @throws KeystoneError */
 export async function ask<Shape extends z.ZodType>(
   session: KeystoneSession,
   { token, requestId, signal }: Asker,

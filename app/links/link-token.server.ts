@@ -16,7 +16,6 @@ export function parseLinkToken(text: string | null | undefined): LinkToken | und
 }
 
 /**
- * @param publicUrl PUBLIC_URL
  * @returns the address that is mailed; the token is in its query, the only place the wire format has
  */
 export function linkUrl(publicUrl: URL, token: LinkToken): string {

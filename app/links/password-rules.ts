@@ -21,7 +21,6 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
  * What can be told at once, without the operator's own rules: those take a regular expression, which
  * may take for ever (see `translatePolicy`).
  *
- * @param password as typed
  * @returns the first rule it breaks, or undefined. Lone surrogates count as control characters: they
  *   have no UTF-8 form, so Keystone would store something else than was typed.
  */
@@ -49,7 +48,6 @@ const MAX_POLICY_LENGTH = 1000;
  * The result is the operator's, not ours: compiled and matched, it may take minutes. So that happens in
  * a worker that can be ended, on the server as in the browser. Translating takes no longer than reading.
  *
- * @param pythonRegex Keystone's `password_regex`
  * @returns the same expression for JavaScript, or undefined where the dialects differ in something it
  *   uses, and where it is too long. Then nothing is checked here: refusing what Keystone takes would
  *   lock somebody out, and Keystone checks in any case.

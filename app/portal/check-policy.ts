@@ -12,9 +12,6 @@ const PAUSE_MS = 60;
 /**
  * Holds what is typed to the operator's regular expression, in a worker: one that backtracks is ended,
  * and the page never waits for it. One at a time, and of what was typed meanwhile the newest.
- *
- * @param tell gets each verdict, with the password it is about
- * @returns what is called with what is typed
  */
 export function startPolicyCheck(
   policy: TranslatedPolicy,

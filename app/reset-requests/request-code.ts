@@ -9,7 +9,6 @@ const BITS_LEFT = 7;
  * request's id, which is random, so that nothing has to be kept, nor can be changed, for it: whoever
  * writes another code into the database has made another request of it, whose PIN does not open.
  *
- * @param id the request's, a random UUID
  * @returns such as "K7-QF2"
  */
 export function codeOfRequest(id: string): string {

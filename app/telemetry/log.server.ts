@@ -47,7 +47,6 @@ export interface Log {
 }
 
 /**
- * @param options.level the least level to write
  * @param destination where lines go; standard output when left out
  * @returns a logger that writes one JSON line an event: `{"level","time","event",…fields}`
  */
@@ -69,7 +68,6 @@ export function createLog(options: { level: LogLevel }, destination?: Destinatio
 }
 
 /**
- * @param error anything thrown
  * @returns what of it may be logged. A failed query's parameters can be sealed secrets' plaintext
  *   neighbours (user ids, addresses), so Drizzle's and postgres.js's details are cut to their first
  *   line, without the parameters.

@@ -8,8 +8,6 @@ import type { Metrics } from "./metrics.server";
 /**
  * What is kept of every call to Keystone: a count and a time, and where Keystone could not be asked,
  * a line that says why. A call that Keystone answered with a no is its caller's to tell.
- *
- * @returns for the session's `onCall`
  */
 export function observeKeystone({
   log,

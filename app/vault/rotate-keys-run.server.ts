@@ -11,8 +11,6 @@ const BIND_PINS = "--bind-pins";
 /**
  * What `npm run rotate-keys` does.
  *
- * @param words what follows the command's name
- * @param env the server's own environment
  * @returns the exit code: 0; 1 where something is left to do; 64 and 78 of sysexits.h
  */
 export async function runRotateKeys(

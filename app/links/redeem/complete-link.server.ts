@@ -64,7 +64,6 @@ const done = ({ userName, userDomainName }: LinkRow): CompleteResult => ({
  * Completes the row, erases its secrets and tells the user by mail, all or nothing.
  *
  * @param claim what must still hold: this claim, or the link as it was before Keystone was asked
- * @param read the row, as it was read last
  * @returns the completed link, or undefined where the claim no longer held or it was completed before
  */
 export async function finishLink(

@@ -35,8 +35,6 @@ export type OpenResult =
  * Counts the PIN, compares it, and claims the link: see `tryPin`. What is needed for either outcome is made
  * ready before, so that how long it takes tells nothing where no more PINs are compared. A seal that does
  * not fit is no link: somebody wrote to the database. Nothing is compared then, nor counted.
- *
- * @param row the link, as it was read
  */
 export async function openWithPin(
   context: LinkContext,

@@ -39,7 +39,6 @@ const RETRY_AFTER_SECONDS = 10;
  * Sets the user's own password in Keystone, once. The procedure is in docs/contract.md: count before
  * comparing, claim before acting, complete with the audit row and the mail, erase when done.
  *
- * @param request.pin and `password` as typed
  * @returns every outcome as a value; throws only where the database fails
  */
 export async function redeemLink(
