@@ -33,10 +33,13 @@ export interface IssuedLink {
   event: NewAuditEvent;
 }
 
+/** What is kept of a PIN. Neither part lets anybody test a guess without SECRET_KEYS. */
 export interface IssuedPin {
+  /** A random MAC key, sealed. */
   sealedPinKey: Buffer;
+  /** HMAC-SHA-256 of the PIN under that key. */
   pinMac: Buffer;
-  /** How many digits. */
+  /** How many digits: PIN_LENGTH may be another by the time it is asked for. */
   pinLength: number;
 }
 

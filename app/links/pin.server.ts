@@ -1,16 +1,7 @@
 import { createHmac, randomBytes } from "node:crypto";
+import type { IssuedPin } from "../../db/issue-link.store";
 import { rowOfPinKey } from "../../db/sealed-values.store";
 import { type SealedFor, type Vault, VaultError } from "../vault/vault.server";
-
-/** What the database keeps of a PIN. Neither part lets anybody test a guess without SECRET_KEYS. */
-export interface StoredPin {
-  /** A random MAC key, sealed. */
-  readonly sealedPinKey: Buffer;
-  /** HMAC-SHA-256 of the PIN under that key. */
-  readonly pinMac: Buffer;
-  /** How many digits: PIN_LENGTH may be another by the time it is asked for. */
-  readonly pinLength: number;
-}
 
 const PIN_KEY_BYTES = 32;
 /** The link a PIN belongs to. */
@@ -46,7 +37,7 @@ export function isPin(value: unknown, pinLength: number): value is string {
 export function sealPin(
   vault: Vault,
   { pin, owner, keptKey }: { pin: string; owner: PinOwner; keptKey?: Buffer },
-): StoredPin {
+): IssuedPin {
   const key = keptKey ?? randomBytes(PIN_KEY_BYTES);
   return {
     sealedPinKey: sealPinKey(vault, key, owner),

@@ -5,16 +5,16 @@ import {
   isPin,
   macOfPin,
   openKeptPinKey,
-  type StoredPin,
   sealPin,
   sealPinKey,
 } from "../../../app/links/pin.server";
 import { createVault, VaultError } from "../../../app/vault/vault.server";
+import type { IssuedPin } from "../../../db/issue-link.store";
 
 const vault = createVault([randomBytes(32)]);
 const owner = { userId: "user-1", tokenHash: randomBytes(32) };
 /** As the database compares them. */
-const matches = (pin: string, stored: StoredPin, by = owner) => {
+const matches = (pin: string, stored: IssuedPin, by = owner) => {
   const { sealedPinKey, pinMac } = stored;
   const mac = macOfPin(vault, { pin, owner: by, sealedPinKey });
   return mac !== "outdated" && mac.equals(pinMac);
