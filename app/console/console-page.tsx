@@ -1,4 +1,7 @@
+import { Link } from "@remix-run/react";
 import type { ReactNode } from "react";
+import { useWords } from "../components/render-context";
+import type { Catalog } from "../messages/catalog";
 
 /** What stands at the top of every console page. */
 export function PageHeading(props: {
@@ -25,5 +28,54 @@ export function Empty({ heading, children }: { heading: string; children?: React
       <p className="font-semibold">{heading}</p>
       {children ? <div className="mt-1 space-y-2 text-muted">{children}</div> : null}
     </div>
+  );
+}
+
+/** Views of one list, each with an address of its own. */
+export function Tabs<Key extends string>(props: {
+  label: string;
+  tabs: readonly Key[];
+  nameOf(key: Key): string;
+  current: Key;
+  hrefOf(key: Key): string;
+}) {
+  return (
+    <nav aria-label={props.label} className="-mx-1 max-w-full overflow-x-auto">
+      <ul className="flex gap-1 px-1 pb-1">
+        {props.tabs.map((key) => (
+          <li key={key}>
+            <Link
+              to={props.hrefOf(key)}
+              aria-current={key === props.current ? "page" : undefined}
+              className="block rounded-lg px-3 py-1.5 text-sm font-semibold whitespace-nowrap text-muted hover:bg-card hover:text-ink aria-[current]:bg-card aria-[current]:text-ink aria-[current]:shadow-sm"
+            >
+              {props.nameOf(key)}
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
+
+/** The table of a list: a row is a card on a phone, where each cell says its column by `data-label`. */
+export function GridTable(props: {
+  columns: readonly (keyof Catalog["console"]["column"])[];
+  children: ReactNode;
+}) {
+  const words = useWords();
+  return (
+    <table className="grid-table">
+      <thead>
+        <tr>
+          {props.columns.map((column) => (
+            <th key={column} scope="col">
+              {words(`console.column.${column}`)}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>{props.children}</tbody>
+    </table>
   );
 }

@@ -2,14 +2,12 @@ import { Form, Link, useSubmit } from "@remix-run/react";
 import { useWords } from "../components/render-context";
 import { When } from "../components/when";
 import type { LinkCount, LinkSummary, PagePlace } from "../links/list-links.server";
-import { Empty, PageHeading } from "./console-page";
-import { GridTable } from "./grid-table";
+import { Empty, GridTable, PageHeading, Tabs } from "./console-page";
 import { firstPageOf, type LinkListView, linkListHref, SORTS, STATUSES } from "./link-list-view";
 import { MailState } from "./mail-state";
 import { PlacePager } from "./pager";
 import { useRevalidateWhile } from "./revalidate-while";
 import { StatusBadge, UserBadge } from "./status-badge";
-import { Tabs } from "./tabs";
 import { linkTo } from "./text-elements";
 
 /** @param props.hidden how many links of another status the search would find */

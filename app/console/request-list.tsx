@@ -4,11 +4,9 @@ import { useWords } from "../components/render-context";
 import { When } from "../components/when";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
 import { userListHref } from "./addresses";
-import { Empty, PageHeading } from "./console-page";
-import { GridTable } from "./grid-table";
+import { Empty, GridTable, PageHeading, Tabs } from "./console-page";
 import { Pager } from "./pager";
 import { PAGE_SIZE, type RequestListView, requestListHref, STATES } from "./request-list-view";
-import { Tabs } from "./tabs";
 import { linkTo } from "./text-elements";
 
 /** The form of what is selected. It cannot enclose the table, whose rows have forms of their own. */

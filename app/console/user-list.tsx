@@ -4,8 +4,7 @@ import { Notice } from "../components/notice";
 import { useWords } from "../components/render-context";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
 import { userListHref } from "./addresses";
-import { Empty, PageHeading } from "./console-page";
-import { GridTable } from "./grid-table";
+import { Empty, GridTable, PageHeading } from "./console-page";
 import { StatusBadge, UserBadge } from "./status-badge";
 import { address, linkTo } from "./text-elements";
 
