@@ -1,6 +1,8 @@
 import type { ActionFunctionArgs, LoaderFunctionArgs } from "@remix-run/node";
+import type { SetRandomPasswordResult } from "../accounts/set-random-password.server";
 import { isKeystoneError, isKeystoneOutage } from "../keystone/errors.server";
 import { wordsIn } from "../messages/catalogs.server";
+import type { Words } from "../messages/words";
 import { endSession } from "./guard-console.server";
 
 export type KeystoneAnswer<T> =
@@ -37,5 +39,23 @@ export async function withKeystone<T>(
     const reason = error.kind === "forbidden" ? "forbidden" : "unavailable";
     const message = wordsIn(context.language)(`console.keystone.${reason}`);
     return { ok: false, reason, status: reason === "forbidden" ? 403 : 503, message };
+  }
+}
+
+/** @returns what a console page answers where Keystone set no random password */
+export function refusalOfRandomPassword(
+  words: Words,
+  outcome: Exclude<SetRandomPasswordResult, { ok: true }>,
+): { status: number; message: string } {
+  switch (outcome.reason) {
+    case "refused":
+      return {
+        status: 409,
+        message: words("console.keystone.randomRefused", { message: outcome.message }),
+      };
+    case "forbidden":
+      return { status: 403, message: words("console.keystone.randomForbidden") };
+    case "unknown-user":
+      return { status: 404, message: words("console.keystone.unknownUser") };
   }
 }
