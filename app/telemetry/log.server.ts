@@ -39,12 +39,9 @@ export interface LogFields {
   error?: { name: string; message: string; stack?: string };
 }
 
-export interface Log {
-  info(event: string, fields?: LogFields): void;
-  warn(event: string, fields?: LogFields): void;
-  error(event: string, fields?: LogFields): void;
-  debug(event: string, fields?: LogFields): void;
-}
+type Level = "info" | "warn" | "error" | "debug";
+
+export type Log = Record<Level, (event: string, fields?: LogFields) => void>;
 
 /**
  * @param destination where lines go; standard output when left out
@@ -61,7 +58,7 @@ export function createLog(options: { level: LogLevel }, destination?: Destinatio
     destination,
   );
   const at =
-    (level: "info" | "warn" | "error" | "debug") =>
+    (level: Level) =>
     (event: string, fields: LogFields = {}) =>
       logger[level]({ event, ...fields });
   return { info: at("info"), warn: at("warn"), error: at("error"), debug: at("debug") };

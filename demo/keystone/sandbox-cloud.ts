@@ -55,16 +55,18 @@ export interface SandboxPolicy {
   listLimit?: number;
 }
 
-export interface NewSandboxUser {
-  id?: string;
+type Chosen =
+  | "id"
+  | "domainId"
+  | "email"
+  | "description"
+  | "enabled"
+  | "defaultProjectId"
+  | "options";
+
+export interface NewSandboxUser extends Partial<Pick<SandboxUser, Chosen>> {
   name: string;
-  domainId?: string;
   password?: string;
-  email?: string;
-  description?: string;
-  enabled?: boolean;
-  defaultProjectId?: string;
-  options?: Record<string, unknown>;
 }
 
 /** bcrypt, which real Keystones use, looks at no more. */
