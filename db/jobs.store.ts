@@ -1,6 +1,7 @@
 import { and, count, eq, lt, ne, sql } from "drizzle-orm";
+import { changeRow } from "./change-row";
 import type { Queryable } from "./client";
-import { changeRow, dueRows, heldBy, inSeconds, type LeaseClaim } from "./lease";
+import { dueRows, heldBy, inSeconds, type LeaseClaim } from "./lease";
 import { pickColumns } from "./pick-columns";
 import { type JOB_STATES, jobs } from "./schema";
 

@@ -1,5 +1,4 @@
 import { and, eq, isNull, lte, or, type SQL, sql } from "drizzle-orm";
-import type { PgUpdateSetSource } from "drizzle-orm/pg-core";
 import type { Queryable } from "./client";
 import type { jobs, mails } from "./schema";
 
@@ -43,17 +42,6 @@ export function dueRows(
     .for("update", { skipLocked: true });
   // As an array it is asked once: joined, PostgreSQL may ask again for each row and pass the limit.
   return sql`${table.id} = any(array(${due}))`;
-}
-
-/** @returns whether there was such a row */
-export async function changeRow<Table extends LeasedTable>(
-  db: Queryable,
-  table: Table,
-  which: SQL | undefined,
-  to: PgUpdateSetSource<Table>,
-): Promise<boolean> {
-  const changed = await db.update(table).set(to).where(which).returning({ id: table.id });
-  return changed.length === 1;
 }
 
 /** Only the holder of the newest claim may decide what becomes of work that was not done. */

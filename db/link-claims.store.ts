@@ -1,6 +1,7 @@
 import { and, eq, isNotNull, lt, lte, ne, or, type SQL, sql } from "drizzle-orm";
 import type { AnyPgColumn } from "drizzle-orm/pg-core";
 import { eventInsert, type NewAuditEvent } from "./audit-events.store";
+import { changeRow } from "./change-row";
 import type { Queryable } from "./client";
 import { erased, type LinkRow, nothingUnsettled, unclaimed } from "./link-row";
 import { linkMailsCancelled, mailOf, type NewMail } from "./mails.store";
@@ -214,7 +215,7 @@ export async function completeLink(
  *   when left out
  * @returns whether it was written
  */
-export async function noteUnsettled(
+export function noteUnsettled(
   db: Queryable,
   note: {
     id: string;
@@ -223,27 +224,18 @@ export async function noteUnsettled(
   },
 ): Promise<boolean> {
   const { held } = note;
-  const rows = await db
-    .update(links)
-    .set({
-      sealedUnsettled: note.sealedUnsettled,
-      attemptedAt: sql`clock_timestamp()`,
-      // Of this one Keystone was never asked: a refusal from before is none of it.
-      settleAskedAt: null,
-    })
-    .where(
-      and(
-        eq(links.id, note.id),
-        ne(links.state, "completed"),
-        held &&
-          and(
-            eq(links.claimId, held.claimId),
-            sql`${links.sealedUnsettled} is not distinct from ${held.sealedUnsettled}::bytea`,
-          ),
-      ),
-    )
-    .returning({ id: links.id });
-  return rows.length === 1;
+  const stillHolds = and(
+    eq(links.id, note.id),
+    ne(links.state, "completed"),
+    held && eq(links.claimId, held.claimId),
+    held && sql`${links.sealedUnsettled} is not distinct from ${held.sealedUnsettled}::bytea`,
+  );
+  return changeRow(db, links, stillHolds, {
+    sealedUnsettled: note.sealedUnsettled,
+    attemptedAt: sql`clock_timestamp()`,
+    // Of this one Keystone was never asked: an earlier refusal does not count.
+    settleAskedAt: null,
+  });
 }
 
 /**

@@ -1,7 +1,8 @@
 import { and, count, desc, eq, gte, inArray, lt, ne, type SQL, sql } from "drizzle-orm";
 import type { PgUpdateSetSource } from "drizzle-orm/pg-core";
+import { changeRow } from "./change-row";
 import type { Queryable } from "./client";
-import { changeRow, dueRows, heldBy, inSeconds, type LeaseClaim } from "./lease";
+import { dueRows, heldBy, inSeconds, type LeaseClaim } from "./lease";
 import { links, type MAIL_STATES, type MAIL_TEMPLATES, mails } from "./schema";
 
 export type MailTemplate = (typeof MAIL_TEMPLATES)[number];

@@ -1,4 +1,5 @@
 import { and, asc, desc, eq, inArray, isNull, sql } from "drizzle-orm";
+import { changeRow } from "./change-row";
 import type { Queryable } from "./client";
 import { foldedCase, resetRequests } from "./schema";
 
@@ -89,22 +90,16 @@ export async function findRequestOfMailbox(
  * @param request.sealedPin sealed anew as a confirmed one's
  * @returns whether it waited to be confirmed, and was in time
  */
-export async function confirmResetRequest(
+export function confirmResetRequest(
   db: Queryable,
   { id, sealedPin }: { id: string; sealedPin: Buffer },
 ): Promise<boolean> {
-  const rows = await db
-    .update(resetRequests)
-    .set({ state: "open", sealedPin, confirmedAt: now })
-    .where(
-      and(
-        eq(resetRequests.id, id),
-        eq(resetRequests.state, "unconfirmed"),
-        sql`${resetRequests.confirmBefore} > clock_timestamp()`,
-      ),
-    )
-    .returning({ id: resetRequests.id });
-  return rows.length === 1;
+  const isInTime = and(
+    eq(resetRequests.id, id),
+    eq(resetRequests.state, "unconfirmed"),
+    sql`${resetRequests.confirmBefore} > clock_timestamp()`,
+  );
+  return changeRow(db, resetRequests, isInTime, { state: "open", sealedPin, confirmedAt: now });
 }
 
 /**
@@ -161,22 +156,15 @@ export async function findResetRequests(
  *
  * @returns whether nobody else holds it; a hold that was not given back ends by itself
  */
-export async function holdResetRequest(
+export function holdResetRequest(
   db: Queryable,
   { id, holdSeconds }: { id: string; holdSeconds: number },
 ): Promise<boolean> {
-  const rows = await db
-    .update(resetRequests)
-    .set({ answeringUntil: inSeconds(holdSeconds) })
-    .where(
-      and(
-        eq(resetRequests.id, id),
-        eq(resetRequests.state, "open"),
-        sql`coalesce(${resetRequests.answeringUntil} <= clock_timestamp(), true)`,
-      ),
-    )
-    .returning({ id: resetRequests.id });
-  return rows.length === 1;
+  const isFree = and(
+    isOpen(id),
+    sql`coalesce(${resetRequests.answeringUntil} <= clock_timestamp(), true)`,
+  );
+  return changeRow(db, resetRequests, isFree, { answeringUntil: inSeconds(holdSeconds) });
 }
 
 /** Gives a hold back: the request was not answered. */
@@ -190,7 +178,7 @@ export async function releaseResetRequest(db: Queryable, id: string): Promise<vo
  * @param request.answeredUserId whose link answers it; null: it is closed without one
  * @returns whether it was open
  */
-export async function closeResetRequest(
+export function closeResetRequest(
   db: Queryable,
   request: {
     id: string;
@@ -200,20 +188,12 @@ export async function closeResetRequest(
   },
 ): Promise<boolean> {
   const { id, ...how } = request;
-  const rows = await db
-    .update(resetRequests)
-    .set({
-      ...how,
-      state: "closed",
-      sealedPin: null,
-      confirmTokenHash: null,
-      answeringUntil: null,
-      closedAt: now,
-    })
-    .where(and(eq(resetRequests.id, id), eq(resetRequests.state, "open")))
-    .returning({ id: resetRequests.id });
-  return rows.length === 1;
+  const erased = { sealedPin: null, confirmTokenHash: null, answeringUntil: null };
+  const closed = { state: "closed", closedAt: now } as const;
+  return changeRow(db, resetRequests, isOpen(id), { ...how, ...closed, ...erased });
 }
+
+const isOpen = (id: string) => and(eq(resetRequests.id, id), eq(resetRequests.state, "open"));
 
 /** Deletes what nobody confirmed in time. */
 export async function deleteUnconfirmedRequests(db: Queryable): Promise<void> {

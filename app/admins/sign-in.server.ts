@@ -169,15 +169,13 @@ async function startSession(
     userId: access.user.id,
     requestId: visitor.requestId,
   }).catch(() => undefined);
-  const { id: userId, name, domain } = access.user;
-  const account = accountKeyOf({ userName: name, domainName: domain.name });
+  const { id: userId, name: userName } = access.user;
+  const domainName = access.user.domain.name;
+  const account = accountKeyOf({ userName, domainName });
   await db.transaction(async (tx) => {
-    await rememberAdmin(tx, { userId, name, domainName: domain.name, account });
+    await rememberAdmin(tx, { userId, name: userName, domainName, account });
     await insertSession(tx, {
-      idHash,
-      userId: access.user.id,
-      userName: access.user.name,
-      userDomainName: access.user.domain.name,
+      ...{ idHash, userId, userName, userDomainName: domainName },
       userEmail: self?.email,
       holdsAdminRole: holdsAdminRole(access),
       sealedToken: vault.seal(access.token, sealedTokenOf(idHash)),

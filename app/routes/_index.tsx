@@ -151,14 +151,11 @@ async function redeem(args: ActionFunctionArgs): Promise<Answer> {
     said.field === undefined
       ? { notice: { heading: said.heading, message: said.message } }
       : { errors: { [said.field]: said.message } };
-  return (await again(shown, { status, retryAfterSeconds })) ?? replaced(words);
+  const page = await again(shown, { status, retryAfterSeconds });
+  if (page) return page;
+  // Somebody replaced the link while Keystone worked.
+  return { page: { view: "end", ...supersededLink(words) }, status: STATUS_OF_REFUSAL.superseded };
 }
-
-/** Somebody replaced the link while Keystone worked. */
-const replaced = (words: Words): Answer => ({
-  page: { view: "end", ...supersededLink(words) },
-  status: STATUS_OF_REFUSAL.superseded,
-});
 
 function findErrors(
   words: Words,

@@ -360,12 +360,12 @@ class SandboxApi {
 
   #issueToken(asked: Asked): Answer {
     if (asked.segments[1] !== "tokens") return noSuchPage();
-    const token = this.tokens.issue(asked.json, asked.receipt);
-    return {
-      status: 201,
-      headers: { "X-Subject-Token": token.id },
-      body: this.tokens.describe(token, { catalog: !asked.query.has("nocatalog") }),
-    };
+    return this.#tokenAnswer(201, this.tokens.issue(asked.json, asked.receipt), asked);
+  }
+
+  #tokenAnswer(status: number, token: SandboxToken, { query }: Asked): Answer {
+    const body = this.tokens.describe(token, { catalog: !query.has("nocatalog") });
+    return { status, headers: { "X-Subject-Token": token.id }, body };
   }
 
   #subjectToken(asked: Asked): Answer {
@@ -379,11 +379,7 @@ class SandboxApi {
       this.tokens.end(subject.id);
       return { status: 204 };
     }
-    return {
-      status: 200,
-      headers: { "X-Subject-Token": subject.id },
-      body: this.tokens.describe(subject, { catalog: !asked.query.has("nocatalog") }),
-    };
+    return this.#tokenAnswer(200, subject, asked);
   }
 
   // Users

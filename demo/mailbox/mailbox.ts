@@ -85,14 +85,9 @@ export async function startMailbox(
     webUrl: `http://127.0.0.1:${portOf(web)}/`,
     stop: async () => {
       web.closeAllConnections();
-      await Promise.all([
-        new Promise<void>((resolve) => {
-          web.close(() => resolve());
-        }),
-        new Promise<void>((resolve) => {
-          smtp.close(() => resolve());
-        }),
-      ]);
+      const closed = (server: typeof web | typeof smtp) =>
+        new Promise<void>((resolve) => void server.close(() => resolve()));
+      await Promise.all([closed(web), closed(smtp)]);
     },
   };
 }
