@@ -30,9 +30,8 @@ const isRefusal = (reason: Refusal) => reason === "unknown-token" || reason === 
 /**
  * Finds sessions whose Keystone token was ended early: account disabled, role taken, password changed.
  *
- * Most of the console needs no Keystone and is not to stop, or crawl, with it: a link must be revocable
- * in an outage. So a question that is not answered soon goes on by itself, and its answer counts for the
- * next request.
+ * Most of the console needs no Keystone and must not stop or crawl with it: links must be revocable in an
+ * outage. So a question without a quick answer goes on alone, and its answer counts for the next request.
  */
 export function createSessionCheck({
   tokenAuthorizer,

@@ -104,10 +104,9 @@ export async function signIn(
 }
 
 /**
- * What the trail has of a refused sign-in. Once the password was right it is known who that is. Before, a
- * name is only what somebody typed, and people type passwords into that field: so it is written down where
- * it is that of an account which has signed in here, and else as a fingerprint, by which repeated tries
- * can be told as such.
+ * Records a refused sign-in. With the right password it is known who that is. Otherwise the name is only
+ * what somebody typed, and people type passwords into that field: it is recorded if an account of that name
+ * has signed in here before, else as a fingerprint, which shows repeated tries.
  */
 async function refuse(
   context: AdminContext,

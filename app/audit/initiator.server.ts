@@ -38,10 +38,9 @@ export interface SystemInitiator {
 declare const permitted: unique symbol;
 
 /**
- * An administrator of whom it is known that they may change a user. Whatever uses or overwrites what is
- * kept of somebody takes one, never a bare `Initiator`: whoever is let in is not always one whom Keystone
- * would let near that account, and what is kept would then be a way round Keystone's policy. `permitCaller`
- * alone makes one: what it did not make, the compiler does not take for one.
+ * An administrator who is known to be allowed to change a user. Whatever uses or overwrites what is kept
+ * about somebody takes one, never a bare `Initiator`: not everybody who may sign in may change that account
+ * in Keystone, and what is kept must not be a way round its policy. Only `permitCaller` makes one.
  */
 export interface PermittedInitiator extends Initiator<Admin> {
   /** Whom they may change. */

@@ -50,16 +50,11 @@ export function Field(props: FieldProps) {
         />
         {beside}
       </div>
-      <FieldError id={`${id}-error`} error={error} />
+      {error ? (
+        <p id={`${id}-error`} className="mt-1.5 text-sm font-medium text-bad">
+          {error}
+        </p>
+      ) : null}
     </div>
   );
-}
-
-/** Stands below its field. */
-export function FieldError({ id, error }: { id: string; error: string | undefined }) {
-  return error ? (
-    <p id={id} className="mt-1.5 text-sm font-medium text-bad">
-      {error}
-    </p>
-  ) : null;
 }

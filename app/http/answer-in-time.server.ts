@@ -3,7 +3,7 @@ import { describeError, type Log } from "../telemetry/log.server";
 
 const RETRY_AFTER_SECONDS = 5;
 
-/** There is no answer just now, for a reason that is over some time. It is in the log already. */
+/** No answer just now, for a temporary reason that is in the log already. */
 export class UnavailableError extends Error {
   override readonly name = "UnavailableError";
   readonly headers = { "Retry-After": String(RETRY_AFTER_SECONDS) };

@@ -14,10 +14,9 @@ export type PathResult =
   | { ok: false; reason: "unreadable" | "not-canonical" };
 
 /**
- * Reads a request's target. Each path has one form alone, so that the log, the rules of a proxy in
- * front and of our own, and the router all mean the same by it: no dot segments, no doubled or trailing
- * slashes, no backslashes, no other case, no percent codes where none are needed, however they are
- * written.
+ * Reads a request's target. Each path has one form only, so that the log, a proxy's rules, our own and the
+ * router all mean the same by it: no dot segments, no doubled or trailing slashes, no backslashes, no other
+ * case, no percent codes that are not needed.
  *
  * @param target the first line's: a path with its query, or a whole address (RFC 9112 section 3.2.2),
  *   which is read as its path

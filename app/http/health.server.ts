@@ -6,9 +6,9 @@ import type { Services } from "../services.server";
 const REMEMBERED_MS = 2000;
 /** It signs in where the token is over, or was refused a while ago. */
 const CREDENTIAL_REMEMBERED_MS = 30_000;
-/** Who asks wants to know now: what takes longer than this is not there. */
+/** What takes longer than this to answer counts as away. */
 const PATIENCE_MS = 3000;
-/** So long a fresh word of Keystone's is waited for; then the last one is told. */
+/** How long to wait for Keystone's fresh state before telling its last one. */
 const KEYSTONE_WAIT_MS = 200;
 
 /** `/healthz`: this process answers. Nothing else is asked, or an outage elsewhere would restart it. */
@@ -28,11 +28,9 @@ interface Readiness {
 }
 
 /**
- * `/readyz`: 200 while this process takes requests and the database takes what they write. A Keystone
- * that is slow or away is every replica's trouble: without any of them, users would see the balancer's
- * bare error page in the place of ours. It is asked in the background, and its state is told.
- *
- * Asked anonymously and often, so answers are remembered for two seconds and shared by all who ask.
+ * `/readyz`: 200 while this process takes requests and the database takes writes. Keystone is asked in the
+ * background and its state is told, but it takes no replica out of service: all would go at once, and users
+ * would get the balancer's bare error page. Anybody may ask, and often, so answers are shared for a while.
  */
 export function readyz(
   { db, keystone, serviceToken }: Pick<Services, "db" | "keystone" | "serviceToken">,
@@ -86,7 +84,7 @@ function remember<Answer>(
   };
 }
 
-/** A standby answers, and so does a database that was made read-only: what is asked of us fails there. */
+/** A standby or a read-only database answers too, but is of no use here. */
 const isWritable = (db: Services["db"]): Promise<boolean> =>
   withPatience(
     db

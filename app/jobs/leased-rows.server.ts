@@ -65,9 +65,8 @@ export interface LeasedRowsTiming {
 }
 
 /**
- * Work that waits in rows. Any number of processes share them: a claimed row is passed over by all
- * others until its lease ends. It is done at least once; twice only where a process was killed, or lost
- * the database and then its life, between doing it and writing that down.
+ * Work that waits in rows, for any number of processes: a claimed row is skipped by all others until its
+ * lease ends. It is done at least once; twice only where a process died between doing it and recording it.
  *
  * @param options.noun what a row is, in the names of events: `mail` makes `mail.failed`
  * @param options.handle does it, within three quarters of the lease, or renewing it; where it throws, it
@@ -94,11 +93,7 @@ export function queueOfRows<Row extends LeasedRow>(
 
   const tryOnce = async (row: Row, signal: AbortSignal): Promise<RowOutcome> => {
     if (row.attempt > maxAttempts)
-      return {
-        is: "failed",
-        why: "given-up",
-        fields: { reason: "given-up" },
-      };
+      return { is: "failed", why: "given-up", fields: { reason: "given-up" } };
     const outcome = await holding(row, signal);
     return outcome.is === "retry" && row.attempt >= maxAttempts
       ? { ...outcome, is: "failed" }

@@ -149,12 +149,10 @@ const says = (what: keyof typeof words, { detail = "" }: KeystoneError): boolean
  * unscoped token. A refusal counts as a failed sign-in towards Keystone's own lockout, so ask only
  * where the answer is needed. Keystone API: POST /v3/auth/tokens.
  *
- * Of a disabled account, and of one locked after too many failed sign-ins, Keystone 22 says a plain
- * 401 whatever the password, without looking at it: that cannot but read as `refused` here. An
- * answer that names the account as disabled comes from one that has looked at the password.
+ * For a disabled or locked account Keystone 22 gives a plain 401 without looking at the password, which
+ * cannot but read as `refused` here. One that names the account as disabled has looked at it.
  *
- * @returns `unknown` where Keystone does not answer or will not say (account locked); does not throw
- *   for anything Keystone does
+ * @returns `unknown` where Keystone gives no answer, or none about the password; throws for nothing it does
  */
 export async function isPasswordAccepted(
   session: KeystoneSession,

@@ -41,3 +41,14 @@ export async function findRoleIds(
   const { roles = [] } = await ask(session, options, request, idsAnswer("roles"));
   return roles.map(({ id }) => id);
 }
+
+/** Ids of the projects of this name, one at most. Keystone API: GET /v3/projects. @throws KeystoneError */
+export async function findProjectIds(
+  session: KeystoneSession,
+  options: Asker & { name: string; domainId: string },
+): Promise<string[]> {
+  const query = { name: options.name, domain_id: options.domainId };
+  const request = { path: "/projects", query };
+  const { projects = [] } = await ask(session, options, request, idsAnswer("projects"));
+  return projects.map(({ id }) => id);
+}

@@ -125,9 +125,8 @@ const CANNOT_CHANGE_ID = /cannot change (user )?id/i;
 
 /**
  * Whether the token's holder may change this user, by Keystone's own policy. Asks for a change that
- * Keystone cannot make, of the user's id: it asks its policy before it says so, and nothing happens to the
- * user. Any other change that is no change would unlock an account that is locked. An empty one will not
- * do: newer Keystones refuse it before they ask their policy.
+ * Keystone cannot make, of the user's id: it checks its policy before it says so. Any other idle change
+ * would unlock a locked account, and newer Keystones refuse an empty one before they check their policy.
  * Keystone API: PATCH /v3/users/{id}.
  *
  * @returns `unknown-user` to those alone who may change every user; `no` to the others

@@ -6,10 +6,10 @@ import type { LinkContext } from "./link-context.server";
 import { foldCase } from "./same-mailbox";
 
 /**
- * Tells the owner of an account, by mail, what they are still to hear. Of what an administrator changed of
- * the link they wait for, at Keystone's address and at those the link has and had: whoever got hold of
- * somebody's rights would otherwise turn a link to themselves unseen. Of a password that was set before
- * Keystone was asked about them, at Keystone's address: at the link's they were told at once.
+ * Mails the owner of an account what they have not been told yet. What an administrator changed about a
+ * waiting link goes to Keystone's address and to those the link has and had: otherwise whoever got hold of
+ * an administrator's rights could redirect a link unseen. A password that was set before Keystone was asked
+ * about the user goes to Keystone's address: the link's own was told at once.
  *
  * @param known.address whether Keystone was asked about the user just now. If not, and no address of
  *   Keystone's is known, nothing is done: the owner stays to be told, for when it was

@@ -44,29 +44,28 @@ export function describeRules(words: Words, policy: PasswordPolicyText): readonl
   ];
 }
 
+export type ScriptWords = ReturnType<typeof scriptWords>;
+export type StrengthWords = ScriptWords["strength"];
+
 /** What the page's script says, handed to it with the form: it brings no texts of its own. */
-export interface ScriptWords {
-  problems: Record<Exclude<PasswordProblem, "empty">, string>;
-  differ: string;
-  met: string;
-  notMet: string;
-  show: string;
-  hide: string;
-  showPasswords: string;
-  hidePasswords: string;
-  strength: StrengthWords;
-}
-
-export interface StrengthWords {
-  levels: Record<1 | 2 | 3 | 4, string>;
-  /** What makes a password weak, by zxcvbn's key for it. Not every key needs words. */
-  reasons: Record<string, string>;
-  /** Where there is no such reason. */
-  more: string;
-}
-
-export function scriptWords(words: Words, { description }: PasswordPolicyText): ScriptWords {
+export function scriptWords(words: Words, { description }: PasswordPolicyText) {
   const common = words("portal.strength.common");
+  /** What makes a password weak, by zxcvbn's key for it. Not every key needs words. */
+  const reasons: Record<string, string> = {
+    straightRow: words("portal.strength.row"),
+    keyPattern: words("portal.strength.keys"),
+    simpleRepeat: words("portal.strength.repeat"),
+    extendedRepeat: words("portal.strength.repeats"),
+    sequences: words("portal.strength.sequence"),
+    recentYears: words("portal.strength.year"),
+    dates: words("portal.strength.date"),
+    topTen: words("portal.strength.top"),
+    topHundred: common,
+    common,
+    similarToCommon: words("portal.strength.similar"),
+    wordByItself: words("portal.strength.word"),
+    userInputs: words("portal.strength.user"),
+  };
   return {
     problems: {
       "too-long": describePasswordProblem(words, "too-long", null),
@@ -87,21 +86,7 @@ export function scriptWords(words: Words, { description }: PasswordPolicyText): 
         3: words("portal.strength.good"),
         4: words("portal.strength.strong"),
       },
-      reasons: {
-        straightRow: words("portal.strength.row"),
-        keyPattern: words("portal.strength.keys"),
-        simpleRepeat: words("portal.strength.repeat"),
-        extendedRepeat: words("portal.strength.repeats"),
-        sequences: words("portal.strength.sequence"),
-        recentYears: words("portal.strength.year"),
-        dates: words("portal.strength.date"),
-        topTen: words("portal.strength.top"),
-        topHundred: common,
-        common,
-        similarToCommon: words("portal.strength.similar"),
-        wordByItself: words("portal.strength.word"),
-        userInputs: words("portal.strength.user"),
-      },
+      reasons,
       more: words("portal.strength.more"),
     },
   };

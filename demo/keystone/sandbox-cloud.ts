@@ -192,17 +192,15 @@ export class SandboxCloud {
     const domainId = this.domain(fields.domainId ?? "default").id;
     if (this.userNamed(fields.name, domainId) !== undefined)
       throw new SandboxRefusal(409, duplicate("user", fields.name, domainId));
-    if (fields.password !== undefined) this.#checkPasswordShape(fields.password);
+    const { password, ...given } = fields;
+    if (password !== undefined) this.#checkPasswordShape(password);
     const user: SandboxUser = {
-      id: fields.id ?? newId(),
-      name: fields.name,
+      ...given,
+      id: given.id ?? newId(),
       domainId,
-      email: fields.email,
-      description: fields.description,
-      enabled: fields.enabled ?? true,
-      defaultProjectId: fields.defaultProjectId,
-      options: definedOnly(fields.options ?? {}),
-      passwords: fields.password === undefined ? [] : [fingerprint(fields.password)],
+      enabled: given.enabled ?? true,
+      options: definedOnly(given.options ?? {}),
+      passwords: password === undefined ? [] : [fingerprint(password)],
       // Like Keystone, without a look at the user's options at this moment.
       passwordExpiresAt: this.policy.changePasswordUponFirstUse ? new Date() : null,
       failedSignIns: 0,

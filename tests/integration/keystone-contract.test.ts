@@ -13,8 +13,7 @@ import {
   isPasswordAccepted,
   setUserPassword,
 } from "../../app/keystone/passwords.server";
-import { findProjectIds } from "../../app/keystone/projects.server";
-import { findRoleIds, listRolesOfUser } from "../../app/keystone/roles.server";
+import { findProjectIds, findRoleIds, listRolesOfUser } from "../../app/keystone/roles.server";
 import { createKeystoneSession, type KeystoneSession } from "../../app/keystone/session.server";
 import { revokeToken, validateToken } from "../../app/keystone/tokens.server";
 import { findUsersNamed, getUser, listUsers, mayChangeUser } from "../../app/keystone/users.server";
