@@ -84,13 +84,10 @@ const startTimeoutMs = 30_000;
 /**
  * Starts a PostgreSQL on 127.0.0.1 with a random superuser password.
  *
- * As root it runs as the system's user `postgres`, or `nobody` where there is none. That user must
- * be able to reach the folders: where it cannot enter the one with the programs they are copied, and
- * where it cannot enter that of `dataDir` a folder in the temporary directory, always the same for
- * the same `dataDir`, is used in its place.
- *
- * A server that a killed process left behind on the same `dataDir` is ended first. When this process
- * ends, however it does, PostgreSQL ends with it.
+ * As root it runs as the system's user `postgres`, or `nobody` where there is none. Programs which that
+ * user cannot reach are copied, and a `dataDir` it cannot reach is replaced by a folder in the temporary
+ * directory, always the same one. A server that a killed process left behind on the same `dataDir` is ended
+ * first; and PostgreSQL ends with this process, however that ends.
  *
  * @throws Error with PostgreSQL's last words where it does not start, and for a `dataDir` with
  *   something else in it
@@ -141,7 +138,8 @@ export async function startEmbeddedPostgres(
       async createDatabase(name) {
         // postgres.js does not decode the path of a URL.
         if (!/^\w+$/.test(name)) throw new TypeError(`Not a plain database name: ${name}`);
-        await withConnection(urlOf("postgres"), (sql) => sql`create database ${sql(name)}`);
+        const sql = postgres(urlOf("postgres"), { max: 1, onnotice: () => {} });
+        await sql`create database ${sql(name)}`.finally(() => sql.end({ timeout: 5 }));
         return urlOf(name);
       },
       dump: dumpDatabase,
@@ -477,13 +475,4 @@ function commandLineOf(pid: number): string {
   const asked = spawnSync("ps", ["-ww", "-o", "command=", "-p", String(pid)], { encoding: "utf8" });
   const words = asked.status === 0 ? asked.stdout.trim() : "";
   return words.includes("<defunct>") ? "" : words;
-}
-
-async function withConnection<T>(url: string, use: (sql: postgres.Sql) => Promise<T>): Promise<T> {
-  const sql = postgres(url, { max: 1, onnotice: () => {} });
-  try {
-    return await use(sql);
-  } finally {
-    await sql.end({ timeout: 5 });
-  }
 }

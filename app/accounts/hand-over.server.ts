@@ -35,10 +35,9 @@ export type HandOverResult =
     };
 
 /**
- * Hands an account over: finds the PIN, sets the initial password where it is to be random, issues the
- * link or renews it, and closes the request that it answers. What is written is written together or not at
- * all; a random password that was set before something went wrong is still known to the user's old link,
- * if there is one, and another takes its place when it is done again.
+ * Hands an account over: finds the PIN, sets the initial password where it is to be random, issues or renews
+ * the link, and closes the request that it answers. All rows are written together or not at all. A random
+ * password set before something went wrong is known to the user's old link, if any; another try replaces it.
  *
  * @throws {KeystoneError} as `setRandomPassword` does
  */

@@ -67,9 +67,9 @@ export async function setRandomPassword(
 }
 
 /**
- * Between the change in Keystone and the new link's row this process can die. The user's old link,
- * if there is one, then still works, because it knows the password that may be in force. Of a link that
- * is done, but not settled, it shows once it is in force that none of the user's is.
+ * This process can die between the change in Keystone and the new link's row. The user's old link then still
+ * works, because it knows the password that may be in force. Where a link is done but not settled, the
+ * random password being in force shows that none of the user's is.
  *
  * @returns what was noted before
  */

@@ -22,24 +22,17 @@ export function readSignIn(words: Words, form: URLSearchParams) {
   const typed = { userName: readLine(form, "user_name"), domainName: readLine(form, "domain") };
   const password = form.get("password") ?? "";
   const passcode = (form.get("passcode") ?? "").replace(/\s/g, "");
+  const errors: NonNullable<SignInAnswer["errors"]> = {};
+  if (typed.userName === "") errors.user_name = words("console.signIn.problem.userName");
+  if (password === "") errors.password = words("console.signIn.problem.password");
+  if (typed.domainName === "") errors.domain = words("console.signIn.problem.domain");
   return {
     typed,
     secrets: { password, passcode },
     // Once asked for, the field stays: whoever mistypes the password next still needs it.
     askPasscode: passcode !== "" || form.get("passcode_asked") !== null,
-    errors: findErrors(words, { ...typed, password }),
+    errors: Object.keys(errors).length > 0 ? errors : undefined,
   };
-}
-
-function findErrors(
-  words: Words,
-  typed: { userName: string; domainName: string; password: string },
-) {
-  const errors: NonNullable<SignInAnswer["errors"]> = {};
-  if (typed.userName === "") errors.user_name = words("console.signIn.problem.userName");
-  if (typed.password === "") errors.password = words("console.signIn.problem.password");
-  if (typed.domainName === "") errors.domain = words("console.signIn.problem.domain");
-  return Object.keys(errors).length > 0 ? errors : undefined;
 }
 
 /** @returns what to answer with, and what the form says */

@@ -6,8 +6,8 @@ import { requireSameOrigin } from "./same-origin.server";
  * What every action of a page begins with: the origin is checked, the form is read, no more than
  * 64 KiB of it.
  *
- * @throws {Response} without words, which the error page has: 403 from another site, 413 too large, 415 not a form, 400 not UTF-8 or cut
- *   short
+ * @throws {Response} without words, which the error page has: 403 from another site, 413 too large,
+ *   415 not a form, 400 not UTF-8 or cut short
  */
 export async function readForm({ request, context }: ActionFunctionArgs): Promise<URLSearchParams> {
   await requireSameOrigin(request, context);

@@ -7,10 +7,9 @@ const LINGER_MS = 8_000;
 const PAUSE_MS = 3_000;
 
 /**
- * Lets a client read an answer that comes before its body is whole (413, 401, …). Many read none before
- * they have sent everything, and to close on what is unread is a reset, which takes the answer away from
- * them. Node does that to whoever asked with `Connection: close`; here the connection is half closed
- * instead, and what still comes is read and forgotten.
+ * Lets a client read an answer that comes before it has sent its whole body (413, 401, …), which many do not
+ * do before that. Closing on unread bytes is a reset, and takes the answer from them; Node does so for
+ * `Connection: close`. Here the connection is half closed, and what still comes is read and dropped.
  */
 export const lingeringClose: RequestHandler = (request, response, next) => {
   const { socket } = request;

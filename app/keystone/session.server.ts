@@ -73,10 +73,10 @@ const requestIdShape = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  * Keystone API v3 over HTTP or HTTPS. Redirects are never followed: a token or a password must not
  * go where Keystone's address does not say.
  *
- * Every call that could change something has a connection of its own, and is sent once. A kept connection
- * that Keystone has meanwhile closed would turn a password change into "perhaps it happened". It also
- * tells "never sent" from "sent, no answer", which decides what becomes of a link. A call that only reads
- * may take a connection that another left, and is sent again over a new one where it gets no answer there.
+ * Every call that could change something has its own connection and is sent once. A kept connection that
+ * Keystone has meanwhile closed would turn a password change into "perhaps it happened"; a new one tells
+ * "never sent" from "sent, no answer", which decides what becomes of a link. A call that only reads may take
+ * a kept connection, and is sent again over a new one if it gets no answer there.
  *
  * @throws TypeError where the address is none
  */

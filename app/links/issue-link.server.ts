@@ -104,8 +104,8 @@ export async function issueLink(
 }
 
 /**
- * In one statement, as a rule: what this process wrote last of the user's row is remembered, and where
- * it remembers nothing there may be no row. It tells where that was wrong; the next one knows.
+ * In one statement, as a rule: this process remembers what it last wrote to the user's row, and else assumes
+ * that there is none. A statement that finds otherwise says what the row has, for one more try.
  *
  * @returns undefined where it takes the row's lock to do it, or to say why not
  */

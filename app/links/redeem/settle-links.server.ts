@@ -24,10 +24,10 @@ const IN_TURN = { rank: "background", party: "settling" } as const;
 const FIRST_CALL = { method: "POST", path: "/auth/tokens" } as const;
 
 /**
- * Finds out how redemptions ended whose answer was lost, by a crash of this server or of Keystone, and
- * whose user did not come back. A password that Keystone accepts completes its link, also one that was
- * revoked or purged since; where it accepts none, twice, they are forgotten and the link stays as it is.
- * No more than twice, because each refusal counts towards Keystone's lockout.
+ * Finds out how redemptions ended whose answer was lost, in a crash of this server or of Keystone, and whose
+ * user did not come back. A password that Keystone accepts completes its link, even one revoked or purged
+ * since. Where Keystone refuses all of them twice they are forgotten, and the link stays as it is; no more
+ * than twice, because each refusal counts towards Keystone's lockout.
  *
  * @param options.signal leaves the rest to the next round once aborted
  * @returns how many links were looked at, and how many of them completed
