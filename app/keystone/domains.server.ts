@@ -72,10 +72,7 @@ export async function getPasswordPolicy(
     const { config } = await ask(session, options, { path }, policyAnswer);
     const { password_regex: regex, password_regex_description: description } =
       config.security_compliance;
-    return {
-      ...(regex !== undefined && { regex }),
-      ...(description !== undefined && { description }),
-    };
+    return { regex, description };
   } catch (error) {
     if (!isKeystoneError(error)) throw error;
     if (error.kind === "forbidden" && options.domainId !== defaultDomainId)

@@ -119,9 +119,7 @@ function changeRefused(error: KeystoneError): ChangePasswordOutcome {
         reason: "unavailable",
         mayHaveHappened: error.mayHaveHappened,
         error,
-        ...(error.retryAfterSeconds !== undefined && {
-          retryAfterSeconds: error.retryAfterSeconds,
-        }),
+        retryAfterSeconds: error.retryAfterSeconds,
       };
   }
 }

@@ -5,42 +5,27 @@ import { parseKeystoneTime } from "./keystone-time.server";
 import { isPlainText } from "./plain-text.server";
 import type { KeystoneSession } from "./session.server";
 
-export interface KeystoneUser {
-  id: string;
-  name: string;
-  domainId: string;
-  /** Absent where nobody gave one, and with many LDAP backends. */
-  email?: string;
-  enabled: boolean;
-  description?: string;
-  passwordExpiresAt: Date | null;
-  /** Keystone's option that forbids users to change their own password. */
-  lockPassword?: boolean;
-}
-
 const userFields = z
   .object({
     id: z.string(),
     name: z.string(),
     domain_id: z.string(),
+    // Absent where nobody gave one, and with many LDAP backends.
     email: optionalText,
     enabled: z.boolean().default(true),
     description: optionalText,
     password_expires_at: z.string().nullish(),
     options: z.object({ lock_password: z.boolean().nullish() }).optional(),
   })
-  .transform(
-    (user): KeystoneUser => ({
-      id: user.id,
-      name: user.name,
-      domainId: user.domain_id,
-      ...(user.email !== undefined && { email: user.email }),
-      enabled: user.enabled,
-      ...(user.description !== undefined && { description: user.description }),
-      passwordExpiresAt: parseKeystoneTime(user.password_expires_at ?? "") ?? null,
-      ...(user.options?.lock_password != null && { lockPassword: user.options.lock_password }),
-    }),
-  );
+  .transform(({ domain_id: domainId, password_expires_at: expiresAt, options, ...user }) => ({
+    ...user,
+    domainId,
+    passwordExpiresAt: parseKeystoneTime(expiresAt ?? "") ?? null,
+    /** Keystone's option that forbids users to change their own password. */
+    lockPassword: options?.lock_password ?? undefined,
+  }));
+
+export type KeystoneUser = z.output<typeof userFields>;
 
 const usersAnswer = z.object({
   users: z.array(userFields),
