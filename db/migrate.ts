@@ -12,7 +12,7 @@ const MIGRATION_TURN = 7_377_003;
 const LONGEST_SECONDS = 3600;
 const LONGEST_LOCK_WAIT_MS = 300;
 
-/** A build without its migrations, or with half of them: nothing that a database could mend. */
+/** A build without all of its migrations: no database can fix that. */
 export class MigrationsMissingError extends Error {
   override readonly name = "MigrationsMissingError";
 

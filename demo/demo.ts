@@ -25,7 +25,7 @@ const drainTimeoutMs = 20_000;
 
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 
-/** Somebody wants to stop before everything has started. */
+/** Thrown where the demo is stopped before everything has started. */
 class Stopped extends Error {}
 
 /** What has been started, to be ended in reverse. */

@@ -157,7 +157,7 @@ export function createMailTransport(options: {
 
 /**
  * A 5xx answer to the mail itself is final (RFC 5321, 4.2.1). One to the session is not: greeting,
- * STARTTLS and login fail for every mail alike, until the operator has mended the configuration.
+ * STARTTLS and login fail for every mail alike, until the operator has fixed the configuration.
  */
 function isFinal(error: NodemailerError): boolean {
   const { responseCode: code, command = "" } = error;

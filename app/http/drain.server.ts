@@ -2,13 +2,13 @@ import type { Server, ServerResponse } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 
-/** After our FIN: who does not close its side by then is hung up on. */
+/** After our FIN: a client that has not closed its side by then is cut off. */
 const CLOSE_MS = 2_000;
 /** For the rest of a request's head, which may be on its way. */
 const HEAD_MS = 5_000;
 /** For the rest of its body. */
 const BODY_MS = 10_000;
-/** For reading what was answered, and without taking a byte of it. */
+/** For reading an answer, and for a pause in reading it. */
 const READ_MS = 8_000;
 const LOOK_EVERY_MS = 200;
 
@@ -97,11 +97,10 @@ export function createDrain(): Drain {
     for (const { open } of connections.values())
       for (const response of open.keys()) response.shouldKeepAlive = false;
     await sleep(delaySeconds * 1000);
-    // Who has connected already is taken in: closing would reset whatever the kernel still holds.
+    // Connections that the kernel still holds are accepted first: closing would reset them.
     await nextTurn();
     await nextTurn();
-    // Not http's own close(): that cuts answers which are still being sent, and leaves off hanging up
-    // on slow clients.
+    // Not http's own close(): it cuts answers that are still being sent, and stops timing out slow clients.
     const closed = new Promise<void>((resolve) => {
       NetServer.prototype.close.call(server, () => resolve());
     });

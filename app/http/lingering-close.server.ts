@@ -22,7 +22,7 @@ export const lingeringClose: RequestHandler = (request, response, next) => {
   response.once("finish", () => {
     if (!request.complete) readOn(request, socket);
   });
-  // Of the next request on this connection it says nothing.
+  // The next request on this connection starts afresh.
   request.once("close", () => {
     socket.destroySoon = destroySoon;
   });

@@ -17,7 +17,7 @@ export function observeRequests({
     response.locals.requestId = requestId;
     response.locals.nonce = randomBytes(16).toString("base64");
     response.setHeader("X-Openstack-Request-Id", requestId);
-    // Once the connection is gone, its address is as well.
+    // A closed connection no longer has its address.
     const clientAddress = clientAddressOf(request);
     response.locals.clientAddress = clientAddress;
     const startedAt = process.hrtime.bigint();

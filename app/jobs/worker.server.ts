@@ -56,7 +56,7 @@ export interface Worker {
   stop(): Promise<void>;
 }
 
-/** Longer than connecting and the statement timeout together: then it is not going to answer. */
+/** Longer than connecting and the statement timeout together: no answer will come after that. */
 const DATABASE_ANSWER_MS = 20_000;
 const SHORTEST_OUTAGE_WAIT_MS = 500;
 const LONGEST_OUTAGE_WAIT_MS = 30_000;

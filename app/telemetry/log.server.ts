@@ -65,9 +65,8 @@ export function createLog(options: { level: LogLevel }, destination?: Destinatio
 }
 
 /**
- * @returns what of it may be logged. A failed query's parameters can be sealed secrets' plaintext
- *   neighbours (user ids, addresses), so Drizzle's and postgres.js's details are cut to their first
- *   line, without the parameters.
+ * @returns what may be logged of an error. Drizzle and postgres.js quote a failed query's parameters, such as
+ *   user ids and addresses: only their first line, without those, is kept.
  */
 export function describeError(error: unknown): { name: string; message: string; stack?: string } {
   if (!(error instanceof Error)) return { name: "Error", message: typeof error };
