@@ -15,12 +15,7 @@ export interface ClaimedMail
     Readonly<Pick<MailRow, "linkId" | "template" | "recipient" | "sealedProps">> {}
 
 /** How the newest "link" mail of a link stands. `lastError`: why the last try failed. */
-export type LinkMail = Readonly<
-  Pick<
-    MailRow,
-    "id" | "recipient" | "state" | "attempts" | "lastError" | "sentAt" | "nextAttemptAt"
-  >
->;
+export type LinkMail = Readonly<Omit<MailRow, "linkId" | "sealedProps" | "leasedUntil">>;
 
 /** A mail to queue, due at once. */
 export interface NewMail {
@@ -147,10 +142,12 @@ export async function latestMailOfLinks(
     .selectDistinctOn([mails.linkId], {
       linkId: mails.linkId,
       id: mails.id,
+      template: mails.template,
       recipient: mails.recipient,
       state: mails.state,
       attempts: mails.attempts,
       lastError: mails.lastError,
+      createdAt: mails.createdAt,
       sentAt: mails.sentAt,
       nextAttemptAt: mails.nextAttemptAt,
     })

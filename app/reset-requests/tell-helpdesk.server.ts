@@ -11,13 +11,15 @@ const MOST_LISTED = 20;
  * Mails the helpdesk what was confirmed since its last mail: at once after a quiet time, else collected.
  * Any replica may call it at any time. The requests are marked and the mail is written in one
  * transaction, under a lock that replicas share, so that each is told of once, and none is lost.
+ *
+ * @returns how many requests the mail tells of
  */
 export async function tellHelpdesk(
   context: Pick<LinkContext, "config" | "db" | "vault" | "outbox" | "log">,
-): Promise<void> {
+): Promise<number> {
   const { config, db, vault, outbox, log } = context;
   const { helpdesk } = config.mail;
-  if (!helpdesk) return;
+  if (!helpdesk) return 0;
   const told = await db.transaction(async (tx) => {
     const untold = await takeUntoldRequests(tx, { everySeconds: DIGEST_EVERY_SECONDS });
     if (untold.length === 0) return 0;
@@ -41,4 +43,5 @@ export async function tellHelpdesk(
     outbox.wake();
     log.info("reset.digest", { count: told });
   }
+  return told;
 }
