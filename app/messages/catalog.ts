@@ -714,7 +714,7 @@ export type Catalog = {
         "closed": "Closed"
       },
       "searchLabel": "Search requests by code, name or address",
-      "searchHint": "Code, name or address",
+      "searchHint": "Code, name, address",
       "closed": "The request is closed, and the PIN given with it is erased.",
       "closingTakesAdmin": "Only administrators with the role admin can close requests, because a request names no account that Keystone could be asked about. Nothing was changed. You can answer the requests of accounts that you may change.",
       "closedBefore": "This request had already been closed.",
