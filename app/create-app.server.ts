@@ -8,7 +8,7 @@ import express, {
   type RequestHandler,
   type Response,
 } from "express";
-import { resourceRoutes } from "./api/resource-routes.server";
+import { MACHINE_ROUTES, resourceRoutes } from "./api/resource-routes.server";
 import { refuseOtherMethods } from "./http/allowed-methods.server";
 import { refuseOtherPaths, routeLabelOf, takeCanonicalPath } from "./http/canonical-path.server";
 import { guardRoutes } from "./http/guard-routes.server";
@@ -63,7 +63,7 @@ export function createApp(
   app.use(lingeringClose);
   app.use(securityHeaders({ https: config.publicUrl.protocol === "https:" }));
   app.use(refuseOtherPaths);
-  app.use(resourceRoutes(options.build, { deadlineSeconds, contextOf }));
+  app.use(resourceRoutes(options.build, { ids: MACHINE_ROUTES, deadlineSeconds, contextOf }));
   app.use(compression({ threshold: 1024 }));
   app.use(
     "/assets",

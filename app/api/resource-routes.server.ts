@@ -7,7 +7,7 @@ import { keystoneError, wordsOfFailure } from "../http/respond.server";
 import { describeError } from "../telemetry/log.server";
 
 /** Those of the build's resource routes that machines ask. */
-const IDS = ["routes/token.$userId"];
+export const MACHINE_ROUTES = ["routes/token.$userId"];
 
 /** Answers every method: one it does not take with a 405. */
 export type MachineAction = (
@@ -19,14 +19,20 @@ export type MachineAction = (
  * all routes for every request, and makes web streams of it. What is below their first segment is theirs,
  * and every answer has Keystone's shape.
  *
+ * @param options.ids the routes' own; see `MACHINE_ROUTES`
  * @param options.contextOf what an action gets besides the request that `outgoing` answers
  */
 export function resourceRoutes(
   build: Pick<ServerBuild, "routes">,
-  options: { deadlineSeconds: number; contextOf: (outgoing: Outgoing) => AppLoadContext },
+  options: {
+    deadlineSeconds: number;
+    contextOf: (outgoing: Outgoing) => AppLoadContext;
+    ids: readonly string[];
+  },
 ): Router {
   const router = Router({ caseSensitive: true, strict: true });
-  for (const id of IDS) {
+  const firstSegments = new Set<string>();
+  for (const id of options.ids) {
     const { path, module } = build.routes[id] ?? {};
     if (!path || !module?.action) throw new TypeError(`The build has no action ${id}`);
     const action = module.action as unknown as MachineAction;
@@ -40,10 +46,13 @@ export function resourceRoutes(
         .then((response) => send(response, outgoing))
         .catch(next);
     });
-    router.use(`/${path.split("/", 1)[0]}`, (_incoming, outgoing, next) => {
+    firstSegments.add(path.split("/", 1)[0] ?? "");
+  }
+  // Behind them all: another route may begin with the same.
+  for (const segment of firstSegments)
+    router.use(`/${segment}`, (_incoming, outgoing, next) => {
       send(keystoneError(404, "There is nothing at this address."), outgoing).catch(next);
     });
-  }
   return router;
 }
 

@@ -57,10 +57,6 @@ export async function action({
   return wantsJson(request) ? asJson(result.link) : textAnswer(result.link.token);
 }
 
-export function loader(): Response {
-  return methodNotAllowed();
-}
-
 const asJson = ({ token, url, userId, expiresAt }: IssuedLinkAnswer) =>
   jsonAnswer({ token, url, user_id: userId, expires_at: expiresAt.toISOString() });
 

@@ -3,7 +3,11 @@ import { connect } from "node:net";
 import type { AppLoadContext, ServerBuild } from "@remix-run/node";
 import express from "express";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { type MachineAction, resourceRoutes } from "../../../app/api/resource-routes.server";
+import {
+  MACHINE_ROUTES,
+  type MachineAction,
+  resourceRoutes,
+} from "../../../app/api/resource-routes.server";
 import { readBody } from "../../../app/http/read-body.server";
 import { createLog } from "../../../app/telemetry/log.server";
 import { listen } from "../../support/listen";
@@ -15,17 +19,21 @@ afterEach(async () => {
 
 let text = "";
 
-/** A server whose PUT /token/:userId is this. */
+/** A server whose PUT /token/:userId is this, and the same below it. */
 async function serve(
   action: MachineAction,
   options: { deadlineSeconds?: number } = {},
 ): Promise<string> {
   text = "";
   const log = createLog({ level: "debug" }, { write: (line) => (text += line) });
-  const routes = { "routes/token.$userId": { path: "token/:userId", module: { action } } };
+  const routes = {
+    one: { path: "token/:userId", module: { action } },
+    another: { path: "token/:userId/mail", module: { action } },
+  };
   const app = express();
   app.use(
     resourceRoutes({ routes } as unknown as ServerBuild, {
+      ids: Object.keys(routes),
       deadlineSeconds: options.deadlineSeconds ?? 5,
       contextOf: () => ({ services: { log }, requestId: "req-1" }) as unknown as AppLoadContext,
     }),
@@ -46,6 +54,15 @@ async function serve(
 const put = (url: string, init: RequestInit = {}) => fetch(url, { method: "PUT", ...init });
 
 describe("a resource route that machines ask", () => {
+  it("may begin as another does, and what begins so and is none is not found", async () => {
+    const url = await serve(async ({ params }) => new Response(`of ${params.userId}`));
+    expect(await (await put(`${url}/token/u1`)).text()).toBe("of u1");
+    expect(await (await put(`${url}/token/u1/mail`)).text()).toBe("of u1");
+    const none = await put(`${url}/token/u1/nothing`);
+    expect(none.status).toBe(404);
+    expect(await none.json()).toMatchObject({ error: { code: 404 } });
+  });
+
   it("gets method, headers, body and the user's id, and its answer goes out whole", async () => {
     const url = await serve(async ({ request, params }) => {
       const read = await readBody(request);
