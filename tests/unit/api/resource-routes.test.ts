@@ -171,7 +171,7 @@ describe("a resource route that machines ask", () => {
 
 it("of a build that lacks it, the server does not start", () => {
   const contextOf = () => ({}) as AppLoadContext;
-  expect(() => resourceRoutes({ routes: {} }, { deadlineSeconds: 1, contextOf })).toThrow(
-    "routes/token.$userId",
-  );
+  expect(() =>
+    resourceRoutes({ routes: {} }, { ids: MACHINE_ROUTES, deadlineSeconds: 1, contextOf }),
+  ).toThrow("routes/token.$userId");
 });
