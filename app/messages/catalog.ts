@@ -670,7 +670,7 @@ export type Catalog = {
       "requestPinHint": "You do not see it, and do not need to.",
       "otherPin": "Enter a PIN",
       "initialPassword": "Initial password",
-      "initialPasswordHint": "The password the account has until the user opens the link. It is stored encrypted, for the link alone.",
+      "initialPasswordHint": "The password the account has until the user chooses their own. It is stored encrypted and used only for this link.",
       "keepPassword": "Keep the initial password of the current link",
       "random": "{advised, select, yes {Generate a random password (recommended)} other {Generate a random password}}",
       "randomHint": "The account's present password stops working immediately, and so do its tokens and sessions. Nobody ever sees the new one.",

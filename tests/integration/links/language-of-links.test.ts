@@ -173,7 +173,7 @@ describeWhere(
         headers: { "accept-language": "de-AT" },
       });
       expect(asked.text).toContain("Bestätigen Sie sie jetzt per E-Mail");
-      const mail = await mailTo(email, /Bestätigen Sie Ihre Anfrage nach einem neuen Link$/);
+      const mail = await mailTo(email, /Bitte bestätigen Sie, dass Sie einen neuen Link möchten$/);
       expect(mail.text).toContain("Die Anfrage zählt, sobald Sie sie bestätigen.");
 
       // From the mail: once it was sent, the outbox keeps no token.

@@ -85,7 +85,7 @@ describe("the mail with the link", () => {
       "Ihr Link, zum Öffnen oder zum Kopieren in den Browser:",
       LINK,
       "Sie werden nach der PIN mit 6 Ziffern gefragt, die Sie bei der Registrierung oder beim Anfordern dieses Links gewählt haben.",
-      "Der Link funktioniert einmal, und nur bis Dienstag, 3. Juni 2031 um 14:05 UTC. Danach fordern Sie einen neuen an.",
+      "Der Link ist nur einmal gültig, und zwar bis Dienstag, 3. Juni 2031 um 14:05 UTC. Danach können Sie einen neuen anfordern.",
       "Sobald Ihr Passwort gesetzt ist, melden Sie sich hier an: https://cloud.example.org/",
       "Niemand wird Sie je per E-Mail oder Telefon nach Ihrer PIN oder Ihrem Passwort fragen. Wenn Sie diese E-Mail nicht erwartet haben, öffnen Sie den Link nicht; ohne die PIN ist er nutzlos. Bitte informieren Sie help@example.org.",
       "Fragen? Kontakt: help@example.org.",
@@ -232,7 +232,7 @@ describe("the mail that asks a mailbox to confirm", () => {
       brand,
       "de",
     );
-    expect(subject).toBe("Example Cloud: Bestätigen Sie Ihre Anfrage nach einem neuen Link");
+    expect(subject).toBe("Example Cloud: Bitte bestätigen Sie, dass Sie einen neuen Link möchten");
     expect(text).toContain("Code der Anfrage: K7-QF2");
     expect(text).toContain("Sie können sie bis Dienstag, 3. Juni 2031 um 14:05 UTC bestätigen.");
     expect(text).toContain("Dann ignorieren Sie diese E-Mail");
