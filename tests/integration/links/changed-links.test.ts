@@ -340,6 +340,8 @@ describeWhere(
         const asks = { method: "GET", path: `/v3/users/${id}` };
         const down = proxy.inject(asks, faults["500-before"]);
         await put(id, { pin: "4711", password: "Initial-1" }, adminToken);
+        // Else both may be one look-up.
+        await down.waitForHits(1);
         await put(id, { pin: "0000" }, adminToken);
         await down.waitForHits(2);
         down.remove();
