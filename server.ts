@@ -18,7 +18,7 @@ import { createVault } from "./app/vault/vault.server";
 import { openDatabase } from "./db/client";
 import { findExcessRights } from "./db/grants";
 import { countPendingMigrations, MigrationsMissingError, migrateDatabase } from "./db/migrate";
-import { isDatabaseOutage } from "./db/outage";
+import { isDatabaseOutage, missingRight } from "./db/outage";
 import type { SealedPlace } from "./db/sealed-survey.store";
 
 /** The process is built to build/process/, beside Remix's build/server/ and build/client/. */
@@ -147,6 +147,12 @@ async function onceDatabaseAnswers<Result>(log: Log, ask: () => Promise<Result>)
       return await ask();
     } catch (error) {
       if (error instanceof MigrationsMissingError) stopWith(78, error.message);
+      const right = missingRight(error);
+      if (right)
+        stopWith(
+          78,
+          `the role of DATABASE_URL lacks a right (${right}). As the owner of the tables run \`npm run migrate\`, then \`npm run grants\`, both of this release.`,
+        );
       if (!isDatabaseOutage(error) || Date.now() > giveUpAt)
         fail("the database of DATABASE_URL cannot be used", error);
       if (tries === 1) log.warn("server.waiting-for-database", { error: describeError(error) });

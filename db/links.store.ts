@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNotNull, lt, type SQL, sql } from "drizzle-orm";
+import { and, eq, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
 import type { Queryable } from "./client";
 import { erased, type LinkRow, nothingUnsettled, type OwedNotice, unclaimed } from "./link-row";
 import { links } from "./schema";
@@ -126,19 +126,21 @@ export async function saveLinkUser(
 }
 
 /**
- * Erases the secrets of links that expired a while ago; the rows stay, for the list, and so does what
+ * Erases the secrets of links that expired a while ago, by the database's clock: of several servers, one
+ * may have a wrong one, and what is erased does not come back. The rows stay, for the list, and so does what
  * must still be settled.
  *
  * @returns the ids of the rows erased, at most `limit`
  */
 export async function purgeExpiredSecrets(
   db: Queryable,
-  { before, limit }: { before: Date; limit: number },
+  { expiredForSeconds, limit }: { expiredForSeconds: number; limit: number },
 ): Promise<{ id: string; userId: string }[]> {
+  const isOver = sql`${links.expiresAt} < now() - make_interval(secs => ${expiredForSeconds})`;
   const due = db
     .select({ id: links.id })
     .from(links)
-    .where(and(isNotNull(links.sealedPassword), lt(links.expiresAt, before), unclaimed))
+    .where(and(isNotNull(links.sealedPassword), isOver, unclaimed))
     .limit(limit)
     .for("update", { skipLocked: true });
   return db

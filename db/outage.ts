@@ -49,16 +49,20 @@ const CONNECTION_CODES = new Set<string>([
 const NOT_NOW = /^(08|25006|25P03|25P04|40|53|55P03|57|58)/;
 
 /** @returns whether the database, rather than our statement, is why this failed */
-export function isDatabaseOutage(error: unknown): boolean {
-  for (
-    let at: unknown = error, depth = 0;
-    at instanceof Error && depth < 5;
-    at = at.cause, depth++
-  ) {
-    const code = (at as { code?: unknown }).code;
-    if (typeof code !== "string") continue;
-    if (CONNECTION_CODES.has(code)) return true;
-    if (/^[0-9A-Z]{5}$/.test(code) && NOT_NOW.test(code)) return true;
-  }
-  return false;
+export const isDatabaseOutage = (error: unknown): boolean =>
+  withCauses(error).some(
+    ({ code }) => CONNECTION_CODES.has(code) || (/^[0-9A-Z]{5}$/.test(code) && NOT_NOW.test(code)),
+  );
+
+/** @returns what the role of DATABASE_URL may not do, in PostgreSQL's words; undefined: it is not that */
+export const missingRight = (error: unknown): string | undefined =>
+  withCauses(error).find(({ code }) => code === "42501")?.message;
+
+/** The error and its causes, those with a code: PostgreSQL's, postgres.js's or Node's. */
+function withCauses(error: unknown): (Error & { code: string })[] {
+  const found: (Error & { code: string })[] = [];
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++)
+    if (typeof (at as { code?: unknown }).code === "string")
+      found.push(at as Error & { code: string });
+  return found;
 }

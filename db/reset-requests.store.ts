@@ -201,9 +201,12 @@ export async function deleteUnconfirmedRequests(db: Queryable): Promise<void> {
     delete from ${resetRequests} where state = 'unconfirmed' and confirm_before <= clock_timestamp()`);
 }
 
-/** Deletes requests older than `before`, open or closed. */
-export async function deleteOldRequests(db: Queryable, before: Date): Promise<void> {
+/** Deletes old requests, open or closed, by the database's clock. */
+export async function deleteOldRequests(
+  db: Queryable,
+  { olderThanDays }: { olderThanDays: number },
+): Promise<void> {
   await db.execute(sql`
     delete from ${resetRequests}
-    where state in ('open', 'closed') and created_at < ${before.toISOString()}`);
+    where state in ('open', 'closed') and created_at < now() - make_interval(days => ${olderThanDays})`);
 }

@@ -28,6 +28,10 @@ export type DatabaseUrlResult =
 
 const DEFAULT_PORT = 5432;
 
+/** What is wrong with an address whose password was not written for one; it quotes nothing. */
+export const UNESCAPED =
+  "has a character in its user or password that would end it: write @ as %40, / as %2F, ? as %3F, # as %23";
+
 /**
  * Reads a PostgreSQL address, as libpq does: `postgres://user:password@h1:5432,h2:5433/db?name=value`.
  * Several hosts are no URL to `URL`, and postgres.js goes on to the next one by rules of its own.
@@ -43,6 +47,9 @@ export function readDatabaseUrl(text: string): DatabaseUrlResult {
   };
   if (!parts) return wrong;
   const [, scheme = "", authority = "", rest = ""] = parts;
+  // Cut short at a character of the password, it would be looked up, and logged, as a host's name.
+  if (/#|^[^?]*@/.test(rest) || (!authority.includes("@") && rest.includes("@")))
+    return { ok: false, problem: UNESCAPED };
   const at = authority.lastIndexOf("@") + 1;
   const user = authority.slice(0, at);
   const hosts: DatabaseHost[] = [];

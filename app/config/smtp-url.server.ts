@@ -1,4 +1,5 @@
 import { readCertificates } from "./certificates.server";
+import { UNESCAPED } from "./database-url.server";
 import { isLoopback } from "./loopback.server";
 
 /** What SMTP_URL says, decided to the end. */
@@ -60,6 +61,8 @@ export function readSmtpUrl(text: string): SmtpUrlResult {
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1").toLowerCase();
   if ((url.protocol !== "smtp:" && url.protocol !== "smtps:") || host === "")
     return wrong("must be smtp://user:password@host:587 or smtps://user:password@host:465");
+
+  if (url.hash !== "" || url.pathname.includes("@")) return wrong(UNESCAPED);
 
   const credentials = readCredentials(url);
   if (credentials === "undecodable")

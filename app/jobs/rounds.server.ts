@@ -23,7 +23,6 @@ const REQUEST_LIFETIME_DAYS = 30;
 const MAIL_LIFETIME_DAYS = 90;
 const JOB_LIFETIME_DAYS = 90;
 const KNOWN_ADMIN_DAYS = 400;
-const DAY_MS = 86_400_000;
 const BY_ITSELF: SystemInitiator = { actor: { kind: "system" } };
 
 type RoundContext = LinkContext & Pick<AdminContext, "config">;
@@ -67,9 +66,9 @@ export const roundsOf = (context: RoundContext): Round[] => [
  * @returns how many links' secrets were erased
  */
 export async function erase({ db, config, log }: RoundContext): Promise<{ purged: number }> {
-  const before = new Date(Date.now() - config.links.purgeAfterSeconds * 1000);
+  const due = { expiredForSeconds: config.links.purgeAfterSeconds, limit: PURGE_BATCH };
   const purged = await db.transaction(async (tx) => {
-    const rows = await purgeExpiredSecrets(tx, { before, limit: PURGE_BATCH });
+    const rows = await purgeExpiredSecrets(tx, due);
     for (const { id, userId } of rows) {
       // The mail holds the link's token as well, and nobody can use it any more.
       await cancelQueuedMails(tx, { linkId: id, template: "link" });
@@ -88,7 +87,7 @@ export async function erase({ db, config, log }: RoundContext): Promise<{ purged
   await deleteEndedLimits(db);
   await forgetAdmins(db, { unseenForDays: KNOWN_ADMIN_DAYS });
   await deleteUnconfirmedRequests(db);
-  await deleteOldRequests(db, new Date(Date.now() - REQUEST_LIFETIME_DAYS * DAY_MS));
+  await deleteOldRequests(db, { olderThanDays: REQUEST_LIFETIME_DAYS });
   await deleteOldMails(db, { olderThanDays: MAIL_LIFETIME_DAYS });
   await deleteOldJobs(db, { olderThanDays: JOB_LIFETIME_DAYS });
   return { purged };

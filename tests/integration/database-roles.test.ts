@@ -150,6 +150,21 @@ describe("at start", () => {
     expect(await warningsAs(server)).toEqual([]);
   });
 
+  it("a role that lacks a right is not started with, and the operator is told what to run", async () => {
+    await grant(server);
+    await superuser.unsafe(`revoke all on jobs from "${server}"`);
+    const env = await completeEnvironment({
+      databaseUrl: urlAs(server),
+      keystoneUrl: "http://127.0.0.1:9",
+    });
+    expect(await run("server.js", [], env as Record<string, string>)).toMatchObject({
+      code: 78,
+      stderr:
+        "setpass cannot start: the role of DATABASE_URL lacks a right (permission denied for table jobs). As the owner of the tables run `npm run migrate`, then `npm run grants`, both of this release.\n",
+    });
+    await grant(server);
+  });
+
   it("a role that could change the trail is warned of, in words, in every mode", async () => {
     const sayings: [string | undefined, Record<string, string>, RegExp[]][] = [
       [owner, {}, [/owns the tables/, /npm run grants/]],

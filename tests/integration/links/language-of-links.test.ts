@@ -69,7 +69,7 @@ describeWhere(
       expect(sent).toMatchObject({ ok: true });
       const mail = await mailTo(email, /^Ihr Konto bei Example Cloud: Wählen Sie Ihr Passwort$/);
       expect(mail.text).toContain("Sie werden nach der PIN mit 4 Ziffern gefragt");
-      expect(mail.text).toMatch(/nur bis \w+, \d+\. \S+ \d{4} um \d\d:\d\d UTC\./);
+      expect(mail.text).toMatch(/gültig, und zwar bis \w+, \d+\. \S+ \d{4} um \d\d:\d\d UTC\./);
       expect(mail.html).toMatch(/<html[^>]* lang="de"/);
       const token = linkTokenIn(mail.text) ?? "";
 

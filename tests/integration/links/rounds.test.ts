@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { erase } from "../../../app/jobs/rounds.server";
 import { issueLink } from "../../../app/links/issue-link.server";
 import { redeemLink } from "../../../app/links/redeem/redeem-link.server";
@@ -73,6 +73,23 @@ describe("what is over", () => {
     expect(started.logged("links.purged").map(({ count }) => count)).toEqual([1]);
   });
 
+  it("is so by the database's clock: a server whose own is days ahead erases nothing that is alive", async () => {
+    const alive = await issue();
+    const { token } = await askForLink(started, { email: "clock@example.org" });
+    await confirm(started.services, token);
+    const realNow = Date.now;
+    vi.spyOn(Date, "now").mockImplementation(() => realNow() + 400 * 86_400_000);
+    try {
+      await erase(started.services);
+    } finally {
+      vi.mocked(Date.now).mockRestore();
+    }
+    expect(await row(alive)).toMatchObject({ sealed_password: expect.any(Buffer) });
+    const open = await database.sql`
+      select state from reset_requests where email = 'clock@example.org'`;
+    expect([...open]).toEqual([{ state: "open" }]);
+  });
+
   it("is erased with the mail that still waits to carry it", async () => {
     const old = await issue("61 minutes");
     await erase(started.services);
@@ -107,11 +124,8 @@ describe("what is over", () => {
     expect(await findUntoldOwners(db, { limit: 2 })).toHaveLength(2);
     const untold = (await findUntoldOwners(db, { limit: 9 })).map(({ id }) => id);
     expect(untold.sort()).toEqual([...ids].sort());
-    const before = new Date(Date.now() - 3_600_000);
-    const purged = [
-      await purgeExpiredSecrets(db, { before, limit: 2 }),
-      await purgeExpiredSecrets(db, { before, limit: 2 }),
-    ];
+    const due = { expiredForSeconds: 3600, limit: 2 };
+    const purged = [await purgeExpiredSecrets(db, due), await purgeExpiredSecrets(db, due)];
     expect(purged.map((rows) => rows.length)).toEqual([2, 1]);
     expect(purged.flatMap((rows) => rows.map(({ userId }) => userId)).sort()).toEqual(
       old.map(({ userId }) => userId).sort(),

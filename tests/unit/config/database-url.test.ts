@@ -55,6 +55,22 @@ describe("DATABASE_URL", () => {
     expect(JSON.stringify(read)).not.toContain("secret");
   });
 
+  it.each([
+    "postgres://u:pass@secret/w#rd@127.0.0.1:5432/db",
+    "postgres://u:secret/word@127.0.0.1:5432/db",
+    "postgres://u:12?secret@127.0.0.1:5432/db",
+    "postgres://u:12#secret@127.0.0.1:5432/db",
+  ])("is refused where its password would end it, and is told how to write one: %j", (url) => {
+    const read = readDatabaseUrl(url);
+    expect(read).toMatchObject({ ok: false, problem: expect.stringMatching(/@ as %40.*# as %23/) });
+    expect(JSON.stringify(read)).not.toContain("secret");
+  });
+
+  it("takes an @ that is in no password", () => {
+    const url = "postgres://u:p%40ss@h:5432/db?application_name=a@b";
+    expect(readDatabaseUrl(url)).toMatchObject({ ok: true });
+  });
+
   it.each(["read-only", "standby", "prefer-standby", "nonsense"])(
     "is refused with target_session_attrs=%s: setpass writes",
     (target) => {

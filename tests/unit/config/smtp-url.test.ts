@@ -56,6 +56,8 @@ describe("a password", () => {
       "smtp://user:hunter2@mail.example.org?nonsense=1",
       "smtp://user:hunter2@mail.example.org?requireTLS=maybe",
       "http://user:hunter2@mail.example.org",
+      "smtp://user:pass/hunter2@mail.example.org",
+      "smtp://user:1#hunter2@mail.example.org",
     ]) {
       expect(problem(url)).not.toBe("no problem");
       expect(problem(url)).not.toContain("hunter2");
