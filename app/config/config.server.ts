@@ -1,87 +1,11 @@
-import type { Language } from "../messages/languages";
-import { environment, keystoneAddress, type LogLevel } from "./environment.server";
-import { readServiceCredential, type ServiceCredential } from "./service-credential.server";
+import { environment, keystoneAddress } from "./environment.server";
+import { readServiceCredential } from "./service-credential.server";
 
 /** What the operator decided, checked. `.env.example` explains every name. */
-export interface Config {
-  readonly production: boolean;
-  readonly host: string;
-  readonly port: number;
-  /** Where `/metrics` is; undefined: nowhere. */
-  readonly metricsListen: { readonly host: string; readonly port: number } | undefined;
-  /** How long connections are still accepted after SIGTERM, while `/readyz` says 503. */
-  readonly drainDelaySeconds: number;
-  /** Origin and base path of every link; never taken from a request header. No trailing slash in `href`. */
-  readonly publicUrl: URL;
-  readonly databaseUrl: string;
-  readonly databasePoolSize: number;
-  readonly migrateOnStart: boolean;
-  readonly keystone: {
-    /** Ends in `/v3`. */
-    readonly authUrl: string;
-    /** PEM text of the authorities to trust, beside none else. */
-    readonly caCertificate: string | undefined;
-    /** For each call, from connect to the last byte. */
-    readonly timeoutSeconds: number;
-    /** Calls of this process at the same time; more wait. */
-    readonly concurrency: number;
-  };
-  /** setpass's own sign-in to Keystone. */
-  readonly service: {
-    readonly credential: ServiceCredential | undefined;
-    /** `dynamic`: as long as Keystone says. `static`: for `tokenTtlSeconds`, whatever Keystone says. */
-    readonly tokenRefresh: "dynamic" | "static";
-    /** Also where Keystone does not say. */
-    readonly tokenTtlSeconds: number;
-  };
-  readonly admin: {
-    readonly projectName: string;
-    readonly projectDomainId: string;
-    /** Any one of these is needed; `any`: whatever role there is on the admin project will do. */
-    readonly roles: "any" | readonly string[];
-    readonly authCacheSeconds: number;
-    readonly sessionIdleSeconds: number;
-    readonly sessionMaxSeconds: number;
-  };
-  readonly links: {
-    readonly lifetimeSeconds: number;
-    readonly maxAttempts: number;
-    /** Wrong guesses of one PIN over all the links it was kept for. */
-    readonly maxPinGuesses: number;
-    readonly pinLength: number;
-    /** How long after its expiry a link's secrets stay, so that it can still be renewed as it is. */
-    readonly purgeAfterSeconds: number;
-  };
-  /** 32 bytes each; the first seals, all open. */
-  readonly secretKeys: readonly Buffer[];
-  readonly mail: {
-    readonly smtpUrl: string;
-    readonly from: string;
-    readonly replyTo: string | undefined;
-    readonly helpdesk: string | undefined;
-  };
-  readonly brand: Brand;
-  /** Of mails to those of whom no other is known, and of pages whose reader asks for none that there is. */
-  readonly defaultLanguage: Language;
-  /** What pages can be read in; the default is one of them. */
-  readonly languages: readonly Language[];
-  /** What Express's `trust proxy` takes: `false`, a number of hops, or CIDRs. */
-  readonly trustProxy: false | number | readonly string[];
-  /** Of each kind of mistake, from one client address. */
-  readonly rateLimitPerMinute: number;
-  /** Requests for a new link, by client address. */
-  readonly resetLimitPerHour: number;
-  readonly logLevel: LogLevel;
-}
+export type Config = Extract<ReturnType<typeof loadConfig>, { ok: true }>["config"];
 
 /** How the service names itself to the people who use it. */
-export interface Brand {
-  readonly appName: string;
-  readonly dashboardUrl: string | undefined;
-  readonly supportContact: string | undefined;
-}
-
-export type ConfigResult = { ok: true; config: Config } | { ok: false; problems: string[] };
+export type Brand = Config["brand"];
 
 /** Secrets that people chose, blanks and all. */
 const VERBATIM: ReadonlySet<string> = new Set(["OS_PASSWORD", "OS_APPLICATION_CREDENTIAL_SECRET"]);
@@ -94,7 +18,7 @@ const VERBATIM: ReadonlySet<string> = new Set(["OS_PASSWORD", "OS_APPLICATION_CR
  * @returns the configuration, or every problem at once, one sentence each, that names the variable
  *   and says what it wants. No sentence holds a variable's value, save a file's path.
  */
-export function loadConfig(env: NodeJS.ProcessEnv): ConfigResult {
+export function loadConfig(env: NodeJS.ProcessEnv) {
   const given = Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) => {
       const trimmed = value?.trim();
@@ -129,7 +53,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): ConfigResult {
       problems.push(`OS_CLOUD names a cloud whose auth_url ${message}`);
   }
   if (!parsed.success || !service.ok || address === undefined || problems.length > 0)
-    return { ok: false, problems };
+    return { ok: false as const, problems };
 
   const values = parsed.data;
   const authUrl = address.replace(/\/+$/, "");
@@ -139,26 +63,37 @@ export function loadConfig(env: NodeJS.ProcessEnv): ConfigResult {
       production,
       host: values.HOST,
       port: values.PORT,
+      /** Where `/metrics` is; undefined: nowhere. */
       metricsListen: values.METRICS_LISTEN,
+      /** How long connections are still accepted after SIGTERM, while `/readyz` says 503. */
       drainDelaySeconds: values.DRAIN_DELAY,
+      /** Origin and base path of every link; never taken from a request header. No trailing slash in `href`. */
       publicUrl: new URL(values.PUBLIC_URL ?? `http://localhost:${values.PORT}`),
       databaseUrl: values.DATABASE_URL,
       databasePoolSize: values.DATABASE_POOL_SIZE,
       migrateOnStart: values.MIGRATE_ON_START,
       keystone: {
+        /** Ends in `/v3`. */
         authUrl: authUrl.endsWith("/v3") ? authUrl : `${authUrl}/v3`,
+        /** PEM text of the authorities to trust, beside none else. */
         caCertificate: values.OS_CACERT ?? cloud.caCertificate,
+        /** For each call, from connect to the last byte. */
         timeoutSeconds: values.KEYSTONE_TIMEOUT,
+        /** Calls of this process at the same time; more wait. */
         concurrency: values.KEYSTONE_CONCURRENCY,
       },
+      /** setpass's own sign-in to Keystone. */
       service: {
         credential: service.credential,
+        /** `dynamic`: as long as Keystone says. `static`: for `tokenTtlSeconds`, whatever Keystone says. */
         tokenRefresh: values.TOKEN_REFRESH,
+        /** Also where Keystone does not say. */
         tokenTtlSeconds: values.TOKEN_TTL,
       },
       admin: {
         projectName: values.ADMIN_PROJECT_NAME,
         projectDomainId: values.ADMIN_PROJECT_DOMAIN_ID,
+        /** Any one of these is needed; `any`: whatever role there is on the admin project will do. */
         roles: values.ADMIN_ROLES,
         authCacheSeconds: values.AUTH_CACHE_SECONDS,
         sessionIdleSeconds: values.ADMIN_SESSION_IDLE,
@@ -167,10 +102,13 @@ export function loadConfig(env: NodeJS.ProcessEnv): ConfigResult {
       links: {
         lifetimeSeconds: values.TOKEN_EXPIRATION,
         maxAttempts: values.MAX_ATTEMPTS,
+        /** Wrong guesses of one PIN over all the links it was kept for. */
         maxPinGuesses: values.MAX_PIN_GUESSES,
         pinLength: values.PIN_LENGTH,
+        /** How long after its expiry a link's secrets stay, so that it can still be renewed as it is. */
         purgeAfterSeconds: values.PURGE_AFTER,
       },
+      /** 32 bytes each; the first seals, all open. */
       secretKeys: values.SECRET_KEYS,
       mail: {
         smtpUrl: values.SMTP_URL,
@@ -183,12 +121,17 @@ export function loadConfig(env: NodeJS.ProcessEnv): ConfigResult {
         dashboardUrl: values.DASHBOARD_URL,
         supportContact: values.SUPPORT_CONTACT,
       },
+      /** Of mails to those of whom no other is known, and of pages whose reader asks for none that there is. */
       defaultLanguage: values.DEFAULT_LANGUAGE,
+      /** What pages can be read in; the default is one of them. */
       languages: values.LANGUAGES,
+      /** What Express's `trust proxy` takes: `false`, a number of hops, or CIDRs. */
       trustProxy: values.TRUST_PROXY,
+      /** Of each kind of mistake, from one client address. */
       rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
+      /** Requests for a new link, by client address. */
       resetLimitPerHour: values.RESET_LIMIT_PER_HOUR,
       logLevel: values.LOG_LEVEL,
     },
-  };
+  } as const;
 }
