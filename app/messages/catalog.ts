@@ -137,27 +137,27 @@ export type Catalog = {
         "heading": "Too many attempts",
         "message": "Too many links from your network did not work. Wait {seconds, plural, one {# second} other {# seconds}}, then open the link in your email again."
       },
-      "stale": {
+      "initial-password-stale": {
         "heading": "Your account has changed since this link was made",
         "message": "Your password could not be set. Contact your administrator, who can send you a new link."
       },
-      "disabled": {
+      "account-disabled": {
         "heading": "Your account is disabled",
         "message": "Your password could not be set. Contact your administrator. Once the account is enabled, open this link again."
       },
-      "accountLocked": {
+      "account-locked": {
         "heading": "Your account is temporarily locked",
         "message": "There were too many failed sign-ins, so your password could not be set. The account unlocks by itself after some time; then open this link again. If you cannot wait, contact your administrator."
       },
-      "passwordLocked": {
+      "password-locked": {
         "heading": "This account's password cannot be changed",
         "message": "Your password could not be set. Contact your administrator."
       },
-      "outdated": {
+      "link-outdated": {
         "heading": "This link must be renewed",
         "message": "It was made before an upgrade, so your password could not be set. Contact your administrator. Your PIN stays the same."
       },
-      "readOnly": {
+      "read-only-account": {
         "heading": "This account's password is stored elsewhere",
         "message": "It cannot be set here. Contact your administrator."
       }
@@ -258,27 +258,27 @@ export type Catalog = {
   },
   "problem": {
     "inOne": "{why} {whatToDo}",
-    "stale": {
+    "initial-password-stale": {
       "why": "Keystone does not accept the initial password stored with the link: it was changed, the user was deleted, or the account is temporarily locked after too many failed sign-ins.",
       "whatToDo": "Issue a new link and let setpass generate a random password. If the account is only locked, the same link works again once the lock has ended."
     },
-    "disabled": {
+    "account-disabled": {
       "why": "The account is disabled in Keystone.",
       "whatToDo": "Enable it, then tell the user to open the same link again."
     },
-    "accountLocked": {
+    "account-locked": {
       "why": "Keystone has locked the account after too many failed sign-ins.",
       "whatToDo": "Nothing, if it can wait: the account unlocks by itself after a while, and the same link then works. If it is urgent, issue a new link and let setpass generate a random password: setting one unlocks the account."
     },
-    "passwordLocked": {
+    "password-locked": {
       "why": "Keystone forbids this user to change their password (option lock_password).",
       "whatToDo": "Remove the option, then tell the user to open the same link again."
     },
-    "outdated": {
+    "link-outdated": {
       "why": "The link was made by an earlier release, which stored PINs less safely.",
       "whatToDo": "Renew the link or send it again. The PIN stays the same."
     },
-    "readOnly": {
+    "read-only-account": {
       "why": "The user is stored in a directory that Keystone cannot write to, such as LDAP.",
       "whatToDo": "Set the password in that directory. No link of setpass can do it."
     }
@@ -435,14 +435,14 @@ export type Catalog = {
       "cancelled": "Not sent: the link was replaced or ended first",
       "serverSaid": "“{text}”",
       "failure": {
-        "badAddress": "The recipient is not an email address, so nothing was sent.",
+        "bad-address": "The recipient is not an email address, so nothing was sent.",
         "changed": "The email was changed in the database after it was written, so nothing was sent.",
-        "givenUp": "No attempt was finished.",
-        "linkExpired": "The link expired before the email could be delivered.",
-        "notWritten": "The email could not be composed. The server's log says why.",
-        "quotedLink": "The mail server quoted the link in its answer, which is therefore not stored.",
+        "given-up": "No attempt was finished.",
+        "link-expired": "The link expired before the email could be delivered.",
+        "not-written": "The email could not be composed. The server's log says why.",
+        "quoted-link": "The mail server quoted the link in its answer, which is therefore not stored.",
         "timeout": "The mail server did not answer in time.",
-        "unknownHost": "The mail server's name was not found.",
+        "unknown-host": "The mail server's name was not found.",
         "unreadable": "The email could not be decrypted, so nothing was sent. The server's log says why."
       }
     },

@@ -1,6 +1,5 @@
 import type { RedeemResult } from "../links/redeem/redeem-link.server";
 import type { LinkProblem } from "../messages/problem-words";
-import { NAME_OF_PROBLEM } from "../messages/problem-words";
 import type { Words } from "../messages/words";
 import { describePasswordProblem } from "./password-words";
 
@@ -69,7 +68,7 @@ export function wordsForRefusal(words: Words, refusal: Refusal): RefusalWords {
     case "password-refused":
       return { form: true, field: "password", message: refusal.message };
     case "needs-administrator":
-      return { form: false, ...saying(words, NAME_OF_PROBLEM[refusal.problem]), waysOn: "none" };
+      return { form: false, ...saying(words, refusal.problem), waysOn: "none" };
     case "keystone-unavailable":
       return {
         form: true,
@@ -94,13 +93,7 @@ export const supersededLink = (words: Words) =>
 const lockedLink = (words: Words) =>
   ({ form: false, ...saying(words, "locked"), waysOn: "new-link" }) as const;
 
-type Named =
-  | (typeof NAME_OF_PROBLEM)[LinkProblem]
-  | "dead"
-  | "locked"
-  | "expired"
-  | "inProgress"
-  | "superseded";
+type Named = LinkProblem | "dead" | "locked" | "expired" | "inProgress" | "superseded";
 
 const saying = (words: Words, name: Named) => ({
   heading: words(`portal.refusal.${name}.heading`),

@@ -1,4 +1,5 @@
-import { isLinkProblem, problemWords } from "../../app/messages/problem-words";
+import { problemWords } from "../../app/messages/problem-words";
+import { LINK_PROBLEMS } from "../../db/schema";
 import { oneLine } from "../mail-content";
 import { ActionButton, Facts, Paragraph, PlainAddress, strong } from "./layout";
 import type { MailWording } from "./mail-template";
@@ -10,10 +11,10 @@ export const linkProblemMail: MailWording<"link-problem"> = {
   values: (props) => ({ user: oneLine(props.userName ?? props.userId) }),
   body: (props, letter) => {
     const { words } = letter;
-    const { problem } = props;
-    const { why, whatToDo } = isLinkProblem(problem)
-      ? problemWords(words, problem)
-      : { why: oneLine(problem, { maxCharacters: 500 }), whatToDo: undefined };
+    const known = LINK_PROBLEMS.find((one) => one === props.problem);
+    const { why, whatToDo } = known
+      ? problemWords(words, known)
+      : { why: oneLine(props.problem, { maxCharacters: 500 }), whatToDo: undefined };
     return (
       <>
         <Facts
