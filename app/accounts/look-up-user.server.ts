@@ -149,7 +149,9 @@ export function createUserLookup(
         const ours = await readAsService({ userId, requestId });
         const { user } = ours ?? { user: await readLinkUser(keystone, request, readDomain) };
         context.log.info("user.looked-up", {
-          ...{ userId, requestId, credential: ours ? "service" : "caller" },
+          userId,
+          requestId,
+          credential: ours ? "service" : "caller",
         });
         const link = await saveLinkUser(context.db, userId, user);
         if (link?.ownerUntold) {

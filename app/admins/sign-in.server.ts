@@ -174,7 +174,10 @@ async function startSession(
   await db.transaction(async (tx) => {
     await rememberAdmin(tx, { userId, name: userName, domainName, account });
     await insertSession(tx, {
-      ...{ idHash, userId, userName, userDomainName: domainName },
+      idHash,
+      userId,
+      userName,
+      userDomainName: domainName,
       userEmail: self?.email,
       holdsAdminRole: holdsAdminRole(access),
       sealedToken: vault.seal(access.token, sealedTokenOf(idHash)),
