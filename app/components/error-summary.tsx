@@ -11,22 +11,16 @@ export type FieldErrors<Name extends string = string> = Partial<Record<Name, str
  * @param props.errors by field name; the entries link to the fields
  * @param props.message where it is the whole form that did not go through
  */
-export function ErrorSummary(props: {
-  errors?: FieldErrors;
-  idPrefix?: string;
-  heading?: string;
-  message?: string;
-}) {
+export function ErrorSummary(props: { errors?: FieldErrors; heading?: string; message?: string }) {
   const words = useWords();
-  const { errors = {}, idPrefix = "", message } = props;
+  const { errors = {}, message } = props;
   const entries = Object.entries(errors).filter((entry): entry is [string, string] => !!entry[1]);
-  const empty = entries.length === 0 && !message;
   const box = useRef<HTMLDivElement>(null);
   // The object is a new one for every answer, also where it says the same again.
   useEffect(() => {
     if (props.errors !== undefined || props.message !== undefined) box.current?.focus();
   }, [props.errors, props.message]);
-  if (empty) return null;
+  if (entries.length === 0 && !message) return null;
   const heading = props.heading ?? words("shared.fixFields", { count: entries.length });
   return (
     <div
@@ -44,7 +38,7 @@ export function ErrorSummary(props: {
         <ul className="mt-1 space-y-0.5">
           {entries.map(([name, error]) => (
             <li key={name}>
-              <a className="link !text-ink" href={`#${idPrefix}${name}`}>
+              <a className="link !text-ink" href={`#${name}`}>
                 {error}
               </a>
             </li>

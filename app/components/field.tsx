@@ -3,9 +3,8 @@ import type { InputHTMLAttributes, ReactNode } from "react";
 type Input = Omit<InputHTMLAttributes<HTMLInputElement>, "id" | "name">;
 
 export interface FieldProps extends Input {
-  /** Also the element's id, after `idPrefix`. */
+  /** Also the element's id. */
   name: string;
-  idPrefix?: string;
   label: ReactNode;
   hint?: ReactNode;
   /** What is wrong with what was sent, and what to do. */
@@ -26,22 +25,21 @@ export const USER_NAME = {
 
 /** A labelled input; its hint and its error are tied to it, for those who hear the page. */
 export function Field(props: FieldProps) {
-  const { name, idPrefix = "", label, hint, error, beside, className = "", ...input } = props;
-  const id = `${idPrefix}${name}`;
-  const describedBy = [hint ? `${id}-hint` : "", error ? `${id}-error` : ""].filter(Boolean);
+  const { name, label, hint, error, beside, className = "", ...input } = props;
+  const describedBy = [hint ? `${name}-hint` : "", error ? `${name}-error` : ""].filter(Boolean);
   return (
     <div>
-      <label htmlFor={id} className="font-semibold">
+      <label htmlFor={name} className="font-semibold">
         {label}
       </label>
       {hint ? (
-        <p id={`${id}-hint`} className="mt-0.5 text-sm text-muted">
+        <p id={`${name}-hint`} className="mt-0.5 text-sm text-muted">
           {hint}
         </p>
       ) : null}
       <div className="mt-1.5 flex gap-2">
         <input
-          id={id}
+          id={name}
           name={name}
           className={`input ${className}`}
           aria-invalid={error ? true : undefined}
@@ -51,7 +49,7 @@ export function Field(props: FieldProps) {
         {beside}
       </div>
       {error ? (
-        <p id={`${id}-error`} className="mt-1.5 text-sm font-medium text-bad">
+        <p id={`${name}-error`} className="mt-1.5 text-sm font-medium text-bad">
           {error}
         </p>
       ) : null}
