@@ -1,4 +1,4 @@
-import { Link } from "@remix-run/react";
+import { Form, Link } from "@remix-run/react";
 import type { ReactNode } from "react";
 import { useWords } from "../components/render-context";
 import type { Catalog } from "../messages/catalog";
@@ -55,6 +55,42 @@ export function Tabs<Key extends string>(props: {
         ))}
       </ul>
     </nav>
+  );
+}
+
+/** The search of a list, whose address says all of it. @param props.children what else is chosen there */
+export function SearchForm(props: {
+  action: string;
+  className: string;
+  inputClassName: string;
+  label: string;
+  hint: string;
+  search: string;
+  maxLength?: number;
+  /** What stays as it is in the address. */
+  kept: Readonly<Record<string, string | undefined>>;
+  children?: ReactNode;
+}) {
+  const words = useWords();
+  return (
+    <Form method="get" action={props.action} role="search" className={props.className}>
+      {Object.entries(props.kept).map(([name, value]) =>
+        value ? <input key={name} type="hidden" name={name} value={value} /> : null,
+      )}
+      <input
+        className={`input ${props.inputClassName}`}
+        type="search"
+        name="q"
+        aria-label={props.label}
+        placeholder={props.hint}
+        defaultValue={props.search}
+        maxLength={props.maxLength ?? 200}
+      />
+      {props.children}
+      <button type="submit" className="button button-quiet">
+        {words("console.shared.search")}
+      </button>
+    </Form>
   );
 }
 

@@ -1,8 +1,8 @@
-import { Form, Link, useSubmit } from "@remix-run/react";
+import { Link, useSubmit } from "@remix-run/react";
 import { useWords } from "../components/render-context";
 import { When } from "../components/when";
 import type { LinkCount, LinkSummary, PagePlace } from "../links/list-links.server";
-import { Empty, GridTable, PageHeading, Tabs } from "./console-page";
+import { Empty, GridTable, PageHeading, SearchForm, Tabs } from "./console-page";
 import { firstPageOf, type LinkListView, linkListHref, SORTS, STATUSES } from "./link-list-view";
 import { MailState } from "./mail-state";
 import { PlacePager } from "./pager";
@@ -104,23 +104,16 @@ function Filter({ view }: { view: LinkListView }) {
   const words = useWords();
   const submit = useSubmit();
   return (
-    <Form
+    <SearchForm
       key={linkListHref(view)}
-      method="get"
       action="/admin"
-      role="search"
       className="flex w-full flex-wrap gap-2 sm:flex-nowrap lg:w-auto"
+      inputClassName="lg:w-60"
+      label={words("console.links.searchLabel")}
+      hint={words("console.links.searchHint")}
+      search={view.search}
+      kept={{ status: view.status === "all" ? undefined : view.status }}
     >
-      {view.status === "all" ? null : <input type="hidden" name="status" value={view.status} />}
-      <input
-        className="input lg:w-60"
-        type="search"
-        name="q"
-        aria-label={words("console.links.searchLabel")}
-        placeholder={words("console.links.searchHint")}
-        defaultValue={view.search}
-        maxLength={200}
-      />
       <select
         className="input !w-auto grow sm:grow-0"
         name="sort"
@@ -134,10 +127,7 @@ function Filter({ view }: { view: LinkListView }) {
           </option>
         ))}
       </select>
-      <button type="submit" className="button button-quiet">
-        {words("console.shared.search")}
-      </button>
-    </Form>
+    </SearchForm>
   );
 }
 

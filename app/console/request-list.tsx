@@ -4,7 +4,7 @@ import { useWords } from "../components/render-context";
 import { When } from "../components/when";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
 import { userListHref } from "./addresses";
-import { Empty, GridTable, PageHeading, Tabs } from "./console-page";
+import { Empty, GridTable, PageHeading, SearchForm, Tabs } from "./console-page";
 import { Pager } from "./pager";
 import { PAGE_SIZE, type RequestListView, requestListHref, STATES } from "./request-list-view";
 import { linkTo } from "./text-elements";
@@ -94,27 +94,16 @@ function NoRequests({ view }: { view: RequestListView }) {
 function Search({ view }: { view: RequestListView }) {
   const words = useWords();
   return (
-    <Form
+    <SearchForm
       key={requestListHref(view)}
-      method="get"
       action="/admin/requests"
-      role="search"
       className="flex w-full gap-2 lg:w-auto"
-    >
-      {view.state === "closed" ? <input type="hidden" name="state" value="closed" /> : null}
-      <input
-        className="input lg:w-60"
-        type="search"
-        name="q"
-        aria-label={words("console.requests.searchLabel")}
-        placeholder={words("console.requests.searchHint")}
-        defaultValue={view.search}
-        maxLength={200}
-      />
-      <button type="submit" className="button button-quiet">
-        {words("console.shared.search")}
-      </button>
-    </Form>
+      inputClassName="lg:w-60"
+      label={words("console.requests.searchLabel")}
+      hint={words("console.requests.searchHint")}
+      search={view.search}
+      kept={{ state: view.state === "closed" ? "closed" : undefined }}
+    />
   );
 }
 

@@ -1,10 +1,10 @@
-import { Form, Link, useSearchParams } from "@remix-run/react";
+import { Link, useSearchParams } from "@remix-run/react";
 import type { FoundUser } from "../accounts/find-users.server";
 import { Notice } from "../components/notice";
 import { useWords } from "../components/render-context";
 import type { ResetRequestSummary } from "../reset-requests/handle-requests.server";
 import { userListHref } from "./addresses";
-import { Empty, GridTable, PageHeading } from "./console-page";
+import { Empty, GridTable, PageHeading, SearchForm } from "./console-page";
 import { StatusBadge, UserBadge } from "./status-badge";
 import { address, linkTo } from "./text-elements";
 
@@ -46,23 +46,17 @@ export function UserList(page: UserListPage) {
           </Notice>
         </div>
       ) : null}
-      <Form
+      <SearchForm
         key={`${search} ${domainId}`}
-        method="get"
         action="/admin/users"
-        role="search"
         className="mt-6 flex flex-col gap-2 sm:flex-row"
+        inputClassName="sm:max-w-80"
+        label={words("console.users.searchLabel")}
+        hint={words("console.users.searchLabel")}
+        search={search}
+        maxLength={255}
+        kept={{ request: request?.id }}
       >
-        {request ? <input type="hidden" name="request" value={request.id} /> : null}
-        <input
-          className="input sm:max-w-80"
-          type="search"
-          name="q"
-          aria-label={words("console.users.searchLabel")}
-          placeholder={words("console.users.searchLabel")}
-          defaultValue={search}
-          maxLength={255}
-        />
         {domains.length > 1 ? (
           <select
             className="input sm:!w-auto"
@@ -78,10 +72,7 @@ export function UserList(page: UserListPage) {
             ))}
           </select>
         ) : null}
-        <button type="submit" className="button button-quiet">
-          {words("console.shared.search")}
-        </button>
-      </Form>
+      </SearchForm>
       <div className="mt-4">
         {"trouble" in page ? (
           <Notice tone="bad" heading={words("console.users.trouble")} announce>
