@@ -33,12 +33,16 @@ export async function tellOwner(
   if (changes.length > 0)
     for (const recipient of recipientsOf(link, changes))
       await enqueueMail(tx, vault, {
-        ...{ template: "link-changed", recipient, ...about },
+        template: "link-changed",
+        recipient,
+        ...about,
         props: { ...owner, changes, at: new Date().toISOString() },
       });
   if (owed.includes("password-set") && link.userEmail !== null && !wasToldAtOnce(link))
     await enqueueMail(tx, vault, {
-      ...{ template: "password-set", recipient: link.userEmail, ...about },
+      template: "password-set",
+      recipient: link.userEmail,
+      ...about,
       // Not kept by a link that was issued since.
       props: { ...owner, at: link.completedAt?.toISOString() },
     });

@@ -89,7 +89,12 @@ async function tryRow(
   const lease = newLease(config);
   const about = { userId, linkId: id };
   const tried = await tryPin(db, {
-    ...{ tokenHash, pinMac, isExpired, ...config.links, ...lease, sealedUnsettled },
+    tokenHash,
+    pinMac,
+    isExpired,
+    ...config.links,
+    ...lease,
+    sealedUnsettled,
     read: { sealedPassword, sealedUnsettled: row.sealedUnsettled },
     events: {
       wrong: eventOf(visitor, { action: "link.pin-refused", outcome: "wrong-pin", ...about }),
