@@ -1,5 +1,5 @@
-import { performance } from "node:perf_hooks";
 import { peopleAt } from "../tests/support/people";
+import { timed } from "./measure";
 import type { Setpass, Stage } from "./stage";
 
 /** Opens a page of the console. @returns how long the whole of it took, in milliseconds */
@@ -14,14 +14,13 @@ export async function openConsole(
     userName: keystone.adminUserName,
     password: keystone.adminPassword,
   });
-  return async (address) => {
-    const startedAt = performance.now();
-    const page = await call(`${url}${address}`, {
-      method: "GET",
-      headers: { cookie },
-      expect: 200,
+  return (address) =>
+    timed(async () => {
+      const page = await call(`${url}${address}`, {
+        method: "GET",
+        headers: { cookie },
+        expect: 200,
+      });
+      if (!page.includes("</html>")) throw new Error(`${address} did not come whole`);
     });
-    if (!page.includes("</html>")) throw new Error(`${address} did not come whole`);
-    return performance.now() - startedAt;
-  };
 }

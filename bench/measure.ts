@@ -25,9 +25,7 @@ export async function measure(
     Array.from({ length: options.concurrency }, async () => {
       while (next < options.count) {
         const number = next++;
-        const callStartedAt = performance.now();
-        await call(number);
-        times.push(performance.now() - callStartedAt);
+        times.push(await timed(() => call(number)));
       }
     }),
   );
@@ -51,18 +49,9 @@ export async function measureInTurns<
     for (const [index, call] of calls.entries())
       results[index]?.push(await measure({ ...each, warmUp: round === 0 ? each.warmUp : 0 }, call));
   return results.map((ofRounds) => ({
-    perSecond: percentile(
-      0.5,
-      ofRounds.map((one) => one.perSecond),
-    ),
-    medianMs: percentile(
-      0.5,
-      ofRounds.map((one) => one.medianMs),
-    ),
-    p95Ms: percentile(
-      0.5,
-      ofRounds.map((one) => one.p95Ms),
-    ),
+    perSecond: median(ofRounds.map((one) => one.perSecond)),
+    medianMs: median(ofRounds.map((one) => one.medianMs)),
+    p95Ms: median(ofRounds.map((one) => one.p95Ms)),
     count: ofRounds.reduce((sum, one) => sum + one.count, 0),
   })) as { [Index in keyof Calls]: Measured };
 }
@@ -70,11 +59,20 @@ export async function measureInTurns<
 /** @param times of each call, in milliseconds. @param elapsedMs the whole run */
 export const summarize = (times: readonly number[], elapsedMs: number): Measured => ({
   perSecond: (times.length / elapsedMs) * 1000,
-  medianMs: percentile(0.5, times),
-  p95Ms: percentile(0.95, times),
+  medianMs: median(times),
+  p95Ms: p95(times),
   count: times.length,
 });
 
-/** @param share 0.5 for the median */
-export const percentile = (share: number, values: readonly number[]): number =>
+export const median = (values: readonly number[]) => percentile(0.5, values);
+export const p95 = (values: readonly number[]) => percentile(0.95, values);
+
+const percentile = (share: number, values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
+
+/** @returns how long it took, in milliseconds */
+export async function timed(call: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await call();
+  return performance.now() - startedAt;
+}

@@ -1,12 +1,11 @@
 import { rm } from "node:fs/promises";
-import { performance } from "node:perf_hooks";
 import process from "node:process";
 import postgres from "postgres";
 import { migrateDatabase } from "../../db/migrate";
 import { copyFormerMigrations, migrationsFolder } from "../../tests/support/former-migrations";
 import { generateLinks } from "../../tests/support/generated-links";
 import { openConsole } from "../console";
-import { percentile } from "../measure";
+import { median, p95, timed } from "../measure";
 import { atMost, type Part, type Stage } from "../stage";
 
 const FEW = 1_000;
@@ -99,11 +98,8 @@ async function openList(stage: Stage, count: number) {
   await rm(former, { recursive: true });
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   await generateLinks(sql, { count });
-  const startedAt = performance.now();
-  await migrateDatabase({ url, folder: migrationsFolder });
-  stage.say(
-    `  ${count} links migrated in   ${((performance.now() - startedAt) / 1000).toFixed(1)} s`,
-  );
+  const ms = await timed(() => migrateDatabase({ url, folder: migrationsFolder }));
+  stage.say(`  ${count} links migrated in   ${(ms / 1000).toFixed(1)} s`);
   await sql`vacuum analyze links`;
   await sql`vacuum analyze link_words`;
   await sql.end();
@@ -133,6 +129,3 @@ async function addressesOf(url: string): Promise<string[]> {
   await sql.end();
   return addresses;
 }
-
-const median = (times: readonly number[]) => percentile(0.5, times);
-const p95 = (times: readonly number[]) => percentile(0.95, times);

@@ -1,6 +1,5 @@
-import { performance } from "node:perf_hooks";
 import { openConsole } from "../console";
-import { percentile } from "../measure";
+import { median, timed } from "../measure";
 import { atMost, INITIAL, type Part } from "../stage";
 
 /** Rounds, and users whom the search finds: more than a page has. */
@@ -15,24 +14,20 @@ export const measureUsers: Part = async (stage) => {
     await keystone.createUser({ name: `listed-${number}`, password: INITIAL });
   const server = await stage.startSetpass(await stage.postgres.createDatabase("setpass_users"));
   const open = await openConsole(stage, server);
-  const list = async () => {
-    const startedAt = performance.now();
-    await stage.call(`${keystone.url}/v3/users?name__icontains=listed&limit=50`, {
+  const list = () =>
+    stage.call(`${keystone.url}/v3/users?name__icontains=listed&limit=50`, {
       method: "GET",
       headers: { "X-Auth-Token": stage.keystoneToken },
       expect: 200,
     });
-    return performance.now() - startedAt;
-  };
   await open("/admin/users?q=listed");
   const listings: number[] = [];
   const pages: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    listings.push(await list());
+    listings.push(await timed(list));
     pages.push(await open("/admin/users?q=listed"));
   }
   await server.stop();
-  const median = (times: number[]) => percentile(0.5, times);
   say(`  Keystone's listing           median ${median(listings).toFixed(1)} ms`);
   say(`  the page                     median ${median(pages).toFixed(1)} ms`);
   const beyond = median(pages.map((time, index) => time - (listings[index] ?? 0)));
