@@ -3,21 +3,6 @@ import { invalidResponse } from "./errors.server";
 import { parseKeystoneTime } from "./keystone-time.server";
 import type { KeystoneResponse } from "./request.server";
 
-/** What Keystone says of a token. Dates are null where Keystone gave none (`expires_at: null`). */
-export interface AccessInfo {
-  token: string;
-  expiresAt: Date | null;
-  issuedAt: Date | null;
-  /** How it was come by: `password`, `token`, `totp`, `application_credential`, … */
-  methods: string[];
-  user: { id: string; name: string; domain: { id: string; name: string } };
-  project?: { id: string; name: string; domain: { id: string; name: string } };
-  domain?: { id: string; name: string };
-  system?: boolean;
-  roles: { id: string; name: string }[];
-  passwordExpiresAt: Date | null;
-}
-
 const timestamp = z.string().transform((text, context): Date => {
   const date = parseKeystoneTime(text);
   if (date !== undefined) return date;
@@ -28,19 +13,34 @@ const optionalTimestamp = timestamp.nullish().transform((date) => date ?? null);
 const named = z.object({ id: z.string(), name: z.string() });
 const namedInDomain = named.extend({ domain: named });
 
-const tokenAnswer = z.object({
-  token: z.object({
+const tokenFields = z
+  .object({
     // `null` is Keystone's "does not expire".
     expires_at: optionalTimestamp,
     issued_at: optionalTimestamp,
+    /** How it was come by: `password`, `token`, `totp`, `application_credential`, … */
     methods: z.array(z.string()).default([]),
     user: namedInDomain.extend({ password_expires_at: optionalTimestamp }),
     project: namedInDomain.optional(),
     domain: named.optional(),
-    system: z.object({ all: z.boolean().optional() }).optional(),
+    system: z
+      .object({ all: z.boolean().optional() })
+      .transform(({ all }) => all === true)
+      .optional(),
     roles: z.array(named).default([]),
-  }),
-});
+  })
+  .transform(({ expires_at, issued_at, user: { password_expires_at, ...user }, ...token }) => ({
+    ...token,
+    user,
+    expiresAt: expires_at,
+    issuedAt: issued_at,
+    passwordExpiresAt: password_expires_at,
+  }));
+
+const tokenAnswer = z.object({ token: tokenFields });
+
+/** What Keystone says of a token. Dates are null where Keystone gave none (`expires_at: null`). */
+export type AccessInfo = z.output<typeof tokenFields> & { token: string };
 
 /**
  * Reads the answer to `POST` or `GET /v3/auth/tokens`.
@@ -68,24 +68,12 @@ export function readAccessInfo(
     const fields = parsed.error.issues.map((issue) => issue.path.join(".") || "the body");
     throw invalid(unreadable(fields));
   }
-  const read = parsed.data.token;
   const fields = namesOfFields(response.json);
   if (!fields.includes("expires_at")) {
     if (onMissingExpiry === undefined) throw invalid(unreadable(["token.expires_at"]));
     onMissingExpiry(fields);
   }
-  return {
-    token,
-    expiresAt: read.expires_at,
-    issuedAt: read.issued_at,
-    methods: read.methods,
-    user: { id: read.user.id, name: read.user.name, domain: read.user.domain },
-    ...(read.project && { project: read.project }),
-    ...(read.domain && { domain: read.domain }),
-    ...(read.system && { system: read.system.all === true }),
-    roles: read.roles,
-    passwordExpiresAt: read.user.password_expires_at,
-  };
+  return { ...parsed.data.token, token };
 }
 
 const unreadable = (fields: string[]) =>
