@@ -5,7 +5,6 @@ import type { Setpass, Stage } from "./stage";
 /** Opens a page of the console. @returns how long the whole of it took, in milliseconds */
 export type OpenPage = (address: string) => Promise<number>;
 
-/** Signs an administrator in. */
 export async function openConsole(
   { keystone, call }: Pick<Stage, "keystone" | "call">,
   { url }: Pick<Setpass, "url">,

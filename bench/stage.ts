@@ -8,12 +8,10 @@ import { getFreePort } from "../demo/free-port";
 import { type RealKeystone, startRealKeystone } from "../tests/support/real-keystone";
 import { startArguments } from "../tests/support/start-arguments";
 
-/** Lanes of what is measured by many calls at once. */
 export const LANES = 16;
 export const PIN = "4711";
 export const INITIAL = "Initial-password-1";
 
-/** One row of the table at the end. */
 export interface Figure {
   readonly what: string;
   readonly figure: string;

@@ -29,7 +29,6 @@ export interface IssuedLink {
   sameSealedPassword: Buffer | null;
   /** What the row must still keep, for that and the PIN were compared with it. */
   known: KeptSecrets;
-  /** What the trail has of it. */
   event: NewAuditEvent;
 }
 

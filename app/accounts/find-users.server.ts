@@ -4,7 +4,6 @@ import type { LinkContext } from "../links/link-context.server";
 import { type LinkStatus, linkStatus } from "../links/link-status";
 import type { Domain, KnownDomains } from "./known-domains.server";
 
-/** A user of Keystone's, with the link there is. */
 export interface FoundUser {
   id: string;
   name: string;

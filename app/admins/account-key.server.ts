@@ -1,7 +1,6 @@
 /** An account as people name it when they sign in. */
 export interface AccountName {
   readonly userName: string;
-  /** The domain's name. */
   readonly domainName: string;
 }
 

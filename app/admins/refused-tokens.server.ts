@@ -5,7 +5,6 @@ import { createRateLimit, type HashKey, type RateLimitResult } from "../../db/ra
 import { record } from "../audit/record.server";
 import type { Log } from "../telemetry/log.server";
 
-/** A script's token that was refused. */
 export interface RefusedToken {
   readonly reason: "unknown-token" | "not-admin";
   /** Whose it is, where Keystone has said so. */

@@ -12,7 +12,6 @@ import { hashToken, VaultError } from "../vault/vault.server";
 import type { Caller } from "./permit-caller.server";
 import { type AdminContext, sealedTokenOf } from "./sign-in.server";
 
-/** An administrator who is signed in. */
 export interface AdminSession extends Caller {
   readonly userDomainName: string;
   /** By Keystone's last answer. */

@@ -36,17 +36,13 @@ function useFacts(): Partial<Omit<RenderFacts, "nonce">> {
   return facts ?? root ?? {};
 }
 
-/** @returns how the service names itself */
 export const useBrand = (): Brand => useFacts().brand ?? NAMELESS;
 
-/** @returns the language of the page */
 export const useLanguage = (): Language =>
   useFacts().language ?? (document.documentElement.lang as Language);
 
-/** @returns the languages that the reader can choose from */
 export const useLanguages = (): readonly Language[] => useFacts().languages ?? [];
 
-/** @returns the texts of the page's language */
 export const useWords = (): Words => wordsIn(useLanguage());
 
 /** @returns the id under which the server's log knows this page */

@@ -1,4 +1,3 @@
-/** Where the lines of a command go. */
 export interface CommandLines {
   /** What was asked for. */
   tell(line: string): void;

@@ -3,7 +3,6 @@ import type { ReactNode } from "react";
 import { useWords } from "../components/render-context";
 import type { Catalog } from "../messages/catalog";
 
-/** What stands at the top of every console page. */
 export function PageHeading(props: {
   children: ReactNode;
   above?: ReactNode;

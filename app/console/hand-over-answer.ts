@@ -17,7 +17,6 @@ export interface HandOverWords {
   message?: string;
 }
 
-/** What the page says once its form was sent. */
 export type HandOverAnswer = Issued | ({ ok: false; choices: IssueChoices } & HandOverWords);
 
 /** @returns what is said of each reason why no link was issued */

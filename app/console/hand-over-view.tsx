@@ -25,7 +25,6 @@ export interface HandOverPage {
   link: LinkSummary | null;
   /** Why the link has set no password, where that still holds. */
   problem: LinkProblem | null;
-  /** The request that is answered here. */
   request: ResetRequestSummary | null;
   offer: IssueOffer;
 }

@@ -12,7 +12,6 @@ export type PinChoice = "typed" | "request" | "keep";
 /** Where the initial password comes from: setpass sets one, it is typed, or the link's own. */
 export type PasswordChoice = "random" | "typed" | "keep";
 
-/** What an administrator may choose for this user. */
 export interface IssueOffer {
   pinLength: number;
   /** There is a pending link whose PIN can stay. */
@@ -29,7 +28,6 @@ export interface IssueOffer {
 /** What was chosen; the secrets stay with the server. */
 export interface IssueChoices {
   mailTo: string;
-  /** The user's. */
   language: Language;
   pin: PinChoice;
   password: PasswordChoice;

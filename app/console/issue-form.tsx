@@ -7,13 +7,11 @@ import { SubmitButton } from "../components/submit-button";
 import { NAME_OF_LANGUAGE } from "../messages/languages";
 import type { IssueChoices, IssueErrors, IssueOffer } from "./issue-choices";
 
-/** The form that issues a link, or renews the one there is. */
 export function IssueForm(props: {
   offer: IssueOffer;
   choices: IssueChoices;
   errors: IssueErrors | undefined;
   message: string | undefined;
-  /** The address Keystone has for the user. */
   knownEmail: string | null;
   act: "renew" | "new";
   /** A random password is what helps here. */

@@ -1,6 +1,5 @@
 import type { Words } from "../messages/words";
 
-/** What became of a form of a link's page. */
 export type LinkAnswer =
   | { intent: "resend"; ok: true; url: string; mailTo: string }
   | { intent: "resend"; ok: false; mailTo: string; error: string }

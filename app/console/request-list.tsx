@@ -12,7 +12,6 @@ import { linkTo } from "./text-elements";
 /** The form of what is selected. It cannot enclose the table, whose rows have forms of their own. */
 const SELECTION = "selection";
 
-/** What became of the request that was to be closed. */
 export interface ClosingAnswer {
   closed: boolean;
   forbidden: boolean;

@@ -11,5 +11,4 @@ export const linkTo = (to: string) => (text: ReactNode) => (
 /** For those who hear the page. */
 export const hidden = (text: ReactNode) => <span className="sr-only">{text}</span>;
 
-/** May break anywhere. */
 export const address = (text: ReactNode) => <span className="wrap-anywhere">{text}</span>;

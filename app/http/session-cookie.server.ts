@@ -23,7 +23,6 @@ export function sessionCookieHeader(
   return sessionCookie(context).serialize(sessionId, { expires: expiresAt });
 }
 
-/** @returns a `Set-Cookie` value that removes the cookie */
 export function clearedSessionCookieHeader(context: AppLoadContext): Promise<string> {
   return sessionCookie(context).serialize("", { maxAge: 0, expires: new Date(0) });
 }

@@ -27,7 +27,6 @@ export interface LeasedRows<Row extends LeasedRow> {
   renew?(row: Row, options: { leaseSeconds: number; progress?: Progress }): Promise<boolean>;
 }
 
-/** What a handler works with. */
 export interface RowRun {
   /** Without renewals: within so long it is to be done. */
   readonly timeoutSeconds: number;
@@ -54,11 +53,8 @@ export type RowOutcome =
 export interface LeasedRowsTiming {
   /** How often to look for rows that nobody called `wake` for. */
   readonly pollSeconds?: number;
-  /** How long a claimed row is this process's. */
   readonly leaseSeconds?: number;
-  /** The most rows under way at once. */
   readonly concurrency?: number;
-  /** After so many tries a row has failed. */
   readonly maxAttempts?: number;
   /** @param attempt the number of the try that failed, from 1 */
   readonly retryDelaySeconds?: (attempt: number) => number;

@@ -4,7 +4,6 @@ import { describeError, type Log } from "../telemetry/log.server";
 /** How one run ended. `released`: it was not begun, or is another process's to end. */
 export type RunOutcome = "done" | "retry" | "failed" | "cancelled" | "released";
 
-/** What a run works with. */
 export interface Run {
   /** Aborted when the process drains: end soon, and leave the rest to whoever comes next. */
   readonly signal: AbortSignal;
@@ -50,7 +49,6 @@ export interface Worker {
   start(work: Queue | Round): void;
   /** Looks at once: call it when a transaction that wrote work of this kind has committed. */
   wake(kind: string): void;
-  /** How many runs are under way, by kind. */
   underWay(): Record<string, number>;
   /** Takes no more, and resolves when what is under way has ended, and it is written down. */
   stop(): Promise<void>;

@@ -13,7 +13,6 @@ export const optionalText = z
 export const idsAnswer = (collection: "roles" | "projects") =>
   z.object({ [collection]: z.array(z.object({ id: z.string() })) });
 
-/** Who asks, and for which request of ours. */
 export type Asker = Pick<KeystoneRequest, "requestId" | "signal"> & { token: string };
 
 /** One GET whose answer must be of this shape. @throws KeystoneError */

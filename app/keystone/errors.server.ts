@@ -120,7 +120,6 @@ export function isKeystoneOutage(error: unknown): boolean {
   return isKeystoneError(error) && isOutageKind(error.kind);
 }
 
-/** @see isKeystoneOutage */
 export function isOutageKind(kind: KeystoneErrorKind): boolean {
   return outages.has(kind);
 }

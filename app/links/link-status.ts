@@ -1,6 +1,5 @@
 import type { LinkRow } from "../../db/link-row";
 
-/** What decides a link's status. */
 export type LinkFacts = Readonly<Pick<LinkRow, "state" | "expiresAt" | "attempts" | "pinGuesses">>;
 
 export interface LinkLimits {

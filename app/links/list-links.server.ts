@@ -79,7 +79,6 @@ export async function getLink(
   return { link: summarize(row, mails.get(id), config), events };
 }
 
-/** @returns the user's newest link, or undefined */
 export async function getLinkOfUser(
   { db, config }: Pick<LinkContext, "db" | "config">,
   userId: string,

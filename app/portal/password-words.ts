@@ -36,7 +36,6 @@ export function describePasswordProblem(
   }
 }
 
-/** @returns what the form says before anything is typed */
 export function describeRules(words: Words, policy: PasswordPolicyText): readonly PasswordRule[] {
   return [
     { name: "policy", text: policy.description ?? words("portal.rule.policy") },

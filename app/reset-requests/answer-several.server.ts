@@ -62,7 +62,6 @@ export async function answerRequests(
   });
 }
 
-/** Closes each of them without a link, as `closeRequest` does. */
 export async function closeRequests(
   context: Pick<LinkContext, "db">,
   ids: readonly string[],

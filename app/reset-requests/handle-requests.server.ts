@@ -67,7 +67,6 @@ export async function listRequests(
   return { requests: await summarizeAll(context, rows), total };
 }
 
-/** @returns how many wait for an administrator */
 export async function countOpenRequests({ db }: Pick<LinkContext, "db">): Promise<number> {
   const { total } = await listResetRequests(db, { state: "open", limit: 0, offset: 0 });
   return total;

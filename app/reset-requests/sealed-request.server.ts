@@ -18,7 +18,6 @@ export interface SealedRequest {
 
 const ownerOf = (id: string): SealedFor => ({ column: "reset_requests.sealed_pin", row: id });
 
-/** @param id the request's */
 export const sealRequest = (vault: Vault, id: string, request: SealedRequest): Buffer =>
   vault.seal(JSON.stringify(request), ownerOf(id));
 

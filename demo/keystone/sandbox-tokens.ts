@@ -279,7 +279,6 @@ export class SandboxTokens {
     return { id, name: this.cloud().domains.get(id)?.name ?? "" };
   }
 
-  /** The body of an answer about a token. */
   describe(token: SandboxToken, options: { catalog: boolean }) {
     const { scope } = token;
     return {
