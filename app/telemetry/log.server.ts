@@ -43,11 +43,27 @@ type Level = "info" | "warn" | "error" | "debug";
 
 export type Log = Record<Level, (event: string, fields?: LogFields) => void>;
 
+/** What waits to be written where it cannot be; more than that is lost. */
+const KEPT_BYTES = 1_000_000;
+
+/**
+ * A disk that is full must not stop those who want a password: lines wait for room, and the oldest of them
+ * are kept.
+ */
+function standardOutput(): DestinationStream {
+  const output = pino.destination({ fd: 1, sync: true, maxLength: KEPT_BYTES });
+  output.on("error", () => {});
+  return output;
+}
+
 /**
  * @param destination where lines go; standard output when left out
  * @returns a logger that writes one JSON line an event: `{"level","time","event",…fields}`
  */
-export function createLog(options: { level: LogLevel }, destination?: DestinationStream): Log {
+export function createLog(
+  options: { level: LogLevel },
+  destination: DestinationStream = standardOutput(),
+): Log {
   const logger = pino(
     {
       level: options.level,
