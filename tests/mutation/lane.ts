@@ -4,6 +4,7 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
+import { stripVTControlCharacters } from "node:util";
 import { SHARED_SERVERS, type TestServers } from "../support/test-servers";
 import { type Mutant, mutate } from "./make-mutants";
 import type { Promises } from "./promises";
@@ -160,8 +161,7 @@ function verdictOn({ code, output, seconds }: Ended): Verdict {
 
 /** The first that vitest tells of. */
 function failureIn(output: string): { file: string; test: string; why: string } | undefined {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
-  const plain = output.replace(/\u001b\[[0-9;]*m/g, "");
+  const plain = stripVTControlCharacters(output);
   const found = /^ *FAIL +(?:\S+ +)?((tests\/\S+).*)\n(.*)$/m.exec(plain);
   const [, test = "", file = "", why = ""] = found ?? [];
   return found ? { file, test, why } : undefined;
