@@ -1,6 +1,7 @@
 import type { AccessInfo } from "../keystone/access-info.server";
 import { isKeystoneError } from "../keystone/errors.server";
-import { findProjectIds, findRoleIds } from "../keystone/roles.server";
+import { findProjectIds } from "../keystone/projects.server";
+import { findRoleIds } from "../keystone/roles.server";
 import type { KeystoneSession } from "../keystone/session.server";
 import { getUser, type KeystoneUser, listUsers, mayChangeUser } from "../keystone/users.server";
 

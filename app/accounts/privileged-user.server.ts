@@ -1,6 +1,7 @@
 import type { Config } from "../config/config.server";
 import { isKeystoneError } from "../keystone/errors.server";
-import { findProjectIds, findRoleIds, listRolesOfUser } from "../keystone/roles.server";
+import { findProjectIds } from "../keystone/projects.server";
+import { findRoleIds, listRolesOfUser } from "../keystone/roles.server";
 import type { KeystoneSession } from "../keystone/session.server";
 
 /** `privileged`: has the role admin anywhere, or any role on the admin project. */

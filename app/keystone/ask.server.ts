@@ -16,13 +16,21 @@ export const idsAnswer = (collection: "roles" | "projects") =>
 export type Asker = Pick<KeystoneRequest, "requestId" | "signal"> & { token: string };
 
 /** One GET whose answer must be of this shape. @throws KeystoneError */
-export async function ask<Shape extends z.ZodType>(
+export const ask = <Shape extends z.ZodType>(
+  session: KeystoneSession,
+  asker: Asker,
+  asked: Pick<KeystoneRequest, "path" | "query">,
+  shape: Shape,
+): Promise<z.output<Shape>> => send(session, asker, { ...asked, method: "GET" }, shape);
+
+/** One call whose answer must be of this shape. @throws KeystoneError */
+export async function send<Shape extends z.ZodType>(
   session: KeystoneSession,
   { token, requestId, signal }: Asker,
-  { path, query }: Pick<KeystoneRequest, "path" | "query">,
+  { method, path, query, json }: Pick<KeystoneRequest, "method" | "path" | "query" | "json">,
   shape: Shape,
 ): Promise<z.output<Shape>> {
-  const request = { method: "GET", path, query, token, requestId, signal } as const;
+  const request = { method, path, query, json, token, requestId, signal };
   return session.request(request, (response) => {
     const parsed = shape.safeParse(response.json);
     if (parsed.success) return parsed.data;
@@ -30,7 +38,7 @@ export async function ask<Shape extends z.ZodType>(
     throw invalidResponse({
       problem: `Keystone's answer is unreadable in ${fields.map((name) => name || "the body").join(", ")}`,
       authUrl: session.authUrl,
-      method: request.method,
+      method,
       path,
       status: response.status,
       keystoneRequestId: response.keystoneRequestId,
@@ -55,7 +63,7 @@ export async function undefinedIfNotFound<T>(asking: () => Promise<T>): Promise<
  */
 export function pathOf(
   session: KeystoneSession,
-  collection: "users" | "domains",
+  collection: "users" | "domains" | "projects" | "roles",
   id: string,
 ): string {
   if (id === "" || id === "." || id === ".." || id.includes("/") || !isPlainText(id)) {

@@ -135,9 +135,20 @@ const words = {
   passwordExpired: /password is expired/i,
   /** PasswordSelfServiceDisabled: the user's option `lock_password` */
   passwordLocked: /disallowing password changes/i,
+  /** PasswordValidationError and PasswordRequirementsValidationError, beside other 400s */
+  passwordRefused: /^(password validation error|the password does not match the requirements)/i,
   /** PasswordVerificationError: a 403, of all things, with strict_password_check */
   passwordTooLong: /password length must be/i,
 };
+
+/**
+ * @param error a refusal of a call that sent a password among other things
+ * @returns Keystone's own words, where it was the password that it refused
+ */
+export function wordsOfRefusedPassword(error: KeystoneError): string | undefined {
+  const isIt = says("passwordRefused", error) || says("passwordTooLong", error);
+  return isIt ? error.detail : undefined;
+}
 
 const says = (what: keyof typeof words, { detail = "" }: KeystoneError): boolean =>
   words[what].test(detail);

@@ -1,5 +1,5 @@
 export interface KeystoneRequest {
-  method: "GET" | "POST" | "PATCH" | "DELETE" | "HEAD";
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD";
   /** Below `/v3`, segments already encoded: `/users/abc`. */
   path: string;
   query?: Record<string, string | undefined>;

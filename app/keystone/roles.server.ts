@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type Asker, ask, idsAnswer } from "./ask.server";
+import { type Asker, ask, idsAnswer, pathOf } from "./ask.server";
+import { isKeystoneError, type KeystoneError } from "./errors.server";
 import type { KeystoneSession } from "./session.server";
 
 const withId = z.object({ id: z.string() });
@@ -42,13 +43,58 @@ export async function findRoleIds(
   return roles.map(({ id }) => id);
 }
 
-/** Ids of the projects of this name, one at most. Keystone API: GET /v3/projects. @throws KeystoneError */
-export async function findProjectIds(
+const rolesAnswer = z.object({ roles: z.array(z.object({ id: z.string(), name: z.string() })) });
+
+/** The roles of the whole cloud, not those that domains have of their own. Keystone API: GET /v3/roles. @throws KeystoneError */
+export async function listRoles(
   session: KeystoneSession,
-  options: Asker & { name: string; domainId: string },
-): Promise<string[]> {
-  const query = { name: options.name, domain_id: options.domainId };
-  const request = { path: "/projects", query };
-  const { projects = [] } = await ask(session, options, request, idsAnswer("projects"));
-  return projects.map(({ id }) => id);
+  options: Asker,
+): Promise<{ id: string; name: string }[]> {
+  const { roles } = await ask(session, options, { path: "/roles" }, rolesAnswer);
+  return roles;
+}
+
+export type AssignRoleOutcome =
+  | { ok: true }
+  | { ok: false; reason: "unknown-role" | "unknown-project" | "unknown-user" }
+  /** Keystone's policy does not let the token's holder give this role there; or the role is another domain's. */
+  | { ok: false; reason: "forbidden" }
+  /** In Keystone's own words. */
+  | { ok: false; reason: "bad-request"; message: string };
+
+/**
+ * Gives a user a role on a project; one they have already is no error.
+ * Keystone API: PUT /v3/projects/{id}/users/{id}/roles/{id}.
+ *
+ * @throws KeystoneError for an outage and for a token that is not good (`unauthorized`)
+ */
+export async function assignProjectRole(
+  session: KeystoneSession,
+  options: Asker & { projectId: string; userId: string; roleId: string },
+): Promise<AssignRoleOutcome> {
+  const { token, requestId, signal, projectId, userId, roleId } = options;
+  try {
+    const path = [
+      pathOf(session, "projects", projectId),
+      pathOf(session, "users", userId),
+      pathOf(session, "roles", roleId),
+    ].join("");
+    await session.request({ method: "PUT", path, token, requestId, signal });
+    return { ok: true };
+  } catch (error) {
+    if (!isKeystoneError(error)) throw error;
+    const { kind, detail = "Keystone did not say why." } = error;
+    if (kind === "not-found") return { ok: false, reason: whatIsUnknown(error) };
+    if (kind === "forbidden") return { ok: false, reason: "forbidden" };
+    if (kind === "bad-request" || kind === "conflict")
+      return { ok: false, reason: "bad-request", message: detail };
+    throw error;
+  }
+}
+
+/** By Keystone's words, "Could not find role: 4d2c.", or by ours where it was not asked: see `pathOf`. */
+function whatIsUnknown({ detail, message }: KeystoneError) {
+  const [, what] = /(?:could not find|keystone's) (project|user)/i.exec(detail ?? message) ?? [];
+  if (what === undefined) return "unknown-role";
+  return what.toLowerCase() === "user" ? "unknown-user" : "unknown-project";
 }

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { type Asker, ask, optionalText, pathOf, undefinedIfNotFound } from "./ask.server";
-import { invalidResponse, isKeystoneError } from "./errors.server";
+import { type Asker, ask, optionalText, pathOf, send, undefinedIfNotFound } from "./ask.server";
+import { invalidResponse, isKeystoneError, type KeystoneError } from "./errors.server";
 import { parseKeystoneTime } from "./keystone-time.server";
+import { wordsOfRefusedPassword } from "./passwords.server";
 import { isPlainText } from "./plain-text.server";
 import type { KeystoneSession } from "./session.server";
 
@@ -16,14 +17,20 @@ const userFields = z
     description: optionalText,
     password_expires_at: z.string().nullish(),
     options: z.object({ lock_password: z.boolean().nullish() }).optional(),
+    setpass_account: optionalText,
   })
-  .transform(({ domain_id: domainId, password_expires_at: expiresAt, options, ...user }) => ({
-    ...user,
-    domainId,
-    passwordExpiresAt: parseKeystoneTime(expiresAt ?? "") ?? null,
-    /** Keystone's option that forbids users to change their own password. */
-    lockPassword: options?.lock_password ?? undefined,
-  }));
+  .transform(({ domain_id: domainId, password_expires_at: expiresAt, options, ...fields }) => {
+    const { setpass_account: accountMark, ...user } = fields;
+    return {
+      ...user,
+      domainId,
+      /** What setpass gave the account when it made it: see `createUser`. */
+      accountMark,
+      passwordExpiresAt: parseKeystoneTime(expiresAt ?? "") ?? null,
+      /** Keystone's option that forbids users to change their own password. */
+      lockPassword: options?.lock_password ?? undefined,
+    };
+  });
 
 export type KeystoneUser = z.output<typeof userFields>;
 
@@ -77,16 +84,18 @@ export async function listUsers(
 /**
  * The users of exactly this name, one at most in each domain. Keystone API: GET /v3/users?name=…
  *
+ * @param options.domainId in this domain alone
  * @throws KeystoneError
  */
 export async function findUsersNamed(
   session: KeystoneSession,
-  options: Asker & { name: string },
+  options: Asker & { name: string; domainId?: string },
 ): Promise<KeystoneUser[]> {
-  const { name } = options;
+  const { name, domainId } = options;
   // Nobody is called this, and Keystone's database fails at it.
   if (name === "" || !isPlainText(name)) return [];
-  const answer = await ask(session, options, { path: "/users", query: { name } }, usersAnswer);
+  const query = { name, domain_id: domainId };
+  const answer = await ask(session, options, { path: "/users", query }, usersAnswer);
   // On MySQL, names know no case and no accents.
   return answer.users.filter((user) => user.name === name);
 }
@@ -104,6 +113,73 @@ export async function getUser(
   );
   return answer?.user;
 }
+
+export type CreateUserOutcome =
+  | { ok: true; user: KeystoneUser }
+  /** The domain has a user of this name already. */
+  | { ok: false; reason: "name-taken" }
+  /** Keystone's password rules, in its own words. */
+  | { ok: false; reason: "password-refused"; message: string }
+  /** The domain's users are in a directory that Keystone does not write to (LDAP). */
+  | { ok: false; reason: "read-only-domain" }
+  | { ok: false; reason: "unknown-domain" }
+  /** Keystone's policy does not let the token's holder create users there. */
+  | { ok: false; reason: "forbidden" }
+  /** In Keystone's own words: a name that is too long, say. */
+  | { ok: false; reason: "bad-request"; message: string };
+
+/**
+ * Creates a user with a password: half of what creating one and then setting it costs Keystone. The mark
+ * is an attribute of our own, `setpass_account`, which Keystone keeps and shows to whoever may read the
+ * user; users cannot change it. Keystone API: POST /v3/users.
+ *
+ * @param options.description for people: the full name
+ * @param options.accountMark another one for each call: it tells what became of a call whose answer was lost
+ * @throws KeystoneError for an outage and for a token that is not good (`unauthorized`)
+ */
+export async function createUser(
+  session: KeystoneSession,
+  options: Asker & {
+    name: string;
+    domainId: string;
+    password: string;
+    accountMark: string;
+    email?: string;
+    description?: string;
+  },
+): Promise<CreateUserOutcome> {
+  const { name, domainId, password, accountMark, email, description } = options;
+  const fields = { name, domain_id: domainId, password, email, description };
+  const json = { user: { ...fields, enabled: true, setpass_account: accountMark } };
+  // Its answer to those is a 500 or none at all.
+  if (![name, domainId, description ?? ""].every(isPlainText))
+    return { ok: false, reason: "bad-request", message: "A name has no control characters." };
+  try {
+    const request = { method: "POST", path: "/users", json } as const;
+    const { user } = await send(session, options, request, userAnswer);
+    return { ok: true, user };
+  } catch (error) {
+    if (!isKeystoneError(error)) throw error;
+    return whyNotCreated(error);
+  }
+}
+
+function whyNotCreated(error: KeystoneError): Exclude<CreateUserOutcome, { ok: true }> {
+  const { kind, status, detail = "Keystone did not say why." } = error;
+  if (kind === "conflict") return { ok: false, reason: "name-taken" };
+  if (kind === "not-found") return { ok: false, reason: "unknown-domain" };
+  // What a driver that cannot write says where it knows no better words.
+  if (status === 501) return { ok: false, reason: "read-only-domain" };
+  if (kind !== "bad-request" && kind !== "forbidden") throw error;
+  const message = wordsOfRefusedPassword(error);
+  if (message !== undefined) return { ok: false, reason: "password-refused", message };
+  if (kind === "bad-request") return { ok: false, reason: "bad-request", message: detail };
+  const isReadOnly = CANNOT_WRITE.test(detail);
+  return { ok: false, reason: isReadOnly ? "read-only-domain" : "forbidden" };
+}
+
+/** Words of Keystone's (identity/backends/ldap/core.py): a 403, as its policy's. */
+const CANNOT_WRITE = /does not support write/i;
 
 /** Words of Keystone's (server/flask/common.py, identity/core.py) that come after its policy was asked. */
 const CANNOT_CHANGE_ID = /cannot change (user )?id/i;

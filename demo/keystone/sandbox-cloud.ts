@@ -10,6 +10,8 @@ export interface SandboxDomain {
   id: string;
   name: string;
   enabled: boolean;
+  /** Its users are in a directory that Keystone does not write to. */
+  readOnly: boolean;
 }
 
 export interface SandboxProject {
@@ -28,6 +30,8 @@ export interface SandboxUser {
   defaultProjectId?: string;
   /** Keystone's user options by their wire names. */
   options: Record<string, unknown>;
+  /** Attributes that Keystone knows nothing of, and keeps. */
+  extra: Record<string, unknown>;
   /** The present one last. */
   passwords: Buffer[];
   passwordExpiresAt: Date | null;
@@ -62,12 +66,15 @@ type Chosen =
   | "description"
   | "enabled"
   | "defaultProjectId"
-  | "options";
+  | "options"
+  | "extra";
 
 export interface NewSandboxUser extends Partial<Pick<SandboxUser, Chosen>> {
   name: string;
   password?: string;
 }
+
+export type NewSandboxDomain = Pick<SandboxDomain, "name"> & Partial<SandboxDomain>;
 
 /** bcrypt, which real Keystones use, looks at no more. */
 const bcryptBytes = 72;
@@ -105,7 +112,8 @@ export class SandboxCloud {
     /** Told when a user's tokens are to end. */
     private readonly endTokensOf: (userId: string) => void,
   ) {
-    this.domains.set("default", { id: "default", name: "Default", enabled: true });
+    const fresh = { enabled: true, readOnly: false };
+    this.domains.set("default", { id: "default", name: "Default", ...fresh });
     for (const role of ["admin", "member", "reader"]) this.addRole(role);
     if (policy.passwordRegex !== undefined) {
       // As Python's re.match: from the beginning, not necessarily to the end.
@@ -115,10 +123,11 @@ export class SandboxCloud {
 
   // Domains, projects, roles
 
-  addDomain(domain: { id?: string; name: string; enabled?: boolean }): SandboxDomain {
+  addDomain(domain: NewSandboxDomain): SandboxDomain {
     if ([...this.domains.values()].some((other) => other.name === domain.name))
       throw new SandboxRefusal(409, duplicate("project", domain.name, "None"));
-    const added = { id: domain.id ?? newId(), name: domain.name, enabled: domain.enabled ?? true };
+    const { id = newId(), name, enabled = true, readOnly = false } = domain;
+    const added = { id, name, enabled, readOnly };
     this.domains.set(added.id, added);
     return added;
   }
@@ -189,17 +198,18 @@ export class SandboxCloud {
   // Users
 
   addUser(fields: NewSandboxUser): SandboxUser {
-    const domainId = this.domain(fields.domainId ?? "default").id;
-    if (this.userNamed(fields.name, domainId) !== undefined)
-      throw new SandboxRefusal(409, duplicate("user", fields.name, domainId));
     const { password, ...given } = fields;
     if (password !== undefined) this.#checkPasswordShape(password);
+    const { id: domainId } = this.domain(fields.domainId ?? "default");
+    if (this.userNamed(fields.name, domainId) !== undefined)
+      throw new SandboxRefusal(409, duplicate("user", fields.name, domainId));
     const user: SandboxUser = {
       ...given,
       id: given.id ?? newId(),
       domainId,
       enabled: given.enabled ?? true,
       options: definedOnly(given.options ?? {}),
+      extra: given.extra ?? {},
       passwords: password === undefined ? [] : [fingerprint(password)],
       // Like Keystone, without a look at the user's options at this moment.
       passwordExpiresAt: this.policy.changePasswordUponFirstUse ? new Date() : null,
@@ -237,6 +247,7 @@ export class SandboxCloud {
     user.description = fields.description ?? user.description;
     user.defaultProjectId = fields.defaultProjectId ?? user.defaultProjectId;
     user.options = definedOnly({ ...user.options, ...fields.options });
+    user.extra = { ...user.extra, ...fields.extra };
     if (fields.enabled !== undefined) {
       user.enabled = fields.enabled;
       if (fields.enabled) user.failedSignIns = 0;

@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  type NewSandboxDomain,
   type NewSandboxUser,
   SandboxCloud,
   type SandboxDomain,
@@ -15,7 +16,7 @@ import {
   type SandboxProject,
   type SandboxUser,
 } from "./sandbox-cloud";
-import { forbidden, SandboxCrash, SandboxRefusal, unauthorized } from "./sandbox-refusal";
+import { forbidden, notFound, SandboxCrash, SandboxRefusal, unauthorized } from "./sandbox-refusal";
 import {
   invalid,
   keystoneTime,
@@ -34,7 +35,7 @@ export interface SandboxKeystoneOptions extends Partial<SandboxPolicy> {
     roles?: { role: string; projectName: string }[];
   })[];
   /** Beside `default`. */
-  domains?: { id?: string; name: string; enabled?: boolean }[];
+  domains?: NewSandboxDomain[];
   /** Beside the administrator's. */
   projects?: { id?: string; name: string; domainId?: string }[];
   adminUserName?: string;
@@ -285,10 +286,11 @@ class SandboxApi {
       case "POST 1 projects": {
         this.#requireAdmin(asked, "identity:create_project");
         const fields = objectIn(asked.json, "project");
-        const project = this.cloud.addProject({
-          name: textField(fields.name, "name"),
-          domainId: optionalText(fields.domain_id, "domain_id"),
-        });
+        const name = nameField(fields.name, { most: 64 });
+        const domainId = optionalText(fields.domain_id, "domain_id");
+        if (domainId !== undefined && !this.cloud.domains.has(domainId))
+          throw new SandboxRefusal(400, `Could not find domain: ${domainId}.`);
+        const project = this.cloud.addProject({ name, domainId });
         return { status: 201, body: { project: projectBody(project) } };
       }
       case "GET 1 roles": {
@@ -403,11 +405,11 @@ class SandboxApi {
   #createUser(asked: Asked): Answer {
     this.#requireAdmin(asked, "identity:create_user");
     const fields = objectIn(asked.json, "user");
-    const user = this.cloud.addUser({
-      name: textField(fields.name, "name"),
-      domainId: optionalText(fields.domain_id, "domain_id"),
-      ...changeableFields(fields),
-    });
+    const name = nameField(fields.name, { most: 255 });
+    const domainId = optionalText(fields.domain_id, "domain_id");
+    if (this.cloud.domains.get(domainId ?? "default")?.readOnly)
+      throw new SandboxRefusal(403, "LDAP does not support write operations");
+    const user = this.cloud.addUser({ name, domainId, ...changeableFields(fields) });
     return { status: 201, body: { user: userBody(user, asked) } };
   }
 
@@ -503,7 +505,10 @@ class SandboxApi {
     const targetId = where === "system" ? "" : (rest.shift() ?? "");
     const [users, userId = "", roles, roleId = ""] = rest;
     if (users !== "users" || roles !== "roles") return noSuchPage();
+    if (!isTaken && !this.cloud.roles.has(roleId)) throw notFound("role", roleId);
     if (where === "domains") this.cloud.domain(targetId);
+    if (where === "projects" && !this.cloud.projects.has(targetId))
+      throw notFound("project", targetId);
     const target =
       where === "system"
         ? ("system" as const)
@@ -595,6 +600,7 @@ function userBody(user: SandboxUser, asked: Asked) {
     password_expires_at:
       user.passwordExpiresAt && keystoneTime(user.passwordExpiresAt).slice(0, -1),
     links: { self: `${asked.base}/v3/users/${user.id}` },
+    ...user.extra,
     ...(user.email !== undefined && { email: user.email }),
     ...(user.description !== undefined && { description: user.description }),
     ...(user.defaultProjectId !== undefined && { default_project_id: user.defaultProjectId }),
@@ -617,7 +623,22 @@ function changeableFields(fields: Record<string, unknown>) {
     defaultProjectId: optionalText(fields.default_project_id, "default_project_id"),
     enabled: typeof fields.enabled === "boolean" ? fields.enabled : undefined,
     options: fields.options === undefined ? undefined : objectIn(fields, "options"),
+    extra: Object.fromEntries(Object.entries(fields).filter(([name]) => !KNOWN_FIELDS.has(name))),
   };
+}
+
+/** What a user has of Keystone's; the rest it keeps as it comes. */
+const KNOWN_FIELDS: ReadonlySet<string> = new Set([
+  ...["id", "name", "domain_id", "enabled", "options", "password", "password_expires_at"],
+  ...["email", "description", "default_project_id", "links", "federated"],
+]);
+
+/** What Keystone's schema asks of a name, and of no other text. */
+function nameField(value: unknown, { most }: { most: number }): string {
+  const name = textField(value, "name");
+  if (!/\S/.test(name) || name.length > most)
+    throw new SandboxRefusal(400, `Invalid input for field 'name': '${name}' is too long`);
+  return name.trim();
 }
 
 function textField(value: unknown, name: string): string {

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { willExpireSoon } from "../../app/keystone/access-info.server";
 import {
@@ -13,10 +13,22 @@ import {
   isPasswordAccepted,
   setUserPassword,
 } from "../../app/keystone/passwords.server";
-import { findProjectIds, findRoleIds, listRolesOfUser } from "../../app/keystone/roles.server";
+import { createProject, findProjectIds, listProjects } from "../../app/keystone/projects.server";
+import {
+  assignProjectRole,
+  findRoleIds,
+  listRoles,
+  listRolesOfUser,
+} from "../../app/keystone/roles.server";
 import { createKeystoneSession, type KeystoneSession } from "../../app/keystone/session.server";
 import { revokeToken, validateToken } from "../../app/keystone/tokens.server";
-import { findUsersNamed, getUser, listUsers, mayChangeUser } from "../../app/keystone/users.server";
+import {
+  createUser,
+  findUsersNamed,
+  getUser,
+  listUsers,
+  mayChangeUser,
+} from "../../app/keystone/users.server";
 import { startSandboxKeystone } from "../../demo/keystone/sandbox-keystone";
 import { type KeystoneAccess, type KeystoneAdmin, keystoneAdmin } from "../support/keystone-admin";
 import { errorOf } from "../support/keystone-error";
@@ -1020,6 +1032,203 @@ describe.each([sandbox, ...(real ? [real] : [])])("$name", (target) => {
         ]) {
           expect(await getUser(session, { token: adminToken, userId })).toBeUndefined();
         }
+      });
+    });
+
+    describe("creating a user", () => {
+      const account = () => ({
+        token: adminToken,
+        name: uniqueName("new"),
+        domainId: "default",
+        password: newPassword(),
+        accountMark: randomUUID(),
+      });
+
+      it("gives an account that signs in, with all that it was given, and keeps our mark", async () => {
+        const { token, ...asked } = account();
+        const created = await createUser(session, {
+          ...asked,
+          token,
+          email: "new@example.org",
+          description: "Nora Neu",
+        });
+        expect(created).toEqual({
+          ok: true,
+          user: {
+            id: expect.any(String),
+            name: asked.name,
+            domainId: "default",
+            email: "new@example.org",
+            description: "Nora Neu",
+            enabled: true,
+            accountMark: asked.accountMark,
+            passwordExpiresAt: null,
+          },
+        });
+        if (!created.ok) return;
+        const { id } = created.user;
+        expect(await getUser(session, { token, userId: id })).toEqual(created.user);
+        const named = await findUsersNamed(session, {
+          token,
+          name: asked.name,
+          domainId: "default",
+        });
+        expect(named).toEqual([created.user]);
+        expect((await signIn(id, asked.password)).user.id).toBe(id);
+        // A change of something else leaves the mark where it is.
+        await admin.updateUser(id, { email: "other@example.org" });
+        expect(await getUser(session, { token, userId: id })).toMatchObject({
+          email: "other@example.org",
+          accountMark: asked.accountMark,
+        });
+      });
+
+      it("leaves the mark out of reach of the user's own token", async () => {
+        const asked = account();
+        const created = await createUser(session, asked);
+        if (!created.ok) throw new Error(created.reason);
+        const { id: userId } = created.user;
+        const { token } = await signIn(userId, asked.password);
+        const json = { user: { setpass_account: "another" } };
+        const change = session.request({ method: "PATCH", path: `/users/${userId}`, token, json });
+        expect((await errorOf(change)).kind).toBe("forbidden");
+      });
+
+      it("makes one account of a name in a domain, however many ask at once", async () => {
+        const asked = account();
+        const domain = await admin.createDomain({ name: uniqueName("domain") });
+        const outcomes = await Promise.all(
+          Array.from({ length: 16 }, () =>
+            createUser(session, { ...asked, accountMark: randomUUID() }),
+          ),
+        );
+        expect(outcomes.filter(({ ok }) => ok)).toHaveLength(1);
+        expect(outcomes.filter(({ ok }) => !ok)).toEqual(
+          Array(15).fill({ ok: false, reason: "name-taken" }),
+        );
+        const elsewhere = await createUser(session, { ...asked, domainId: domain.id });
+        expect(elsewhere).toMatchObject({ ok: true, user: { domainId: domain.id } });
+      });
+
+      it("is refused in Keystone's own words where the password is too weak", async () => {
+        expect(await createUser(session, { ...account(), password: "weak" })).toEqual({
+          ok: false,
+          reason: "password-refused",
+          message: `The password does not match the requirements: ${testPasswordRegexDescription}.`,
+        });
+      });
+
+      it("is refused for a name that no user can have, and in a domain that is none", async () => {
+        for (const name of ["", "  ", "x".repeat(256), "a\0b", "\ud800"])
+          expect(await createUser(session, { ...account(), name })).toMatchObject({
+            ok: false,
+            reason: "bad-request",
+          });
+        expect(
+          await createUser(session, { ...account(), domainId: "0123456789abcdef0123456789abcdef" }),
+        ).toEqual({ ok: false, reason: "unknown-domain" });
+      });
+
+      it("is forbidden to every role but admin, and throws where the token is no good", async () => {
+        const projectId = await admin.projectId(access.adminProjectName);
+        for (const role of ["reader", "member"]) {
+          const caller = await newUser();
+          await admin.assignRole({ userId: caller.id, role, projectId });
+          const plugin = passwordAuth({ userId: caller.id, password: caller.password });
+          const { token } = await authenticate(session, plugin, { scope: adminScope() });
+          expect(await createUser(session, { ...account(), token })).toEqual({
+            ok: false,
+            reason: "forbidden",
+          });
+        }
+        const error = await errorOf(createUser(session, { ...account(), token: "garbage" }));
+        expect(error.kind).toBe("unauthorized");
+      });
+    });
+
+    describe("projects", () => {
+      it("are created, once in a domain, and found by domain and exact name", async () => {
+        const name = uniqueName("Project");
+        const domain = await admin.createDomain({ name: uniqueName("domain") });
+        const asked = { token: adminToken, name, domainId: domain.id };
+        const created = await createProject(session, asked);
+        expect(created).toEqual({
+          ok: true,
+          project: { id: expect.any(String), name, domainId: domain.id, enabled: true },
+        });
+        if (!created.ok) return;
+        expect(await createProject(session, asked)).toEqual({ ok: false, reason: "name-taken" });
+        expect((await createProject(session, { ...asked, domainId: "default" })).ok).toBe(true);
+        const found = { projects: [created.project], truncated: false };
+        expect(await listProjects(session, asked)).toEqual(found);
+        const { token, domainId } = asked;
+        expect(await listProjects(session, { token, domainId })).toEqual(found);
+        for (const other of [name.toLowerCase(), name.slice(1), "%", "", "\0", "\ud800"])
+          expect(await listProjects(session, { ...asked, name: other })).toEqual({
+            projects: [],
+            truncated: false,
+          });
+      });
+
+      it("are refused for a name that none can have, and in a domain that is none", async () => {
+        const asked = { token: adminToken, domainId: "default" };
+        for (const name of ["", " ", "x".repeat(65), "a\0b"])
+          expect(await createProject(session, { ...asked, name })).toMatchObject({
+            ok: false,
+            reason: "bad-request",
+          });
+        const domainId = "0123456789abcdef0123456789abcdef";
+        const nowhere = createProject(session, { ...asked, name: uniqueName("p"), domainId });
+        expect(await nowhere).toEqual({ ok: false, reason: "unknown-domain" });
+      });
+
+      it("are neither created nor listed by an ordinary user", async () => {
+        const user = await newUser();
+        const { token } = await signIn(user.id, user.password);
+        const asked = { token, name: uniqueName("p"), domainId: "default" };
+        expect(await createProject(session, asked)).toEqual({ ok: false, reason: "forbidden" });
+        expect((await errorOf(listProjects(session, asked))).kind).toBe("forbidden");
+      });
+    });
+
+    describe("a role on a project", () => {
+      const unknown = "0123456789abcdef0123456789abcdef";
+
+      async function assignment() {
+        const user = await newUser();
+        const { id: projectId } = await admin.createProject({ name: uniqueName("project") });
+        const roles = await listRoles(session, { token: adminToken });
+        const roleId = roles.find(({ name }) => name === "member")?.id ?? "";
+        return { token: adminToken, userId: user.id, projectId, roleId, password: user.password };
+      }
+
+      it("is given, once or again, and is what the user signs in with", async () => {
+        const given = await assignment();
+        for (let time = 0; time < 2; time++)
+          expect(await assignProjectRole(session, given)).toEqual({ ok: true });
+        const { projectId } = given;
+        const access = await authenticate(session, passwordAuth(given), { scope: { projectId } });
+        expect(access.roles.map(({ name }) => name)).toContain("member");
+      });
+
+      it("is not given where there is no such role, project or user", async () => {
+        const given = await assignment();
+        const outcome = (change: Partial<typeof given>) =>
+          assignProjectRole(session, { ...given, ...change });
+        for (const roleId of [unknown, "a/b"])
+          expect(await outcome({ roleId })).toEqual({ ok: false, reason: "unknown-role" });
+        for (const projectId of [unknown, ".."])
+          expect(await outcome({ projectId })).toEqual({ ok: false, reason: "unknown-project" });
+        for (const userId of [unknown, ""])
+          expect(await outcome({ userId })).toEqual({ ok: false, reason: "unknown-user" });
+      });
+
+      it("is neither given nor listed by an ordinary user", async () => {
+        const given = await assignment();
+        const { token } = await signIn(given.userId, given.password);
+        const outcome = await assignProjectRole(session, { ...given, token });
+        expect(outcome).toEqual({ ok: false, reason: "forbidden" });
+        expect((await errorOf(listRoles(session, { token }))).kind).toBe("forbidden");
       });
     });
 

@@ -7,7 +7,7 @@ import {
 } from "../../../app/keystone/passwords.server";
 import { createKeystoneSession, type KeystoneSession } from "../../../app/keystone/session.server";
 import { revokeToken } from "../../../app/keystone/tokens.server";
-import { getUser, listUsers } from "../../../app/keystone/users.server";
+import { createUser, getUser, listUsers } from "../../../app/keystone/users.server";
 import { getFreePort } from "../../support/free-port";
 import { errorOf } from "../../support/keystone-error";
 import { httpAnswer, type RawServer, startRawServer } from "../../support/raw-server";
@@ -44,6 +44,50 @@ function refusing(code: number, message: string, headers: Record<string, string>
 }
 
 const authenticationRequired = "The request you have made requires authentication.";
+
+describe("creating a user", () => {
+  const asked = {
+    token: "t",
+    name: "n",
+    domainId: "d",
+    password: "pw-long-enough-1",
+    accountMark: "m",
+  };
+
+  it.each([
+    [403, "LDAP does not support write operations", "read-only-domain"],
+    [501, "The action you have requested has not been implemented.", "read-only-domain"],
+    [
+      403,
+      "You are not authorized to perform the requested action: identity:create_user.",
+      "forbidden",
+    ],
+  ])("is refused with %i, %s: %s", async (code, words, reason) => {
+    const { session } = await keystoneSaying(refusing(code, words));
+    expect(await createUser(session, asked)).toEqual({ ok: false, reason });
+  });
+
+  it("is refused in Keystone's words where the password is too long for it", async () => {
+    const message =
+      "The password length must be less than or equal to 54. The server could not comply with the request because the password is invalid.";
+    const { session } = await keystoneSaying(refusing(403, message));
+    const refused = { ok: false, reason: "password-refused", message };
+    expect(await createUser(session, asked)).toEqual(refused);
+  });
+
+  it("may have happened where the answer is not one", async () => {
+    for (const answer of [ok({ user: {} }), "HTTP/1.1 201 Created\r\n"]) {
+      const { session } = await keystoneSaying(answer);
+      const error = await errorOf(createUser(session, asked));
+      expect(error).toMatchObject({ mayHaveHappened: true });
+    }
+  });
+
+  it("never happened where Keystone was out of reach", async () => {
+    const error = await errorOf(createUser(await unreachableKeystone(), asked));
+    expect(error).toMatchObject({ kind: "unreachable", mayHaveHappened: false });
+  });
+});
 
 describe("changing one's own password", () => {
   const asked = { userId: "u1", originalPassword: "original-1", password: "new-password-1" };
