@@ -6,6 +6,7 @@ import { countJobs } from "../db/jobs.store";
 import { countMailsByState } from "../db/mails.store";
 import { createRateLimit, type HashKey, type RateLimit } from "../db/rate-limits.store";
 import { createMailTransport } from "../emails/transport";
+import { type ReadDomainFacts, rememberDomainFacts } from "./accounts/domain-facts.server";
 import { createKnownDomains, type KnownDomains } from "./accounts/known-domains.server";
 import { createUserLookup, type UserLookup } from "./accounts/look-up-user.server";
 import { createTokenAuthorizer } from "./admins/authorize-token.server";
@@ -40,6 +41,7 @@ export interface Services extends RequestContext, AdminContext {
   readonly serviceToken: TokenSource | undefined;
   readonly userLookup: UserLookup;
   readonly knownDomains: KnownDomains;
+  readonly readDomainFacts: ReadDomainFacts;
   readonly metrics: Metrics;
   readonly limits: {
     /** Requests for a new link, by client address. */
@@ -122,6 +124,7 @@ export function startServices(
     outbox,
     anonymousEvents,
     keptSecrets,
+    readDomainFacts: rememberDomainFacts(),
   };
   const userLookup = createUserLookup({ ...base, serviceToken }, () => worker.wake("look-ups"));
   worker.start(mailQueue({ db, vault, transport, config, log }));

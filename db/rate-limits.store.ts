@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { and, eq, gt, lt, sql } from "drizzle-orm";
 import { RateLimiterDrizzle, RateLimiterRes } from "rate-limiter-flexible";
 import type { Database, Queryable } from "./client";
@@ -68,6 +69,47 @@ export function createRateLimit(
     },
     async reset(key) {
       await limiter.delete(hashKey(key));
+    },
+  };
+}
+
+export type Hold =
+  | { ok: true; release(): Promise<void> }
+  /** Somebody else has it, for so long at most. */
+  | { ok: false; retryAfterSeconds: number };
+
+/**
+ * One holder at a time of what a key names, over all replicas, and by the database's clock. No transaction
+ * stays open for it: it is for work that waits for others, such as Keystone. Who dies holding it lets go
+ * when its time is over.
+ *
+ * @param hold.key a keyed hash with a prefix of its own, as those of the counters
+ * @param hold.seconds longer than the work can take
+ */
+export async function takeHold(
+  db: Queryable,
+  { key, seconds }: { key: string; seconds: number },
+): Promise<Hold> {
+  // Tells this holder from a later one, should this one be late to let go.
+  const holder = randomInt(2 ** 31);
+  const [row] = await db.execute<{ taken: boolean; left: number | null }>(sql`
+    with taken as (
+      insert into rate_limits as held (key, points, expire)
+      values (${key}, ${holder}, clock_timestamp() + make_interval(secs => ${seconds}))
+      on conflict (key) do update set points = excluded.points, expire = excluded.expire
+      where held.expire <= clock_timestamp()
+      returning key
+    )
+    select exists (select from taken) as taken,
+      (select ceil(extract(epoch from expire - clock_timestamp()))::int
+        from rate_limits where key = ${key}) as left`);
+  if (!row?.taken) return { ok: false, retryAfterSeconds: Math.max(1, row?.left ?? 1) };
+  return {
+    ok: true,
+    async release() {
+      await db
+        .delete(rateLimits)
+        .where(and(eq(rateLimits.key, key), eq(rateLimits.points, holder)));
     },
   };
 }

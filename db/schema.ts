@@ -327,7 +327,10 @@ export const AUDIT_ACTIONS = [
   "link.pin-refused",
   "link.redeem-refused",
   "link.secrets-purged",
+  "user.created",
   "user.initial-password-set",
+  "project.created",
+  "role.assigned",
   "reset.requested",
   "reset.confirmed",
   "reset.answered",
@@ -413,7 +416,7 @@ export const resetRequests = pgTable(
   ],
 );
 
-/** Counters of rate-limiter-flexible's Drizzle store, shared by all replicas. */
+/** Counters of rate-limiter-flexible's Drizzle store, shared by all replicas; and holds: see `takeHold`. */
 export const rateLimits = pgTable("rate_limits", {
   key: text("key").primaryKey(),
   points: integer("points").notNull(),

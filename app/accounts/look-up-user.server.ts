@@ -1,7 +1,5 @@
-import { LRUCache } from "lru-cache";
 import type { LinkUser } from "../../db/links.store";
 import { saveLinkUser } from "../../db/links.store";
-import { getDomain, getPasswordPolicy, type PasswordPolicy } from "../keystone/domains.server";
 import { isKeystoneError, isKeystoneOutage } from "../keystone/errors.server";
 import type { KeystoneSession } from "../keystone/session.server";
 import type { TokenSource } from "../keystone/token-source.server";
@@ -9,13 +7,7 @@ import { getUser } from "../keystone/users.server";
 import type { LinkContext } from "../links/link-context.server";
 import { tellOwner } from "../links/tell-owner.server";
 import { describeError } from "../telemetry/log.server";
-
-/** What every user of a domain shares. */
-interface DomainFacts {
-  /** Null where the token may not read it. */
-  readonly name: string | null;
-  readonly policy: PasswordPolicy;
-}
+import { type ReadDomainFacts, readDomainFacts } from "./domain-facts.server";
 
 interface LookUp {
   /** May read users and domains: the administrator's, or the service credential's. */
@@ -34,7 +26,7 @@ interface LookUp {
 export async function readLinkUser(
   keystone: KeystoneSession,
   lookUp: LookUp,
-  readDomain: typeof readDomainFacts = readDomainFacts,
+  readDomain: ReadDomainFacts = readDomainFacts,
 ): Promise<(LinkUser & { enabled: boolean; passwordLocked: boolean }) | undefined> {
   const user = await getUser(keystone, lookUp);
   if (!user) return undefined;
@@ -51,25 +43,8 @@ export async function readLinkUser(
   };
 }
 
-async function readDomainFacts(
-  keystone: KeystoneSession,
-  lookUp: { token: string; domainId: string; requestId?: string },
-): Promise<DomainFacts> {
-  const [domain, policy] = await Promise.all([
-    getDomain(keystone, lookUp).catch((error) => {
-      // What is written down as not known is not asked for again, and an outage is over some time.
-      if (isKeystoneOutage(error)) throw error;
-      return undefined;
-    }),
-    getPasswordPolicy(keystone, lookUp),
-  ]);
-  return { name: domain?.name ?? null, policy };
-}
-
 const FRESH_MS = 10 * 60_000;
 const MAX_WAITING = 1000;
-/** Three hundred users of one domain are one question about the domain, not three hundred. */
-const DOMAIN_FRESH_MS = 60_000;
 
 export interface LookUpRequest {
   readonly userId: string;
@@ -94,21 +69,13 @@ export interface UserLookup {
  */
 export function createUserLookup(
   context: Pick<LinkContext, "db" | "keystone" | "log" | "vault" | "outbox"> & {
+    readonly readDomainFacts: ReadDomainFacts;
     serviceToken: TokenSource | undefined;
   },
   wake: () => void,
 ): UserLookup {
   const keystone = context.keystone.as({ rank: "background", party: "look-ups" });
   const waiting = new Map<string, LookUpRequest>();
-  const domains = new LRUCache<string, DomainFacts>({ max: 100, ttl: DOMAIN_FRESH_MS });
-
-  const readDomain: typeof readDomainFacts = async (keystone, lookUp) => {
-    const known = domains.get(lookUp.domainId);
-    if (known) return known;
-    const facts = await readDomainFacts(keystone, lookUp);
-    domains.set(lookUp.domainId, facts);
-    return facts;
-  };
 
   /** @returns undefined where there is no credential, it does not sign in, or may not read this user */
   async function readAsService(
@@ -123,7 +90,7 @@ export function createUserLookup(
     if (!serviceToken || !isSignedIn) return undefined;
     try {
       return await serviceToken.read(async (token) => ({
-        user: await readLinkUser(keystone, { ...lookUp, token }, readDomain),
+        user: await readLinkUser(keystone, { ...lookUp, token }, context.readDomainFacts),
       }));
     } catch (error) {
       if (!isKeystoneError(error) || isKeystoneOutage(error)) throw error;
@@ -147,7 +114,9 @@ export function createUserLookup(
       const { userId, requestId } = request;
       try {
         const ours = await readAsService({ userId, requestId });
-        const { user } = ours ?? { user: await readLinkUser(keystone, request, readDomain) };
+        const { user } = ours ?? {
+          user: await readLinkUser(keystone, request, context.readDomainFacts),
+        };
         context.log.info("user.looked-up", {
           userId,
           requestId,

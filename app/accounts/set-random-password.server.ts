@@ -5,6 +5,7 @@ import { type PermittedInitiator, requirePermit } from "../audit/initiator.serve
 import { record } from "../audit/record.server";
 import { isKeystoneError } from "../keystone/errors.server";
 import { type SetUserPasswordOutcome, setUserPassword } from "../keystone/passwords.server";
+import type { KeystoneSession } from "../keystone/session.server";
 import type { LinkContext } from "../links/link-context.server";
 import { KEPT_UNSETTLED, type Unsettled } from "../links/redeem/unsettled";
 import { openUnsettled, sealUnsettled } from "../links/sealed-fields.server";
@@ -40,7 +41,7 @@ export type SetRandomPasswordResult =
  * @throws {KeystoneError} for an outage, and `unauthorized` where the token is no longer good
  */
 export async function setRandomPassword(
-  context: LinkContext,
+  context: Pick<LinkContext, "db" | "vault"> & { keystone: KeystoneSession },
   { userId, adminToken }: { userId: string; adminToken: string },
   initiator: PermittedInitiator,
 ): Promise<SetRandomPasswordResult> {
@@ -73,8 +74,8 @@ export async function setRandomPassword(
  *
  * @returns what was noted before
  */
-async function noteRandomPassword(
-  { db, vault }: LinkContext,
+export async function noteRandomPassword(
+  { db, vault }: Pick<LinkContext, "db" | "vault">,
   userId: string,
   password: string,
 ): Promise<Unsettled> {
@@ -90,7 +91,7 @@ async function noteRandomPassword(
 
 /** Keystone did not take it: to be asked about it later would cost a failed sign-in. */
 async function forgetRandomPassword(
-  { db, vault }: LinkContext,
+  { db, vault }: Pick<LinkContext, "db" | "vault">,
   userId: string,
   { password, before }: { password: string; before: Unsettled },
 ): Promise<void> {

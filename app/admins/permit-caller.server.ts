@@ -1,5 +1,6 @@
 import type { Admin, Initiator, PermittedInitiator } from "../audit/initiator.server";
 import { isKeystoneError } from "../keystone/errors.server";
+import type { KeystoneSession } from "../keystone/session.server";
 import { mayChangeUser } from "../keystone/users.server";
 import type { LinkContext } from "../links/link-context.server";
 
@@ -27,7 +28,7 @@ const RETRY_AFTER_SECONDS = 10;
  * may be; with any other Keystone is asked, at every act: its answer is not remembered.
  */
 export async function permitCaller(
-  { keystone, log }: Pick<LinkContext, "keystone" | "log">,
+  { keystone, log }: Pick<LinkContext, "log"> & { keystone: KeystoneSession },
   userId: string,
   { actor: caller, clientAddress, requestId }: Initiator<Caller>,
 ): Promise<Permit> {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { LANGUAGES, type Language, OFFERED_LANGUAGES } from "../messages/languages";
 import { readCertificates } from "./certificates.server";
 import { readDatabaseUrl } from "./database-url.server";
+import { LONGEST_LIFETIME_SECONDS } from "./link-lifetime";
 import { readSmtpUrl } from "./smtp-url.server";
 
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
@@ -202,7 +203,7 @@ export const environment = z.object({
   AUTH_CACHE_SECONDS: wholeNumber(60, { min: 0, max: 86_400 }),
   ADMIN_SESSION_IDLE: wholeNumber(1800, { min: 60, max: 86_400 }),
   ADMIN_SESSION_MAX: wholeNumber(28_800, { min: 60, max: 604_800 }),
-  TOKEN_EXPIRATION: wholeNumber(86_400, { min: 1, max: 31_536_000 }),
+  TOKEN_EXPIRATION: wholeNumber(86_400, { min: 1, max: LONGEST_LIFETIME_SECONDS }),
   MAX_ATTEMPTS: wholeNumber(3, { min: 1, max: 100 }),
   MAX_PIN_GUESSES: wholeNumber(10, { min: 1, max: 1000 }),
   PIN_LENGTH: wholeNumber(4, { min: 4, max: 12 }),

@@ -58,6 +58,14 @@ export function describeEvent(words: Words, event: AuditEvent): string {
     case "user.initial-password-set":
       if (outcome === "unknown") return words("console.event.initialPasswordUnknown");
       return words(ok ? "console.event.initialPassword" : "console.event.initialPasswordRefused");
+    case "user.created": {
+      if (outcome === "continued") return words("console.event.userContinued");
+      return words(ok ? "console.event.userCreated" : "console.event.userNotPermitted");
+    }
+    case "project.created":
+      return words("console.event.projectCreated");
+    case "role.assigned":
+      return words("console.event.roleAssigned");
     case "reset.requested":
       return words(ok ? "console.event.requested" : "console.event.requestedOften", { code });
     case "reset.confirmed":

@@ -13,6 +13,7 @@ import type { LinkRow } from "../../db/link-row";
 import { findLinkOfUser, type LinkUser, saveLinkUser } from "../../db/links.store";
 import { type PermittedInitiator, requirePermit } from "../audit/initiator.server";
 import { eventOf } from "../audit/record.server";
+import { isLinkLifetime } from "../config/link-lifetime";
 import { hashToken } from "../vault/vault.server";
 import type { LinkContext } from "./link-context.server";
 import { createLinkToken, type LinkToken, linkUrl } from "./link-token.server";
@@ -37,8 +38,16 @@ export interface IssueRequest {
   mailTo?: string;
   /** The user's, by its tag. Left out: the one their link had before, if any. */
   language?: string;
+  /** How long the link lasts; 1 to LONGEST_LIFETIME_SECONDS. Left out: TOKEN_EXPIRATION. */
+  expiresInSeconds?: number;
   /** What Keystone says of the user, where the caller knows it already. */
   user?: LinkUser;
+}
+
+/** Of a user who has never had a link: nothing can be kept. */
+export interface FirstIssueRequest extends IssueRequest {
+  pin: string;
+  initialPassword: string;
 }
 
 export interface IssuedLinkAnswer extends WrittenLink {
@@ -93,14 +102,52 @@ export async function issueLink(
     return issued;
   });
   if (mailTo !== undefined || (result.ok && result.link.ownerUntold)) context.outbox.wake();
-  if (result.ok)
-    context.log.info("link.issued", {
-      linkId: result.link.id,
-      userId: request.userId,
-      actorId: initiator.actor.userId,
-      requestId: initiator.requestId,
-    });
+  if (result.ok) logIssued(context, result.link, initiator);
   return result;
+}
+
+/**
+ * Issues a user's first link, or none: a row of theirs, of whatever state, is left as it is. The row, its
+ * audit row, the mail and what is written with it are written together or not at all.
+ *
+ * @param andThen what else is written with it, in the same transaction
+ */
+export async function issueFirstLink(
+  context: LinkContext,
+  request: FirstIssueRequest,
+  initiator: PermittedInitiator,
+  andThen?: (tx: Transaction, link: IssuedLinkAnswer) => Promise<void>,
+): Promise<{ ok: true; link: IssuedLinkAnswer } | { ok: false; reason: "already-issued" }> {
+  const { userId, mailTo } = request;
+  requirePermit(initiator, userId);
+  const act: IssueAct = { request, initiator, token: createLinkToken() };
+  const result = await context.db.transaction(async (tx) => {
+    const issued = (await findLinkOfUser(tx, userId))
+      ? undefined
+      : await writeLink(context, tx, act, { row: undefined, voidsUnsettled: true });
+    if (!issued?.ok) return { ok: false, reason: "already-issued" } as const;
+    const { link } = issued;
+    if (mailTo !== undefined) await mailLink(context, tx, { ...link, mailTo });
+    await andThen?.(tx, link);
+    return issued;
+  });
+  if (!result.ok) return result;
+  if (mailTo !== undefined) context.outbox.wake();
+  logIssued(context, result.link, initiator);
+  return result;
+}
+
+function logIssued(
+  { log }: LinkContext,
+  link: IssuedLinkAnswer,
+  { actor, requestId }: PermittedInitiator,
+): void {
+  log.info("link.issued", {
+    linkId: link.id,
+    userId: link.userId,
+    actorId: actor.userId,
+    requestId,
+  });
 }
 
 /**
@@ -178,7 +225,7 @@ async function writeLink(
   const issued: Omit<IssuedLink, "event"> = {
     userId,
     tokenHash,
-    expiresAt: new Date(Date.now() + config.links.lifetimeSeconds * 1000),
+    expiresAt: new Date(Date.now() + lifetimeSecondsOf(request, config.links) * 1000),
     issuedById: actor.userId,
     issuedByName: actor.userName,
     issuedByEmail: actor.userEmail ?? null,
@@ -237,6 +284,16 @@ async function writeLink(
       url: linkUrl(config.publicUrl, token),
     },
   };
+}
+
+/** @throws RangeError for one that no link may have: a mistake of ours, as whoever asks is told before */
+function lifetimeSecondsOf(
+  { expiresInSeconds: asked }: IssueRequest,
+  { lifetimeSeconds }: { lifetimeSeconds: number },
+): number {
+  if (asked === undefined) return lifetimeSeconds;
+  if (!isLinkLifetime(asked)) throw new RangeError(`No link lasts ${asked} s`);
+  return asked;
 }
 
 /**

@@ -585,7 +585,12 @@ export type Catalog = {
       "signedOut": "Signed out",
       "sessionEnded": "The session ended together with its Keystone token",
       "tokenUnknown": "The token of a script was refused: Keystone does not know it",
-      "tokenNotAdmin": "The token of a script was refused: its user is not an administrator"
+      "tokenNotAdmin": "The token of a script was refused: its user is not an administrator",
+      "userCreated": "Account created in Keystone",
+      "userContinued": "Creating the account was continued",
+      "userNotPermitted": "An account was created in Keystone, but whoever created it may not change it",
+      "projectCreated": "Project created in Keystone",
+      "roleAssigned": "The user was given a role on a project"
     },
     "keystone": {
       "unavailable": "Keystone is not responding as it should. Nothing was changed. Try again in a moment.",
