@@ -24,6 +24,12 @@ export interface TokenSource {
    * Keystone's clock), it is dropped, and all is run once more with a new one.
    */
   read<Answer>(work: (token: string) => Promise<Answer>): Promise<Answer>;
+  /**
+   * Runs what changes something with the token, once: of several calls, some may have been carried out
+   * before Keystone refused it. A token that Keystone does not take is dropped, so that the next try has
+   * a new one.
+   */
+  change<Answer>(work: (token: string) => Promise<Answer>): Promise<Answer>;
   /** Whether Keystone took the credential when it was asked last; null where it has not said yet. */
   isAccepted(): boolean | null;
 }
@@ -164,6 +170,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       }
       return runWith((await current()).access.token, work);
     },
+    change: async (work) => runWith((await current()).access.token, work),
     isAccepted: () => accepted,
   };
 }

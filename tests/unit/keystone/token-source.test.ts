@@ -272,3 +272,30 @@ describe("reading with it", () => {
     },
   );
 });
+
+describe("changing something with it", () => {
+  it("is not done once more where Keystone does not take the token; the next try has a new one", async () => {
+    const source = sourceWith();
+    const used: string[] = [];
+    const change = () =>
+      source.change(async (token) => {
+        used.push(token);
+        if (token === "token-1") throw failing("unauthorized");
+        return "changed";
+      });
+    expect(await failureOf(change())).toBe("unauthorized");
+    expect(used).toEqual(["token-1"]);
+    expect(signIns).toHaveLength(1);
+    expect(await change()).toBe("changed");
+    expect(used).toEqual(["token-1", "token-2"]);
+  });
+
+  it.each<KeystoneErrorKind>(["forbidden", "timeout", "interrupted"])(
+    "keeps the token where the answer is %s",
+    async (kind) => {
+      const source = sourceWith();
+      expect(await failureOf(source.change(() => Promise.reject(failing(kind))))).toBe(kind);
+      expect(await tokenOf(source)).toBe("token-1");
+    },
+  );
+});
