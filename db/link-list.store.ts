@@ -4,7 +4,15 @@ import { type ListMarker, type ListSort, orderOf } from "./link-list-order";
 import type { LinkRow } from "./link-row";
 import { LINK_STATES, links, linkWords, wasGuessed } from "./schema";
 
-export type LinkFilter = "all" | "pending" | "completed" | "revoked" | "expired" | "locked";
+/** `open`: handed over and not taken yet, whether the link still works or not. */
+export type LinkFilter =
+  | "all"
+  | "open"
+  | "pending"
+  | "completed"
+  | "revoked"
+  | "expired"
+  | "locked";
 
 export interface LinkQuery {
   status: LinkFilter;
@@ -83,6 +91,8 @@ function stretchesOf({ status, limits }: Pick<LinkQuery, "status" | "limits">): 
   switch (status) {
     case "all":
       return LINK_STATES.flatMap(all);
+    case "open":
+      return all("pending");
     case "completed":
     case "revoked":
       return all(status);

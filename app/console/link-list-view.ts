@@ -5,6 +5,7 @@ export const PAGE_SIZE = 25;
 
 export const STATUSES = [
   "all",
+  "open",
   "pending",
   "expired",
   "locked",
@@ -30,7 +31,7 @@ export interface LinkListView {
 
 export function readLinkListView(search: URLSearchParams): LinkListView {
   const status = STATUSES.find((one) => one === search.get("status")) ?? "all";
-  const sort = SORTS.find((one) => one === search.get("sort")) ?? "newest";
+  const sort = SORTS.find((one) => one === search.get("sort")) ?? usualSort(status);
   const view: LinkListView = { status, sort, search: readSearch(search) };
   for (const side of ["before", "after"] as const) {
     const marker = search.get(side);
@@ -39,14 +40,24 @@ export function readLinkListView(search: URLSearchParams): LinkListView {
   return view;
 }
 
+/** Of what is open, whoever waits longest may have been forgotten. */
+const usualSort = (status: LinkFilter): LinkQuery["sort"] =>
+  status === "open" ? "oldest" : "newest";
+
 export const firstPageOf = ({ place: _, ...view }: LinkListView): LinkListView => view;
+
+/** Its order is kept where it was chosen: what is usual for one status is not for another. */
+export function withStatus(view: LinkListView, status: LinkFilter): LinkListView {
+  const sort = view.sort === usualSort(view.status) ? usualSort(status) : view.sort;
+  return { ...firstPageOf(view), status, sort };
+}
 
 /** @returns the address of a view; what is as usual is left out */
 export function linkListHref({ status, sort, search, place }: LinkListView): string {
   const query = new URLSearchParams();
   if (status !== "all") query.set("status", status);
   if (search !== "") query.set("q", search);
-  if (sort !== "newest") query.set("sort", sort);
+  if (sort !== usualSort(status)) query.set("sort", sort);
   if (place) query.set(place.side, place.marker);
   return query.size > 0 ? `/admin?${query}` : "/admin";
 }

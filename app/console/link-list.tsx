@@ -3,7 +3,7 @@ import { useWords } from "../components/render-context";
 import { When } from "../components/when";
 import type { LinkCount, LinkSummary, PagePlace } from "../links/list-links.server";
 import { Empty, GridTable, PageHeading, SearchForm, Tabs } from "./console-page";
-import { firstPageOf, type LinkListView, linkListHref, SORTS, STATUSES } from "./link-list-view";
+import { type LinkListView, linkListHref, SORTS, STATUSES, withStatus } from "./link-list-view";
 import { MailState } from "./mail-state";
 import { PlacePager } from "./pager";
 import { useRevalidateWhile } from "./revalidate-while";
@@ -41,7 +41,7 @@ export function LinkList(props: {
           tabs={STATUSES}
           nameOf={(status) => words(`console.status.${status}`)}
           current={view.status}
-          hrefOf={(status) => linkListHref({ ...firstPageOf(view), status })}
+          hrefOf={(status) => linkListHref(withStatus(view, status))}
         />
         <Filter view={view} />
       </div>
@@ -82,7 +82,7 @@ function NothingFound({ view, hidden }: { view: LinkListView; hidden: LinkCount 
     search === ""
       ? words("console.links.none", { status })
       : words("console.links.noMatch", { status, search });
-  const everyStatus = { ...firstPageOf(view), status: "all" } as const;
+  const everyStatus = withStatus(view, "all");
   const all = linkTo(linkListHref(everyStatus));
   if (!hidden?.number)
     return (

@@ -414,6 +414,7 @@ export type Catalog = {
     },
     "status": {
       "all": "All",
+      "open": "Open",
       "pending": "Pending",
       "expired": "Expired",
       "locked": "Locked",
@@ -458,8 +459,8 @@ export type Catalog = {
     "links": {
       "noneYet": "No links yet",
       "noneYetAdvice": "<users>Find the user</users> who should receive the first one.",
-      "none": "{status, select, pending {There are no pending links} expired {There are no expired links} locked {There are no locked links} completed {There are no completed links} revoked {There are no revoked links} other {There are no links}}",
-      "noMatch": "{status, select, pending {No pending link has “{search}” in its user name, user ID or address} expired {No expired link has “{search}” in its user name, user ID or address} locked {No locked link has “{search}” in its user name, user ID or address} completed {No completed link has “{search}” in its user name, user ID or address} revoked {No revoked link has “{search}” in its user name, user ID or address} other {No link has “{search}” in its user name, user ID or address}}",
+      "none": "{status, select, open {There are no open links} pending {There are no pending links} expired {There are no expired links} locked {There are no locked links} completed {There are no completed links} revoked {There are no revoked links} other {There are no links}}",
+      "noMatch": "{status, select, open {No open link has “{search}” in its user name, user ID or address} pending {No pending link has “{search}” in its user name, user ID or address} expired {No expired link has “{search}” in its user name, user ID or address} locked {No locked link has “{search}” in its user name, user ID or address} completed {No completed link has “{search}” in its user name, user ID or address} revoked {No revoked link has “{search}” in its user name, user ID or address} other {No link has “{search}” in its user name, user ID or address}}",
       "hidden": "{count, plural, one {# link with another status is hidden.} other {# links with another status are hidden.}} <all>Show all statuses</all>",
       "hiddenMany": "More than {count, number} links with another status are hidden. <all>Show all statuses</all>",
       "showAll": "Show all links",

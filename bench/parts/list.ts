@@ -15,6 +15,7 @@ const ROUNDS = 5;
 /** What a status is, and what an order is, in SQL: for the place in the middle. */
 const STATUSES = {
   all: "true",
+  open: "state = 'pending'",
   pending: "state = 'pending' and attempts < 3 and expires_at > now()",
   expired: "state = 'pending' and attempts < 3 and expires_at <= now()",
   locked: "state = 'pending' and attempts >= 3",

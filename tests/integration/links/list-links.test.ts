@@ -116,6 +116,12 @@ describe("the list of links", () => {
     expect(await found({ status: "expired" })).toEqual(["Dora"]);
   });
 
+  it("has those that wait for their user, whether the link still works or not, longest first", async () => {
+    const open = names.filter((name) => !["anna", "ida"].includes(name));
+    expect(await found({ status: "open", sort: "oldest" })).toEqual(open);
+    expect((await list({ status: "open" })).count).toEqual({ number: 8, exact: true });
+  });
+
   it("is searched by name, id and address, in any case, and takes no wildcard", async () => {
     expect(await found({ search: "BERT" })).toEqual(["Bert"]);
     expect(await found({ search: "3333" })).toEqual(["Dora"]);
