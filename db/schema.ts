@@ -319,6 +319,7 @@ export const AUDIT_ACTIONS = [
   "link.issued",
   "link.renewed",
   "link.resent",
+  "link.reminded",
   "link.pin-replaced",
   "link.password-replaced",
   "link.recipient-changed",

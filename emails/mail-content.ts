@@ -12,6 +12,8 @@ export interface MailProps {
     url: string;
     expiresAt: string;
     pinLength: number;
+    /** They were sent a link before, which this one replaces. */
+    isReminder?: boolean;
   };
   /** To the user: an administrator changed the link you wait for. */
   "link-changed": {

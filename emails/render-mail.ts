@@ -45,7 +45,13 @@ export async function renderMail<Template extends MailTemplate>(
   const { name, audience } = wording;
   const words = wordsIn(language);
   const letter = { brand, language, words };
-  const values = { appName: brand.appName, user: "", count: 0, ...wording.values?.(props) };
+  const values = {
+    appName: brand.appName,
+    user: "",
+    count: 0,
+    reminder: "no" as const,
+    ...wording.values?.(props),
+  };
   const page = MailLayout({
     letter,
     audience,

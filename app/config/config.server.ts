@@ -105,6 +105,8 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
         /** Wrong guesses of one PIN over all the links it was kept for. */
         maxPinGuesses: values.MAX_PIN_GUESSES,
         pinLength: values.PIN_LENGTH,
+        /** Mails to those who have not used a link that is about to expire, spread over so long before. */
+        reminders: { most: values.REMINDERS, withinSeconds: values.REMIND_BEFORE },
         /** How long after its expiry a link's secrets stay, so that it can still be renewed as it is. */
         purgeAfterSeconds: values.PURGE_AFTER,
       },

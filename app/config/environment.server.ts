@@ -207,6 +207,8 @@ export const environment = z.object({
   MAX_ATTEMPTS: wholeNumber(3, { min: 1, max: 100 }),
   MAX_PIN_GUESSES: wholeNumber(10, { min: 1, max: 1000 }),
   PIN_LENGTH: wholeNumber(4, { min: 4, max: 12 }),
+  REMINDERS: wholeNumber(1, { min: 0, max: 5 }),
+  REMIND_BEFORE: wholeNumber(21_600, { min: 60, max: 2_592_000 }),
   PURGE_AFTER: wholeNumber(86_400, { min: 0, max: 31_536_000 }),
   SECRET_KEYS: secretKeys,
   SMTP_URL: required("is required: smtp://user:password@mail.example.org:587").superRefine(

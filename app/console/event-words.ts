@@ -35,6 +35,7 @@ export function describeEvent(words: Words, event: AuditEvent): string {
     case "link.renewed":
     // The trail does not hold whether it was mailed before.
     case "link.resent":
+    case "link.reminded":
     case "link.pin-replaced":
     case "link.password-replaced":
     case "link.recipient-changed":

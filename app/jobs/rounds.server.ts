@@ -11,6 +11,7 @@ import type { SystemInitiator } from "../audit/initiator.server";
 import { record } from "../audit/record.server";
 import type { LinkContext } from "../links/link-context.server";
 import { settleLinks } from "../links/redeem/settle-links.server";
+import { remindUsers } from "../links/remind-users.server";
 import { tellUntoldOwners } from "../links/tell-owner.server";
 import { tellHelpdesk } from "../reset-requests/tell-helpdesk.server";
 import type { Round } from "./worker.server";
@@ -46,6 +47,15 @@ export const roundsOf = (context: RoundContext): Round[] => [
     async run() {
       await tellUntoldOwners(context, { limit: TELL_BATCH });
       await tellHelpdesk(context);
+      return "done";
+    },
+  },
+  {
+    kind: "reminding",
+    everySeconds: EVERY_SECONDS,
+    async run({ signal }) {
+      const { reminded } = await remindUsers(context, { signal });
+      if (reminded > 0) context.log.info("links.reminded", { count: reminded });
       return "done";
     },
   },

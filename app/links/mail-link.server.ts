@@ -12,6 +12,7 @@ export async function mailLink(
   link: Omit<WrittenLink, "userCheckedAt" | "ownerUntold"> & {
     token: LinkToken;
     mailTo: string;
+    isReminder?: boolean;
   },
 ): Promise<void> {
   await cancelQueuedMails(tx, { linkId: link.id, template: "link" });
@@ -26,6 +27,7 @@ export async function mailLink(
       url: linkUrl(config.publicUrl, link.token),
       expiresAt: link.expiresAt.toISOString(),
       pinLength: link.pinLength ?? config.links.pinLength,
+      ...(link.isReminder && { isReminder: true }),
     },
   });
 }

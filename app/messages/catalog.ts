@@ -301,10 +301,10 @@ export type Catalog = {
       "askedOn": "Requested on"
     },
     "link": {
-      "subject": "Your {appName} account: choose your password",
+      "subject": "{reminder, select, yes {Reminder: choose the password of your {appName} account} other {Your {appName} account: choose your password}}",
       "heading": "Choose your password",
       "preview": "You need the PIN you chose when you registered or requested this link.",
-      "intro": "You have an account at {appName}. To use it, choose a password that only you know.",
+      "intro": "{reminder, select, yes {You have not chosen the password of your account at {appName} yet. This is a new link; the one you were sent before no longer works.} other {You have an account at {appName}. To use it, choose a password that only you know.}}",
       "action": "Choose your password",
       "orCopy": "This is your link, to open or to copy into a browser:",
       "pin": "You will be asked for the <strong>{digits, number}-digit PIN</strong> you chose when you registered or requested this link.",
@@ -544,6 +544,7 @@ export type Catalog = {
       "link": {
         "issued": "Link issued",
         "renewed": "Link renewed",
+        "reminded": "Reminder sent by email, with a new link",
         "resent": "Link sent by email",
         "pin-replaced": "PIN replaced",
         "password-replaced": "Initial password of the link replaced",

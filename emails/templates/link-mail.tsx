@@ -19,6 +19,7 @@ import type { MailWording } from "./mail-template";
 export const linkMail: MailWording<"link"> = {
   name: "link",
   audience: "user",
+  values: ({ isReminder }) => ({ reminder: isReminder ? "yes" : "no" }),
   body: (props, letter) => {
     const { words, language } = letter;
     const { dashboardUrl } = letter.brand;

@@ -24,7 +24,7 @@ export interface MailWording<Template extends MailTemplate> {
   /** Owners of accounts, or those who look after them, who are not told to ask the support. */
   readonly audience: "user" | "staff";
   /** @returns what those texts say beside the service's name */
-  values?(props: MailProps[Template]): { user?: string; count?: number };
+  values?(props: MailProps[Template]): { user?: string; count?: number; reminder?: "yes" | "no" };
   /** What follows the intro. */
   body(props: MailProps[Template], letter: Letter): ReactElement;
 }

@@ -7,6 +7,7 @@ import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { loadConfig } from "../../app/config/config.server";
 import { settleLinks } from "../../app/links/redeem/settle-links.server";
+import { remindUsers } from "../../app/links/remind-users.server";
 import { closeAnswered } from "../../app/reset-requests/handle-requests.server";
 import { type Services, startServices } from "../../app/services.server";
 import { createLog } from "../../app/telemetry/log.server";
@@ -592,6 +593,37 @@ const acts: readonly Act[] = [
     },
   },
   {
+    name: "the user of a link that is about to expire is reminded",
+    async prepare() {
+      const { userId, linkId } = await newPersonWithLink();
+      await superuser`
+        update links set mail_to = ${`${userId}@example.org`}, issued_at = now() - interval '23 hours',
+          expires_at = now() + interval '1 hour' where user_id = ${userId}`;
+      await superuser`
+        insert into mails (link_id, template, recipient, state, created_at)
+        values (${linkId}, 'link', ${`${userId}@example.org`}, 'sent', now() - interval '22 hours')`;
+      return {
+        async act() {
+          await remindUsers(services);
+          return undefined;
+        },
+        rows: [
+          {
+            action: "link.reminded",
+            actor_kind: "system",
+            actor_id: null,
+            actor_name: null,
+            user_id: userId,
+            link_id: linkId,
+            outcome: "ok",
+            client_address: null,
+            request_id: null,
+          },
+        ],
+      };
+    },
+  },
+  {
     name: "an expired link's secrets are purged",
     async prepare() {
       const { userId, linkId } = await newPersonWithLink();
@@ -769,6 +801,7 @@ describe("the audit trail", () => {
     "link.issued": "insert or update on links",
     "link.renewed": "update on links",
     "link.resent": "update of token_hash on links",
+    "link.reminded": "update of token_hash on links",
     "link.revoked": "update of state on links",
     "link.redeemed": "update of state on links",
     "link.pin-refused": "update of attempts on links",

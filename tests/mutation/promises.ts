@@ -35,6 +35,7 @@ export const PROMISES: readonly Promises[] = [
       "app/jobs/look-up-users",
       "db/link",
       "db/issue-link",
+      "db/reminders",
       "db/audit-events",
     ],
     near: ["tests/unit/audit/", "tests/unit/links/", "tests/integration/links/"],

@@ -85,6 +85,8 @@ describe("the configuration", () => {
       TOKEN_EXPIRATION: "3600",
       MAX_ATTEMPTS: "5",
       PIN_LENGTH: "6",
+      REMINDERS: "0",
+      REMIND_BEFORE: "3600",
       SECRET_KEYS: `${KEY}, ${OTHER_KEY}`,
       MAIL_REPLY_TO: "help@example.org",
       HELPDESK_EMAIL: "help@example.org",
@@ -100,7 +102,10 @@ describe("the configuration", () => {
     expect(config).toMatchObject({
       port: 8080,
       admin: { projectName: "operators", roles: ["admin", "manager"], authCacheSeconds: 0 },
-      links: { lifetimeSeconds: 3600, maxAttempts: 5, pinLength: 6 },
+      links: {
+        ...{ lifetimeSeconds: 3600, maxAttempts: 5, pinLength: 6 },
+        reminders: { most: 0, withinSeconds: 3600 },
+      },
       keystone: { timeoutSeconds: 3, concurrency: 4 },
       logLevel: "warn",
     });

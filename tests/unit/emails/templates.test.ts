@@ -94,6 +94,23 @@ describe("the mail with the link", () => {
     ]);
   });
 
+  it("is a reminder where they were sent a link before, and says that this one replaces it", async () => {
+    const subjects = {
+      en: "Reminder: choose the password of your Example Cloud account",
+      de: "Erinnerung: Wählen Sie das Passwort für Ihr Konto bei Example Cloud",
+    };
+    const replaced = { en: "no longer works", de: "nicht mehr gültig" };
+    for (const language of ["en", "de"] as const) {
+      const props = { ...examples.link, isReminder: true };
+      const reminder = await renderMail("link", props, brand, language);
+      const first = await renderMail("link", examples.link, brand, language);
+      expect(reminder.subject).toBe(subjects[language]);
+      expect(reminder.text).toContain(replaced[language]);
+      expect(first.text).not.toContain(replaced[language]);
+      expect(occurrences(reminder.text, "token=")).toBe(1);
+    }
+  });
+
   it("claims nothing that is untrue for who asked for another link", async () => {
     for (const language of ["en", "de"] as const) {
       const { html } = await renderMail("link", examples.link, brand, language);
