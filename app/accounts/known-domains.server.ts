@@ -6,6 +6,7 @@ import { hashToken } from "../vault/vault.server";
 export interface Domain {
   readonly id: string;
   readonly name: string;
+  readonly enabled: boolean;
 }
 
 export interface KnownDomains {

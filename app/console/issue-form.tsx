@@ -84,7 +84,11 @@ export function IssueForm(props: {
   );
 }
 
-function LanguageField({ offer, choices }: { offer: IssueOffer; choices: IssueChoices }) {
+export function LanguageField(props: {
+  offer: Pick<IssueOffer, "languages">;
+  choices: Pick<IssueChoices, "language">;
+}) {
+  const { offer, choices } = props;
   const words = useWords();
   return (
     <div>
@@ -154,7 +158,7 @@ function PinFields(props: { offer: IssueOffer; choices: IssueChoices; error: str
   );
 }
 
-function Choice(props: {
+export function Choice(props: {
   name: string;
   value: string;
   chosen: string;

@@ -28,7 +28,18 @@ export function UserList(page: UserListPage) {
   const domain = domains.find(({ id }) => id === domainId)?.name ?? domainId;
   return (
     <>
-      <PageHeading below={words("console.users.intro")}>{words("console.title.users")}</PageHeading>
+      <PageHeading
+        below={words("console.users.intro")}
+        action={
+          request ? null : (
+            <Link className="button button-quiet" to="/admin/users/new">
+              {words("console.title.newAccount")}
+            </Link>
+          )
+        }
+      >
+        {words("console.title.users")}
+      </PageHeading>
       {request ? (
         <div className="mt-5">
           <Notice

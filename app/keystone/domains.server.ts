@@ -45,6 +45,26 @@ export async function getDomain(
   return answer && { id: answer.domain.id, name: answer.domain.name };
 }
 
+const driverAnswer = z.object({ config: z.object({ driver: optionalText }) });
+
+/**
+ * Where the users of a domain are, by Keystone's name for it: `ldap`, `sql`; undefined where the domain has
+ * no configuration of its own in Keystone's database, which says nothing of one in its files.
+ * Keystone API: GET /v3/domains/{id}/config/identity/driver.
+ *
+ * @throws KeystoneError
+ */
+export async function getDomainDriver(
+  session: KeystoneSession,
+  options: Asker & { domainId: string },
+): Promise<string | undefined> {
+  const answer = await undefinedIfNotFound(() => {
+    const path = `${pathOf(session, "domains", options.domainId)}/config/identity/driver`;
+    return ask(session, options, { path }, driverAnswer);
+  });
+  return answer?.config.driver;
+}
+
 export interface PasswordPolicy {
   /** In Python's dialect, as Keystone's operator wrote it. */
   regex?: string;

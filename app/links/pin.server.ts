@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { createHmac, randomBytes, randomInt } from "node:crypto";
 import type { IssuedPin } from "../../db/issue-link.store";
 import { rowOfPinKey } from "../../db/sealed-values.store";
 import { type SealedFor, type Vault, VaultError } from "../vault/vault.server";
@@ -27,6 +27,10 @@ const mac = (key: Buffer, pin: string) => createHmac("sha256", key).update(pin, 
 export function isPin(value: unknown, pinLength: number): value is string {
   return typeof value === "string" && value.length === pinLength && /^[0-9]+$/.test(value);
 }
+
+/** @returns a random PIN, for whoever gave none */
+export const makeUpPin = (pinLength: number): string =>
+  Array.from({ length: pinLength }, () => randomInt(10)).join("");
 
 /**
  * @param pin a well-formed PIN

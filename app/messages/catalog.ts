@@ -373,7 +373,8 @@ export type Catalog = {
       "requests": "Requests",
       "answerRequests": "Answer requests",
       "closeRequests": "Close requests",
-      "signIn": "Sign in"
+      "signIn": "Sign in",
+      "newAccount": "New account"
     },
     "frame": {
       "toContent": "Skip to content",
@@ -712,6 +713,91 @@ export type Catalog = {
       "another": "Choose another user",
       "language": "Language",
       "languageHint": "The user's emails are in this language, and so is the page behind the link, unless their browser asks for another."
+    },
+    "newAccount": {
+      "intro": "Creates the account in Keystone with a random password that nobody sees, and a link with which its owner chooses their own.",
+      "trouble": "Some choices cannot be shown",
+      "userName": "User name",
+      "email": "Email address",
+      "emailHint": "The user's address, which Keystone keeps as well.",
+      "mail": "Email the link to this address",
+      "fullName": "Full name (optional)",
+      "project": "Project",
+      "projectFrom": {
+        "existing": "A project that exists already",
+        "new": "A new project, created with the account",
+        "none": "No project"
+      },
+      "projectName": "Name of the project",
+      "projectNameHint": "It is in the same domain as the account.",
+      "role": "Role on the project",
+      "pinHint": "The {digits, number} digits the user gave when registering. Leave it empty to have a PIN made up: it is shown to you once.",
+      "lifetime": "The link works for",
+      "days": "{count, plural, one {# day} other {# days}}",
+      "hours": "{count, plural, one {# hour} other {# hours}}",
+      "minutes": "{count, plural, one {# minute} other {# minutes}}",
+      "submit": "Create account",
+      "pending": "Creating…",
+      "another": "Create another account",
+      "existing": "Open the page of the user with this name",
+      "notFinished": "The account is not ready",
+      "pinMade": "The PIN of this link",
+      "pinMadeAdvice": "It is shown only this once. Give it to the user in person or by phone, never in the same way as the link.",
+      "problem": {
+        "userName": "Enter a user name.",
+        "email": "Enter an email address, or clear the box that emails the link.",
+        "domain": "Choose a domain.",
+        "projectName": "Enter the name of the project.",
+        "projectUnknown": "There is no project with this name. Check the spelling, or choose a new project.",
+        "projectThere": "There is a project with this name already. Choose another name, or a project that exists already.",
+        "role": "Choose a role."
+      },
+      "check": {
+        "user": {
+          "free": "This name is free.",
+          "taken": "There is a user with this name already.",
+          "begun": "This account was begun here and has no link yet. With the same address, it is finished.",
+          "handed-over": "This account was created here and has been given a link."
+        },
+        "domain": {
+          "disabled": "This domain is disabled: nobody in it can sign in.",
+          "read-only": "The users of this domain are in a directory that Keystone cannot write to."
+        },
+        "project": {
+          "there": "There is a project with this name.",
+          "none": "There is no project with this name yet.",
+          "disabled": "This project is disabled."
+        }
+      },
+      "refusal": {
+        "in-progress": "An account with this name is being created at this moment. Try again in {seconds, plural, one {# second} other {# seconds}}.",
+        "name-taken": "There is a user with this name already. Choose another name, or open the user's page.",
+        "already-handed-over": "This account was created here and has been given a link. To give it another one, open the user's page.",
+        "account-disabled": "This account was begun here, and somebody has disabled it since. Enable it first.",
+        "unknown-domain": "This domain is no longer in Keystone. Choose another one.",
+        "read-only-domain": "The users of this domain are in a directory that Keystone cannot write to. Choose another domain, or create the user in the directory.",
+        "unknown-project": "This project is no longer in Keystone. Choose another one.",
+        "project-name-taken": "Keystone has a project with this name in another spelling. Enter it exactly as it is there.",
+        "project-disabled": "This project is disabled. Choose another one, or enable it first.",
+        "unknown-role": "This role is no longer in Keystone. Choose another one.",
+        "token-ended": "Your sign-in has ended. Sign in again.",
+        "password-refused": "Keystone rejected the random password: {message}",
+        "bad-request": "Keystone rejected what was entered: {message}",
+        "keystone-unavailable": "{unknown, select, yes {Keystone did not respond, so it is not known whether the last step was carried out.} other {Keystone is not responding as it should.}} Send the form again in a moment: what is there already is not made twice.",
+        "forbidden": {
+          "project": "Keystone does not allow your account to look up or create this project. Ask for the admin role.",
+          "user": "Keystone does not allow your account to create and change users in this domain. Ask for the admin role.",
+          "role": "Keystone does not allow your account to give this role on this project. Ask for the admin role.",
+          "link": "Keystone does not allow your account to change this user. Ask for the admin role."
+        }
+      },
+      "made": {
+        "heading": "What there is by now",
+        "project": "The project {name} was created.",
+        "user": "The account {name} is in Keystone, without a link.",
+        "role": "It has its role on the project.",
+        "again": "Send the form again to finish it: nothing is made twice."
+      }
     },
     "requests": {
       "intro": "Users who requested a new link and confirmed it from the address they gave. Nobody has checked whether the account is theirs.",

@@ -281,6 +281,13 @@ class SandboxApi {
       case "GET 4 domains":
         if (part !== "config" || partId !== "security_compliance") return noSuchPage();
         return this.#passwordPolicy(asked, id ?? "");
+      case "GET 5 domains": {
+        this.#requireAdmin(asked, "identity:get_domain_config");
+        const { readOnly } = this.cloud.domain(id ?? "");
+        if (asked.segments.slice(2).join("/") !== "config/identity/driver" || !readOnly)
+          throw notFound("domain configuration", id ?? "");
+        return { status: 200, body: { config: { driver: "ldap" } } };
+      }
       case "GET 1 projects":
         return this.#listProjects(asked);
       case "POST 1 projects": {

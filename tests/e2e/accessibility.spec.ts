@@ -74,7 +74,8 @@ test("the console can be used by everybody", { tag: "@phone" }, async ({ page, s
   await page.goto("/admin/sign-in");
   await isAccessible(page);
   await signIn(page);
-  for (const path of ["/admin", "/admin/users", `/admin/users/${userId}`, "/admin/requests"]) {
+  const pages = ["/admin", "/admin/users", "/admin/users/new"];
+  for (const path of [...pages, `/admin/users/${userId}`, "/admin/requests"]) {
     await page.goto(path);
     await isAccessible(page);
   }

@@ -91,7 +91,7 @@ async function everyPage(stack: BrowserStack, page: Page, signIn: (page: Page) =
  */
 function lettersOf(data: string[]): string[] {
   const leftOut =
-    "script, style, noscript, time, code, .font-mono, body [lang], select[name='domain'] option";
+    "script, style, noscript, time, code, .font-mono, body [lang], select[name='domain'] option, select[name='role'] option";
   const found = [document.title];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_ALL);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {

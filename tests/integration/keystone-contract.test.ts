@@ -7,7 +7,12 @@ import {
   passwordAuth,
   tokenAuth,
 } from "../../app/keystone/auth.server";
-import { getDomain, getPasswordPolicy, listDomains } from "../../app/keystone/domains.server";
+import {
+  getDomain,
+  getDomainDriver,
+  getPasswordPolicy,
+  listDomains,
+} from "../../app/keystone/domains.server";
 import {
   changePassword,
   isPasswordAccepted,
@@ -29,7 +34,7 @@ import {
   listUsers,
   mayChangeUser,
 } from "../../app/keystone/users.server";
-import { startSandboxKeystone } from "../../demo/keystone/sandbox-keystone";
+import { type SandboxKeystone, startSandboxKeystone } from "../../demo/keystone/sandbox-keystone";
 import { type KeystoneAccess, type KeystoneAdmin, keystoneAdmin } from "../support/keystone-admin";
 import { errorOf } from "../support/keystone-error";
 import {
@@ -52,6 +57,8 @@ interface Target {
    * rescoping of scoped tokens, tokens that soon expire, lists that are cut; and no password regex.
    */
   openStrict(): Promise<Opened>;
+  /** A domain whose users are in a directory, and one that has nothing of its own; of the usual one. */
+  addDirectory(opened: Opened): Promise<{ directory: string; made: string }>;
 }
 
 interface Opened {
@@ -67,6 +74,7 @@ const strictSettings = {
   passwordRegex: null,
 };
 
+const sandboxes = new Map<KeystoneAccess, SandboxKeystone>();
 const sandbox: Target = {
   name: "the sandbox Keystone",
   async openUsual() {
@@ -76,7 +84,13 @@ const sandbox: Target = {
       passwordRegexDescription: testPasswordRegexDescription,
       uniqueLastPasswordCount: 2,
     });
+    sandboxes.set(started, started);
     return { access: started, stop: started.stop };
+  },
+  async addDirectory({ access }) {
+    const { cloud } = sandboxes.get(access) as SandboxKeystone;
+    const add = (readOnly: boolean) => cloud.addDomain({ name: uniqueName("domain"), readOnly }).id;
+    return { directory: add(true), made: add(false) };
   },
   async openStrict() {
     const started = await startSandboxKeystone({
@@ -94,6 +108,14 @@ const real: Target | undefined = provided && {
   name: "the real Keystone",
   async openUsual() {
     return { access: provided, stop: async () => {} };
+  },
+  async addDirectory({ access }) {
+    const admin = keystoneAdmin(access);
+    const add = async () => (await admin.createDomain({ name: uniqueName("domain") })).id;
+    const [directory, made] = [await add(), await add()];
+    const config = { identity: { driver: "ldap" }, ldap: { url: "ldap://127.0.0.1:9" } };
+    await admin.call("PUT", `/domains/${directory}/config`, { config });
+    return { directory, made };
   },
   async openStrict() {
     const started = await startRealKeystone({
@@ -1242,6 +1264,18 @@ describe.each([sandbox, ...(real ? [real] : [])])("$name", (target) => {
           domain,
         );
         expect(await getDomain(session, { token: adminToken, domainId: "x" })).toBeUndefined();
+      });
+
+      it("tell where their users are, if they have a configuration of their own", async () => {
+        const { directory, made } = await target.addDirectory(opened);
+        const token = adminToken;
+        expect(await getDomainDriver(session, { token, domainId: directory })).toBe("ldap");
+        for (const domainId of [made, "default", "x", ".."])
+          expect(await getDomainDriver(session, { token, domainId })).toBeUndefined();
+        const user = await newUser();
+        const { token: own } = await signIn(user.id, user.password);
+        const error = await errorOf(getDomainDriver(session, { token: own, domainId: directory }));
+        expect(error.kind).toBe("forbidden");
       });
     });
   });
