@@ -129,7 +129,7 @@ export function startServices(
   const userLookup = createUserLookup({ ...base, serviceToken }, () => worker.wake("look-ups"));
   worker.start(mailQueue({ db, vault, transport, config, log }));
   worker.start(lookUpQueue(userLookup));
-  for (const round of roundsOf(base)) worker.start(round);
+  for (const round of roundsOf({ ...base, serviceToken })) worker.start(round);
   const perMinute = config.rateLimitPerMinute;
   const refusedTokens = createRefusedTokens({
     db,

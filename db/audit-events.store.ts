@@ -7,7 +7,7 @@ export type NewAuditEvent = Omit<typeof auditEvents.$inferInsert, "id" | "at">;
 
 /** By hand: Drizzle names every column, and number and time are the database's to give. */
 const columns = sql`(action, actor_kind, actor_id, actor_name, user_id, link_id, reset_request_id, outcome,
-  client_address, request_id)`;
+  client_address, request_id, credential)`;
 
 const or = <Value>(value: Value | undefined) => value ?? null;
 
@@ -29,7 +29,7 @@ export const linkEventsInsert = (event: NewAuditEvent, written: SQL): SQL => sql
   insert into audit_events ${columns}
   select coalesce('link.' || change, ${event.action}), ${event.actorKind}, ${or(event.actorId)},
     ${or(event.actorName)}, user_id, id, null::uuid, ${event.outcome}, ${or(event.clientAddress)},
-    ${or(event.requestId)}
+    ${or(event.requestId)}, ${or(event.credential)}
   from ${written}, unnest(array_prepend(null::text, last_changes)) with ordinality as act (change, place)
   order by place`;
 
@@ -38,7 +38,7 @@ export const eventInsert = (event: NewAuditEvent, done: SQL): SQL => sql`
   insert into audit_events ${columns}
   select ${event.action}, ${event.actorKind}, ${or(event.actorId)}, ${or(event.actorName)},
     ${or(event.userId)}, ${or(event.linkId)}::uuid, ${or(event.resetRequestId)}::uuid, ${event.outcome},
-    ${or(event.clientAddress)}, ${or(event.requestId)}
+    ${or(event.clientAddress)}, ${or(event.requestId)}, ${or(event.credential)}
   from ${done}`;
 
 /** @returns what happened to a user's links, newest first */

@@ -150,6 +150,9 @@ const unsettledVoided = (link: IssuedLink) =>
     ? sql`, sealed_attempts = null, attempted_at = null, settle_asked_at = null`
     : sql``;
 
+/** The new password is in force: neither is it to be replaced, nor another. */
+const notScrambled = sql`sealed_parked = null, scrambled_at = null, scramble_asked_at = null`;
+
 const unlessClaimed = (link: IssuedLink) =>
   link.endsRedemption
     ? sql``
@@ -183,7 +186,7 @@ export async function upsertLink(
     )
     on conflict (user_id) do update set
       state = 'pending', lapsed = false, attempts = 0, problem = null, completed_at = null, revoked_at = null,
-      claim_id = null, claimed_until = null${unsettledVoided(link)}${changes},
+      claim_id = null, claimed_until = null, ${notScrambled}${unsettledVoided(link)}${changes},
       token_hash = excluded.token_hash, sealed_pin_key = excluded.sealed_pin_key,
       pin_mac = excluded.pin_mac, pin_length = excluded.pin_length,
       sealed_password = excluded.sealed_password,
@@ -204,7 +207,8 @@ export async function upsertLink(
  *
  * @param link.pin a PIN that was given, or the one the row has: its key is sealed for the new token's
  *   hash
- * @returns not ok where there is no pending link whose other half is still there, where it keeps something
+ * @returns not ok where there is no pending link whose other half is still there and not replaced in
+ *   Keystone (see `scrambledAt`), where it keeps something
  *   else than `link.known`, a redemption is under way, or the PIN stays the same and its guesses are used
  *   up
  */
@@ -221,7 +225,7 @@ export async function renewLink(
         pin_guesses = case when ${samePin} then link.pin_guesses else 0 end`
     : sql``;
   const newPassword = link.sealedPassword
-    ? sql`, sealed_password = ${link.sealedPassword}, claim_id = null, claimed_until = null`
+    ? sql`, sealed_password = ${link.sealedPassword}, claim_id = null, claimed_until = null, ${notScrambled}`
     : sql``;
   const changes = noteChanges({
     pin: sql`not (${samePin})`,
@@ -239,6 +243,7 @@ export async function renewLink(
       issued_by_email = ${link.issuedByEmail}, issued_via = ${link.issuedVia},
       issued_at = now()${newPin}${newPassword}${unsettledVoided(link)}${changes}
     where link.user_id = ${link.userId} and link.pin_mac is not null
+      and (${link.sealedPassword !== undefined}::boolean or link.scrambled_at is null)
       and not (${samePin} and link.pin_guesses >= ${limits.maxPinGuesses})
       and ${isAsKnown(link)}${unlessClaimed(link)}`;
   return writeWithEvent(db, write, link);

@@ -3,7 +3,7 @@ import type { AnyPgColumn } from "drizzle-orm/pg-core";
 import { eventInsert, type NewAuditEvent } from "./audit-events.store";
 import { changeRow } from "./change-row";
 import type { Queryable } from "./client";
-import { erased, type LinkRow, nothingUnsettled, unclaimed } from "./link-row";
+import { erased, type LinkRow, nothingScrambled, nothingUnsettled, unclaimed } from "./link-row";
 import { linkMailsCancelled, mailOf, type NewMail } from "./mails.store";
 import { links } from "./schema";
 
@@ -114,6 +114,8 @@ export async function claimLink(
  *
  * @param change.unsettled what becomes of the passwords whose outcome is still unknown (null: none).
  *   Where others were noted meanwhile, by whom no claim holds off, theirs stay. Left out: as they are
+ * @param change.parkedWasRefused Keystone said that the parked initial password is a wrong one
+ * @param change.forgetsParked it was replaced, or never will be
  * @param change.sealedPassword a password that was found to be the current one
  * @returns the row, or undefined where the claim was no longer this caller's
  */
@@ -122,12 +124,16 @@ export async function releaseClaim(
   { id, claimId }: { id: string; claimId: string },
   {
     unsettled,
+    parkedWasRefused,
+    forgetsParked,
     ...change
   }: {
     unsettled?: { before: Buffer | null; after: Buffer | null };
     sealedPassword?: Buffer;
     problem?: LinkRow["problem"];
     settleAskedAt?: Date;
+    parkedWasRefused?: true;
+    forgetsParked?: true;
   },
 ): Promise<LinkRow | undefined> {
   const [row] = await db
@@ -137,6 +143,8 @@ export async function releaseClaim(
       ...(unsettled && {
         sealedUnsettled: sql`case when ${links.sealedUnsettled} is not distinct from ${unsettled.before}::bytea then ${unsettled.after}::bytea else ${links.sealedUnsettled} end`,
       }),
+      ...(parkedWasRefused && { scrambleAskedAt: sql`clock_timestamp()` }),
+      ...(forgetsParked && { sealedParked: null, scrambleAskedAt: null }),
       claimId: null,
       claimedUntil: null,
     })
@@ -179,6 +187,7 @@ export async function completeLink(
     .set({
       ...erased,
       ...nothingUnsettled,
+      ...nothingScrambled,
       state: "completed",
       problem: null,
       completedAt: sql`clock_timestamp()`,

@@ -15,6 +15,13 @@ export const nothingUnsettled = {
   settleAskedAt: null,
 } as const;
 
+/** No initial password waits to be replaced, and the link's own may be used. */
+export const nothingScrambled = {
+  sealedParked: null,
+  scrambledAt: null,
+  scrambleAskedAt: null,
+} as const;
+
 /**
  * What lets somebody in: gone when a link is done, so that whatever has one of these is pending, and has
  * both PIN and password or neither. `links_done_is_erased` and `links_pending_is_whole` hold it.

@@ -1,6 +1,13 @@
 import { and, eq, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
 import type { Queryable } from "./client";
-import { erased, type LinkRow, nothingUnsettled, type OwedNotice, unclaimed } from "./link-row";
+import {
+  erased,
+  type LinkRow,
+  nothingScrambled,
+  nothingUnsettled,
+  type OwedNotice,
+  unclaimed,
+} from "./link-row";
 import { links } from "./schema";
 
 /** What Keystone says of the user, for the portal, the mail and the console to show. */
@@ -70,21 +77,33 @@ export async function findLinksOfUsers(db: Queryable, userIds: readonly string[]
     .where(inArray(links.userId, [...userIds]));
 }
 
+const parked = {
+  sealedParked: sql`case when ${links.scrambledAt} is null then ${links.sealedPassword} else ${links.sealedParked} end`,
+  scrambledAt: sql`coalesce(${links.scrambledAt}, case when ${links.sealedPassword} is not null then clock_timestamp() end)`,
+};
+
 /**
  * @param revocation.sealedUnsettled what must still be settled: kept until it is
  * @param revocation.endsRedemption also while one is under way
+ * @param revocation.parksPassword the initial password is to be replaced in Keystone, where that is not begun
  * @returns the revoked row, or undefined where the link was not pending or a redemption is under way
  */
 export async function revokeLink(
   db: Queryable,
-  revocation: { id: string; sealedUnsettled: Buffer | null; endsRedemption: boolean },
+  revocation: {
+    id: string;
+    sealedUnsettled: Buffer | null;
+    endsRedemption: boolean;
+    parksPassword: boolean;
+  },
 ): Promise<LinkRow | undefined> {
-  const { id, sealedUnsettled, endsRedemption } = revocation;
+  const { id, sealedUnsettled, endsRedemption, parksPassword } = revocation;
   const [row] = await db
     .update(links)
     .set({
       ...erased,
       ...(sealedUnsettled ? { sealedUnsettled } : nothingUnsettled),
+      ...(parksPassword ? parked : nothingScrambled),
       state: "revoked",
       revokedAt: sql`clock_timestamp()`,
     })

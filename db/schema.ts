@@ -96,6 +96,12 @@ export const links = pgTable(
     attemptedAt: instant("attempted_at"),
     /** When Keystone was asked in vain which of them is in force. */
     settleAskedAt: instant("settle_asked_at"),
+    /** The initial password of a link that is over, to be replaced in Keystone by one that nobody knows. */
+    sealedParked: bytea("sealed_parked"),
+    /** When that was begun: the initial password is not to be used again, whatever became of it. */
+    scrambledAt: instant("scrambled_at"),
+    /** When Keystone refused the parked password as a wrong one, which it may be only for a while. */
+    scrambleAskedAt: instant("scramble_asked_at"),
     mailTo: text("mail_to"),
     /** The user's, by its tag: of the link's mails and page. Null, or one not offered: DEFAULT_LANGUAGE. */
     language: text("language"),
@@ -158,11 +164,20 @@ export const links = pgTable(
       .concurrently(),
     index("links_owner_untold").on(table.userId).where(sql`${table.ownerUntold} is not null`),
     index("links_purge").on(table.expiresAt).where(sql`${table.sealedPassword} is not null`),
+    index("links_scramble")
+      .on(table.scrambledAt)
+      .where(sql`${table.sealedParked} is not null`)
+      .concurrently(),
     check("links_token_hash_is_hash", isHash(table.tokenHash)),
     check("links_pin_mac_is_hash", isHash(table.pinMac)),
     check("links_sealed_pin_key_is_sealed", isSealed(table.sealedPinKey)),
     check("links_sealed_password_is_sealed", isSealed(table.sealedPassword)),
     check("links_sealed_attempts_is_sealed", isSealed(table.sealedUnsettled)),
+    check("links_sealed_parked_is_sealed", isSealed(table.sealedParked)),
+    check(
+      "links_parked_is_scrambled",
+      sql`${table.sealedParked} is null or (${table.state} <> 'completed' and ${table.scrambledAt} is not null)`,
+    ),
     check(
       "links_problem_is_known",
       sql`${table.problem} in (${sql.raw(LINK_PROBLEMS.map((one) => `'${one}'`).join(", "))})`,
@@ -311,6 +326,8 @@ export const jobs = pgTable(
 );
 
 export const ACTOR_KINDS = ["admin", "user", "system"] as const;
+/** Whose rights in Keystone an act used: its administrator's, or setpass's own. */
+export const CREDENTIALS = ["caller", "service"] as const;
 export const AUDIT_ACTIONS = [
   "admin.signed-in",
   "admin.sign-in-refused",
@@ -332,6 +349,7 @@ export const AUDIT_ACTIONS = [
   "user.initial-password-set",
   "project.created",
   "role.assigned",
+  "user.initial-password-scrambled",
   "reset.requested",
   "reset.confirmed",
   "reset.answered",
@@ -355,6 +373,8 @@ export const auditEvents = pgTable(
     resetRequestId: uuid("reset_request_id"),
     /** `ok`, or the reason it was refused. */
     outcome: text("outcome").notNull(),
+    /** Null: it changed nothing in Keystone, or by the user's own password. */
+    credential: text("credential", { enum: CREDENTIALS }),
     clientAddress: text("client_address"),
     requestId: text("request_id"),
   },

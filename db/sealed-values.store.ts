@@ -5,7 +5,7 @@ import { adminSessions, jobs, links, mails, resetRequests } from "./schema";
 
 /** A column that holds sealed values, and what a row's seal is bound to. */
 export interface SealedColumn {
-  /** `table.column`, as in the seal. */
+  /** `table.column`, as in the seal: of the column whose values are moved here as they are, where there is one. */
   readonly name: string;
   readonly table: PgTable;
   readonly column: AnyPgColumn;
@@ -41,11 +41,14 @@ export const rowOfPinKey = (userId: string, tokenHash: Buffer | null): string =>
 const sealed = (
   column: AnyPgColumn,
   key: AnyPgColumn,
-  boundTo: Partial<Pick<SealedColumn, "bound" | "rowOf" | "formerRowOf">> = {},
+  boundTo: Partial<Pick<SealedColumn, "bound" | "rowOf" | "formerRowOf">> & {
+    sealedAs?: AnyPgColumn;
+  } = {},
 ): SealedColumn => {
   const { table } = column;
-  const name = `${getTableConfig(table).name}.${column.name}`;
-  return { name, table, column, key, rowOf: asText, ...boundTo };
+  const { sealedAs = column, ...others } = boundTo;
+  const name = `${getTableConfig(table).name}.${sealedAs.name}`;
+  return { name, table, column, key, rowOf: asText, ...others };
 };
 
 /** Every sealed column there is: a new one that is not named here would be lost by a rotation. */
@@ -57,6 +60,7 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   }),
   sealed(links.sealedPassword, links.userId),
   sealed(links.sealedUnsettled, links.userId),
+  sealed(links.sealedParked, links.userId, { sealedAs: links.sealedPassword }),
   sealed(mails.sealedProps, mails.id),
   sealed(jobs.sealedPayload, jobs.id),
   sealed(adminSessions.sealedToken, adminSessions.idHash, { rowOf: asHex }),

@@ -12,7 +12,7 @@ import {
 /** What was done to whom, and how it ended: `ok`, or the reason it was refused. */
 export type Act = Pick<
   NewAuditEvent,
-  "action" | "userId" | "linkId" | "resetRequestId" | "outcome"
+  "action" | "userId" | "linkId" | "resetRequestId" | "outcome" | "credential"
 >;
 
 type OnNobody = Act & { readonly userId?: undefined; readonly linkId?: undefined };

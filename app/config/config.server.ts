@@ -109,6 +109,8 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
         reminders: { most: values.REMINDERS, withinSeconds: values.REMIND_BEFORE },
         /** How long after its expiry a link's secrets stay, so that it can still be renewed as it is. */
         purgeAfterSeconds: values.PURGE_AFTER,
+        /** When its parked initial password is replaced by one that nobody knows: never without a credential. */
+        scramble: service.credential ? values.SCRAMBLE : [],
       },
       /** 32 bytes each; the first seals, all open. */
       secretKeys: values.SECRET_KEYS,

@@ -108,6 +108,27 @@ const adminRoles = z
     return z.NEVER;
   });
 
+/** When a parked initial password is replaced. */
+const SCRAMBLE_CASES = ["expired", "locked", "revoked"] as const;
+
+export type ScrambleCase = (typeof SCRAMBLE_CASES)[number];
+
+const scramble = z
+  .string()
+  .default(SCRAMBLE_CASES.join(","))
+  .transform((text, context): readonly ScrambleCase[] => {
+    if (text === "none") return [];
+    const read = z
+      .array(z.enum(SCRAMBLE_CASES))
+      .safeParse(text.split(",").map((one) => one.trim()));
+    if (read.success) return read.data;
+    context.addIssue({
+      code: "custom",
+      message: `must be of ${SCRAMBLE_CASES.join(", ")}, separated by commas, or none`,
+    });
+    return z.NEVER;
+  });
+
 const metricsListen = z
   .string()
   .transform((text, context): { host: string; port: number } | undefined => {
@@ -209,6 +230,7 @@ export const environment = z.object({
   PIN_LENGTH: wholeNumber(4, { min: 4, max: 12 }),
   REMINDERS: wholeNumber(1, { min: 0, max: 5 }),
   REMIND_BEFORE: wholeNumber(21_600, { min: 60, max: 2_592_000 }),
+  SCRAMBLE: scramble,
   PURGE_AFTER: wholeNumber(86_400, { min: 0, max: 31_536_000 }),
   SECRET_KEYS: secretKeys,
   SMTP_URL: required("is required: smtp://user:password@mail.example.org:587").superRefine(

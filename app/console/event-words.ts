@@ -1,3 +1,4 @@
+import type { ScrambleOutcome } from "../accounts/scramble-passwords.server";
 import type { AuditEvent } from "../links/list-links.server";
 import type { Words } from "../messages/words";
 import { codeOfRequest } from "../reset-requests/request-code";
@@ -24,6 +25,12 @@ const REDEMPTIONS = [
   "superseded",
   "unknown",
 ] as const;
+
+/** What became of an initial password whose link was over. */
+const SCRAMBLED = [
+  ...(["ok", "not-in-force", "account-disabled", "read-only"] as const),
+  ...(["forbidden", "refused", "unknown-user", "given-up"] as const),
+] as const satisfies readonly ScrambleOutcome[];
 
 /** @returns what happened and how it ended; who did it is told beside it */
 export function describeEvent(words: Words, event: AuditEvent): string {
@@ -67,6 +74,10 @@ export function describeEvent(words: Words, event: AuditEvent): string {
       return words("console.event.projectCreated");
     case "role.assigned":
       return words("console.event.roleAssigned");
+    case "user.initial-password-scrambled": {
+      const known = SCRAMBLED.find((one) => one === outcome) ?? "given-up";
+      return words(`console.event.scrambled.${known}`);
+    }
     case "reset.requested":
       return words(ok ? "console.event.requested" : "console.event.requestedOften", { code });
     case "reset.confirmed":

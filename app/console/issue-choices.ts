@@ -18,6 +18,8 @@ export interface IssueOffer {
   keepPin: boolean;
   /** There is a pending link whose initial password can stay. */
   keepPassword: boolean;
+  /** It cannot, because setpass has replaced it: its link was over. */
+  passwordReplaced: boolean;
   /** The request that is answered came with a PIN. */
   requestPin: boolean;
   languages: readonly Language[];
@@ -85,7 +87,8 @@ export function offerFor(
   return {
     pinLength: config.links.pinLength,
     keepPin: renewable && !link.pinExhausted,
-    keepPassword: renewable,
+    keepPassword: renewable && !link.scrambled,
+    passwordReplaced: link?.scrambled === true,
     requestPin: request?.hasPin === true,
     languages: config.languages,
     usualLanguage: languageOrDefault(config, request?.language ?? link?.language),

@@ -32,6 +32,7 @@ export function IssueForm(props: {
       <fieldset className="choices" aria-describedby="password-hint">
         <legend className="font-semibold">{words("console.issue.initialPassword")}</legend>
         <p id="password-hint" className="mt-0.5 text-sm text-muted">
+          {offer.passwordReplaced ? `${words("console.issue.scrambled")} ` : null}
           {words("console.issue.initialPasswordHint")}
         </p>
         <div className="mt-2 space-y-2">

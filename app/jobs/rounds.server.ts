@@ -6,9 +6,11 @@ import { purgeExpiredSecrets } from "../../db/links.store";
 import { cancelQueuedMails, deleteOldMails } from "../../db/mails.store";
 import { deleteEndedLimits } from "../../db/rate-limits.store";
 import { deleteOldRequests, deleteUnconfirmedRequests } from "../../db/reset-requests.store";
+import { giveUpParked, scramblePasswords } from "../accounts/scramble-passwords.server";
 import type { AdminContext } from "../admins/sign-in.server";
 import type { SystemInitiator } from "../audit/initiator.server";
 import { record } from "../audit/record.server";
+import type { TokenSource } from "../keystone/token-source.server";
 import type { LinkContext } from "../links/link-context.server";
 import { settleLinks } from "../links/redeem/settle-links.server";
 import { remindUsers } from "../links/remind-users.server";
@@ -26,13 +28,15 @@ const JOB_LIFETIME_DAYS = 90;
 const KNOWN_ADMIN_DAYS = 400;
 const BY_ITSELF: SystemInitiator = { actor: { kind: "system" } };
 
-type RoundContext = LinkContext & Pick<AdminContext, "config">;
+type RoundContext = LinkContext &
+  Pick<AdminContext, "config"> & { readonly serviceToken: TokenSource | undefined };
 
 /**
  * What follows from the rows of links, requests and mails themselves: no crash can lose it, since the next
  * round finds it again. Every step is a guarded statement or claims its row.
  */
 export const roundsOf = (context: RoundContext): Round[] => [
+  ...scramblingOf(context),
   {
     kind: "erasing",
     everySeconds: EVERY_SECONDS,
@@ -70,12 +74,31 @@ export const roundsOf = (context: RoundContext): Round[] => [
   },
 ];
 
+/** Only with a credential of setpass's own: it is needed where the user's password cannot do it. */
+const scramblingOf = ({ serviceToken, ...context }: RoundContext): Round[] =>
+  serviceToken === undefined
+    ? []
+    : [
+        {
+          kind: "scrambling",
+          everySeconds: EVERY_SECONDS,
+          async run({ signal }) {
+            const { scrambled } = await scramblePasswords({ ...context, serviceToken }, { signal });
+            if (scrambled > 0) context.log.info("links.scrambled", { count: scrambled });
+            return "done";
+          },
+        },
+      ];
+
 /**
  * Erases and deletes what is over, and notes for the list which links have expired.
  *
  * @returns how many links' secrets were erased
  */
-export async function erase({ db, config, log }: RoundContext): Promise<{ purged: number }> {
+export async function erase(
+  context: LinkContext & Pick<AdminContext, "config">,
+): Promise<{ purged: number }> {
+  const { db, config, log } = context;
   const due = { expiredForSeconds: config.links.purgeAfterSeconds, limit: PURGE_BATCH };
   const purged = await db.transaction(async (tx) => {
     const rows = await purgeExpiredSecrets(tx, due);
@@ -92,6 +115,7 @@ export async function erase({ db, config, log }: RoundContext): Promise<{ purged
     return rows.length;
   });
   if (purged > 0) log.info("links.purged", { count: purged });
+  await giveUpParked(context);
   while ((await noteLapsed(db, { limit: LAPSED_BATCH })) === LAPSED_BATCH);
   await deleteEndedSessions(db, { idleSeconds: config.admin.sessionIdleSeconds });
   await deleteEndedLimits(db);

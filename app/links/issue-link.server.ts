@@ -60,6 +60,8 @@ export type IssueResult =
   | { ok: true; link: IssuedLinkAnswer }
   /** There is no pending link to take the missing parts from. */
   | { ok: false; reason: "incomplete"; missing: ("pin" | "password")[] }
+  /** The link's initial password is not in force any more: setpass has replaced it, or is about to. */
+  | { ok: false; reason: "scrambled" }
   /** This PIN was guessed wrong too often: it takes a new one. */
   | { ok: false; reason: "pin-exhausted" }
   /** A redemption of the user's link is under way: nothing was changed. */
@@ -331,6 +333,8 @@ function whyNotWritten(
   if (request.pin === undefined && !(whole && pin)) missing.push("pin");
   if (request.initialPassword === undefined && !whole) missing.push("password");
   if (missing.length > 0) return { ok: false, reason: "incomplete", missing };
+  if (request.initialPassword === undefined && row?.scrambledAt)
+    return { ok: false, reason: "scrambled" };
   const samePin = pin && (!("pinMac" in pin) || (row?.pinMac?.equals(pin.pinMac) ?? false));
   const exhausted = samePin && (row?.pinGuesses ?? 0) >= context.config.links.maxPinGuesses;
   return { ok: false, reason: exhausted ? "pin-exhausted" : "in-progress" };

@@ -22,6 +22,8 @@ export interface LinkSummary extends Pick<LinkRow, (typeof SHOWN)[number]> {
   status: LinkStatus;
   /** Pending by state, with its secrets still there: it can be renewed without a new PIN. */
   renewable: boolean;
+  /** Its initial password is not to be used again: setpass replaces it in Keystone. */
+  scrambled: boolean;
   attemptsLeft: number;
   /** The PIN was guessed wrong too often over several links: renewing takes a new one. */
   pinExhausted: boolean;
@@ -96,6 +98,7 @@ function summarize(
     ...pickColumns(row, SHOWN),
     status: linkStatus(row, config.links, new Date()),
     renewable: row.sealedPassword !== null,
+    scrambled: row.scrambledAt !== null,
     attemptsLeft: attemptsLeft(row, config.links),
     pinExhausted: row.pinGuesses >= config.links.maxPinGuesses,
     redeeming: isClaimed(row, new Date()),

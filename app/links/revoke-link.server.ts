@@ -16,8 +16,8 @@ export type RevokeResult =
   | { ok: false; reason: "in-progress" };
 
 /**
- * Ends a pending link for good and erases its secrets; its mail, if still queued, is not sent. A
- * password that the user sent before, and whose answer was lost, is kept until it is known whether it
+ * Ends a pending link for good and erases its secrets; its mail, if still queued, is not sent. Its initial
+ * password is kept until it is replaced in Keystone, where the configuration says so. A password that the user sent before, and whose answer was lost, is kept until it is known whether it
  * came into force: the worker then says so.
  *
  * @param request.endsRedemption Keystone has just taken another password by the administrator's rights:
@@ -35,6 +35,8 @@ export async function revokeLink(
       id: pending.id,
       sealedUnsettled: unsettledToKeep(context.vault, pending),
       endsRedemption: request.endsRedemption === true,
+      parksPassword:
+        request.endsRedemption !== true && context.config.links.scramble.includes("revoked"),
     });
     if (!link) return "in-progress";
     // Not the others: the user is still to hear of a password that was set by an earlier link.

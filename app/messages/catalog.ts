@@ -593,7 +593,17 @@ export type Catalog = {
       "userContinued": "Creating the account was continued",
       "userNotPermitted": "An account was created in Keystone, but whoever created it may not change it",
       "projectCreated": "Project created in Keystone",
-      "roleAssigned": "The user was given a role on a project"
+      "roleAssigned": "The user was given a role on a project",
+      "scrambled": {
+        "ok": "Initial password replaced by a random one that nobody knows, because the link is over",
+        "not-in-force": "The initial password of the link is no longer in force",
+        "account-disabled": "Initial password not replaced: the account is disabled",
+        "read-only": "Initial password not replaced: Keystone cannot change passwords in this user's directory",
+        "forbidden": "Initial password not replaced: Keystone does not let setpass change this user",
+        "refused": "Initial password not replaced: Keystone's rules refused a random password",
+        "unknown-user": "Initial password not replaced: Keystone no longer knows this user",
+        "given-up": "Initial password not replaced: Keystone could not be asked for a week"
+      }
     },
     "keystone": {
       "unavailable": "Keystone is not responding as it should. Nothing was changed. Try again in a moment.",
@@ -694,7 +704,8 @@ export type Catalog = {
         "request-closed": "The request was closed in the meantime. Enter the PIN.",
         "pin-exhausted": "This PIN was guessed wrong too many times. Ask the user for a new one.",
         "incomplete": "The current link has ended in the meantime, so nothing of it can be kept. Enter the PIN and choose a password.",
-        "in-progress": "The current link is being used: the correct PIN was entered, and Keystone is setting the user's own password. Nothing was changed. Try again in a moment, or generate a random password: that ends it."
+        "in-progress": "The current link is being used: the correct PIN was entered, and Keystone is setting the user's own password. Nothing was changed. Try again in a moment, or generate a random password: that ends it.",
+        "scrambled": "setpass has replaced the initial password of the current link since it ended. Choose another one, such as a random password."
       },
       "request": {
         "heading": "{code, select, none {This answers the request of {name}} other {This answers request {code} of {name}}}",
@@ -712,7 +723,8 @@ export type Catalog = {
       "details": "Details of this link",
       "another": "Choose another user",
       "language": "Language",
-      "languageHint": "The user's emails are in this language, and so is the page behind the link, unless their browser asks for another."
+      "languageHint": "The user's emails are in this language, and so is the page behind the link, unless their browser asks for another.",
+      "scrambled": "The initial password of the previous link no longer works: setpass replaced it when the link ended."
     },
     "newAccount": {
       "intro": "Creates the account in Keystone with a random password that nobody sees, and a link with which its owner chooses their own.",

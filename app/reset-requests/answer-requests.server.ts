@@ -83,7 +83,8 @@ export async function planAnswer(
   const link = await getLinkOfUser(context, user.id);
   // Seen before a random password is set: with a PIN that is used up there would be no link to it.
   if (link?.pinExhausted) return not("pin-exhausted");
-  const keeps = link?.renewable === true && link.problem !== "initial-password-stale";
+  const keeps =
+    link?.renewable === true && !link.scrambled && link.problem !== "initial-password-stale";
   const password = keeps ? "keep" : "random";
   const permit = await permitFor(context, user.id, initiator);
   if (!permit.ok) return not(permit.reason);
@@ -163,6 +164,7 @@ const NOT_HANDED_OVER = {
   "pin-exhausted": "pin-exhausted",
   "in-progress": "redemption-under-way",
   incomplete: "changed",
+  scrambled: "changed",
 } as const;
 
 async function answerHeld(

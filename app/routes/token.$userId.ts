@@ -1,10 +1,11 @@
 import type { ActionFunctionArgs, AppLoadContext } from "@remix-run/node";
 import { z } from "zod";
+import { type IssueByScriptResult, issueByScript } from "../accounts/issue-by-script.server";
 import { type Caller, type Permit, permitCaller } from "../admins/permit-caller.server";
 import { initiatorOf } from "../http/initiator.server";
 import { type IncomingRequest, readBody } from "../http/read-body.server";
 import { jsonAnswer, keystoneError, textAnswer, wantsJson } from "../http/respond.server";
-import { type IssuedLinkAnswer, type IssueResult, issueLink } from "../links/issue-link.server";
+import type { IssuedLinkAnswer } from "../links/issue-link.server";
 import { isPin } from "../links/pin.server";
 
 /** Keystone's own column for user ids has room for 64 characters. */
@@ -35,18 +36,12 @@ export async function action({
 
   const permit = await permitCaller(context.services, userId, initiatorOf(context, admitted));
   if (!permit.ok) return notPermitted(permit, context);
-  const result = await issueLink(
+  const result = await issueByScript(
     context.services,
-    {
-      userId,
-      pin: asked.pin,
-      initialPassword: asked.password,
-      language: asked.language,
-      via: "api",
-    },
-    permit.initiator,
+    { userId, pin: asked.pin, initialPassword: asked.password, language: asked.language },
+    { initiator: permit.initiator, callerToken: admitted.keystoneToken },
   );
-  if (!result.ok) return refused(result);
+  if (!result.ok) return refused(result, context);
   context.services.userLookup.enqueue({
     userId,
     token: admitted.keystoneToken,
@@ -165,8 +160,17 @@ async function readRequest(
 /** A redemption takes a second or two; a server that died in the middle of one holds on for a minute. */
 const REDEMPTION_RETRY_AFTER_SECONDS = 5;
 
-function refused(result: Exclude<IssueResult, { ok: true }>): Response {
+function refused(
+  result: Exclude<IssueByScriptResult, { ok: true }>,
+  context: AppLoadContext,
+): Response {
   switch (result.reason) {
+    case "token-ended":
+      return unknownToken(context);
+    case "keystone-unavailable":
+      return keystoneUnavailable(result);
+    case "no-random-password":
+      return noRandomPassword(result.why);
     case "pin-exhausted":
       return keystoneError(
         409,
@@ -183,6 +187,22 @@ function refused(result: Exclude<IssueResult, { ok: true }>): Response {
         400,
         `There is no pending link of this user to renew: send ${result.missing.join(" and ")} as well.`,
       );
+  }
+}
+
+/** The link's initial password was replaced, and Keystone took none in its place. */
+function noRandomPassword(
+  why: Extract<IssueByScriptResult, { reason: "no-random-password" }>["why"],
+): Response {
+  const outcome =
+    "setpass has replaced the initial password of this user's former link, and Keystone did not let it set another with your token";
+  switch (why.reason) {
+    case "refused":
+      return keystoneError(409, `${outcome}: ${why.message} Set one yourself, and send it.`);
+    case "forbidden":
+      return keystoneError(403, `${outcome}. Set one yourself, and send it.`);
+    case "unknown-user":
+      return keystoneError(404, "Keystone knows no user of this id.");
   }
 }
 

@@ -13,7 +13,13 @@ import type { ResetRequestSummary } from "../../../app/reset-requests/handle-req
 const words = wordsIn("en");
 
 const fresh: IssueOffer = {
-  ...{ pinLength: 4, keepPin: false, keepPassword: false, requestPin: false },
+  ...{
+    pinLength: 4,
+    keepPin: false,
+    keepPassword: false,
+    passwordReplaced: false,
+    requestPin: false,
+  },
   ...{ languages: ["en", "de"], usualLanguage: "en" },
 };
 const renewal: IssueOffer = { ...fresh, keepPin: true, keepPassword: true };
