@@ -9,7 +9,6 @@ import {
   type ChangePasswordOutcome,
   changePassword,
   isPasswordAccepted,
-  type SetUserPasswordOutcome,
   setUserPassword,
 } from "../keystone/passwords.server";
 import type { KeystoneSession } from "../keystone/session.server";
@@ -118,13 +117,17 @@ function scrambleInTurn(context: ScrambleContext, id: string): Promise<Answer | 
 /** `refused-once`: to be asked again, for the account may be locked. `unavailable`: Keystone did not say. */
 type Answer = ScrambleOutcome | "refused-once" | "unavailable";
 
+type ScrambleSteps = Pick<ScrambleContext, "vault" | "serviceToken"> & {
+  readonly keystone: KeystoneSession;
+};
+
 interface Scrambled {
   readonly answer: Answer;
   readonly credential?: "service";
 }
 
 async function scramble(
-  context: Omit<ScrambleContext, "keystone"> & { keystone: KeystoneSession },
+  context: ScrambleSteps,
   { userId, sealedParked, scrambleAskedAt }: LinkRow,
   requestId: string,
 ): Promise<Scrambled> {
@@ -138,29 +141,33 @@ async function scramble(
   });
   if (changed.ok) return { answer: "ok" };
   if (isBarred(changed)) {
-    const isInForce = await isPasswordAccepted(keystone, {
-      userId,
-      password: originalPassword,
-      requestId,
-    });
-    if (isInForce !== "accepted")
-      return { answer: isInForce === "refused" ? "refused-once" : "unavailable" };
-    const set = await orUnavailable(() =>
-      serviceToken.change((token) =>
-        setUserPassword(keystone, { token, userId, password: createRandomPassword(), requestId }),
-      ),
-    );
-    return { answer: answerOf(set), credential: "service" };
-  }
-  if (changed.reason === "read-only") return { answer: "read-only" };
-  if (changed.reason !== "wrong-original") return { answer: "unavailable" };
+    const asked = { userId, password: originalPassword, requestId };
+    const isInForce = await isPasswordAccepted(keystone, asked);
+    if (isInForce === "accepted") return setAsService(context, userId, requestId);
+    if (isInForce === "unknown") return { answer: "unavailable" };
+  } else if (changed.reason === "read-only") return { answer: "read-only" };
+  else if (changed.reason !== "wrong-original") return { answer: "unavailable" };
   if (scrambleAskedAt === null) return { answer: "refused-once" };
   // Keystone answers for a disabled account as for a wrong password.
   const user = await orUnavailable(() =>
     serviceToken.read((token) => getUser(keystone, { token, userId, requestId })),
   );
-  const isDisabled = user !== "unavailable" && user?.enabled === false;
-  return { answer: isDisabled ? "account-disabled" : "not-in-force" };
+  if (user === "unavailable") return { answer: "refused-once" };
+  return { answer: user?.enabled === false ? "account-disabled" : "not-in-force" };
+}
+
+async function setAsService(
+  { keystone, serviceToken }: ScrambleSteps,
+  userId: string,
+  requestId: string,
+): Promise<Scrambled> {
+  const set = await orUnavailable(() =>
+    serviceToken.change((token) =>
+      setUserPassword(keystone, { token, userId, password: createRandomPassword(), requestId }),
+    ),
+  );
+  if (set === "unavailable") return { answer: set };
+  return { answer: set.ok ? "ok" : set.reason, credential: "service" };
 }
 
 /**
@@ -169,11 +176,6 @@ async function scramble(
  */
 const isBarred = ({ reason }: Exclude<ChangePasswordOutcome, { ok: true }>): boolean =>
   reason === "refused" || reason === "password-locked" || reason === "disabled";
-
-const answerOf = (set: SetUserPasswordOutcome | "unavailable"): Answer => {
-  if (set === "unavailable") return set;
-  return set.ok ? "ok" : set.reason;
-};
 
 /** Why not is in the log. */
 async function orUnavailable<Result>(ask: () => Promise<Result>): Promise<Result | "unavailable"> {
