@@ -16,7 +16,7 @@ import {
 const RIGHTS: Readonly<Record<Right, { act: string; usedFor: string | undefined }>> = {
   "identity:list_users": { act: "list users", usedFor: "this command" },
   "identity:get_user": { act: "read a user", usedFor: "the look-ups behind PUT /token" },
-  "identity:update_user": { act: "change a user", usedFor: undefined },
+  "identity:update_user": { act: "change a user", usedFor: "SCRAMBLE, now and then" },
   "identity:list_projects": { act: "list projects", usedFor: undefined },
   "identity:list_roles": { act: "list roles", usedFor: undefined },
 };

@@ -54,6 +54,8 @@ async function worldOf(access: KeystoneAccess, stop: World["stop"]): Promise<Wor
     OS_PASSWORD: password,
     OS_USER_DOMAIN_ID: "default",
     OS_PROJECT_ID: projectId,
+    // Several servers open each other's seals.
+    SECRET_KEYS: randomBytes(32).toString("base64"),
   };
   return { access, admin, env, stop };
 }
