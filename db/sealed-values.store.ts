@@ -5,8 +5,10 @@ import { adminSessions, jobs, links, mails, resetRequests } from "./schema";
 
 /** A column that holds sealed values, and what a row's seal is bound to. */
 export interface SealedColumn {
-  /** `table.column`, as in the seal: of the column whose values are moved here as they are, where there is one. */
+  /** `table.column` */
   readonly name: string;
+  /** What it is called in its seals: the column whose values are moved here as they are, where there is one. */
+  readonly sealedAs: string;
   readonly table: PgTable;
   readonly column: AnyPgColumn;
   readonly key: AnyPgColumn;
@@ -47,8 +49,9 @@ const sealed = (
 ): SealedColumn => {
   const { table } = column;
   const { sealedAs = column, ...others } = boundTo;
-  const name = `${getTableConfig(table).name}.${sealedAs.name}`;
-  return { name, table, column, key, rowOf: asText, ...others };
+  const nameOf = ({ name }: AnyPgColumn) => `${getTableConfig(table).name}.${name}`;
+  const names = { name: nameOf(column), sealedAs: nameOf(sealedAs) };
+  return { ...names, table, column, key, rowOf: asText, ...others };
 };
 
 /** Every sealed column there is: a new one that is not named here would be lost by a rotation. */

@@ -12,14 +12,19 @@ import {
   type Right,
 } from "./check-service-credential.server";
 
-/** What it is to Keystone, and what setpass does with it; undefined: nothing yet. */
-const RIGHTS: Readonly<Record<Right, { act: string; usedFor: string | undefined }>> = {
-  "identity:list_users": { act: "list users", usedFor: "this command" },
-  "identity:get_user": { act: "read a user", usedFor: "the look-ups behind PUT /token" },
-  "identity:update_user": { act: "change a user", usedFor: "SCRAMBLE, now and then" },
-  "identity:list_projects": { act: "list projects", usedFor: undefined },
-  "identity:list_roles": { act: "list roles", usedFor: undefined },
-};
+/** What it is to Keystone, and what setpass does with it; undefined: nothing yet, or it does without. */
+const RIGHTS: Readonly<Record<Right, { act: string; usedFor: string | undefined; else?: string }>> =
+  {
+    "identity:list_users": { act: "list users", usedFor: "this command" },
+    "identity:get_user": { act: "read a user", usedFor: "the look-ups behind PUT /token" },
+    "identity:update_user": {
+      act: "change a user",
+      usedFor: undefined,
+      else: "better, for SCRAMBLE: accounts that are disabled or locked",
+    },
+    "identity:list_projects": { act: "list projects", usedFor: undefined },
+    "identity:list_roles": { act: "list roles", usedFor: undefined },
+  };
 const ALL_RIGHTS = Object.keys(RIGHTS) as Right[];
 
 /** The role that deploy/keystone/setpass-policy.yaml speaks of. */
@@ -142,13 +147,13 @@ const inDomain = ({ name, domain }: { name: string; domain: { name: string } }) 
 function linesOfRights({ rights, firstUsers, askedAbout }: CheckedCredential): string[] {
   const whom = askedAbout?.name ?? askedAbout?.id;
   const rows = ALL_RIGHTS.map((right) => {
-    const { act, usedFor } = RIGHTS[right];
+    const { act, usedFor, else: otherwise = "nothing needs it yet" } = RIGHTS[right];
     const answer = rights[right];
     const isAboutOne = right === "identity:get_user" || right === "identity:update_user";
     const said = answer.is === "unknown" ? "?" : answer.is;
     return [
       `  ${said.padEnd(4)}${act.padEnd(15)}${right.padEnd(24)}`,
-      usedFor ? `for ${usedFor}` : "nothing needs it yet",
+      usedFor ? `for ${usedFor}` : otherwise,
       ...(isAboutOne && whom ? [`(asked about ${whom})`] : []),
       ...(answer.is === "unknown" ? [`- ${answer.why}`] : []),
     ].join(" ");

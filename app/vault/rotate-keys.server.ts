@@ -72,7 +72,7 @@ async function resealColumn(
       }
       const row = binding === "as it is" ? opened.row : column.rowOf(value);
       if (binding === "as it shall be" && opened.row === row) continue;
-      const sealed = vault.seal(opened.plaintext, { column: column.name, row });
+      const sealed = vault.seal(opened.plaintext, { column: column.sealedAs, row });
       const { key, sealed: before } = value;
       if (await replaceSealedValue(db, column, { key, before, after: sealed })) done.resealed++;
     }
@@ -90,7 +90,11 @@ function openWhicheverWay(
   for (const row of [column.rowOf(value), column.formerRowOf?.(value)]) {
     if (row === undefined) continue;
     try {
-      return { ok: true, row, plaintext: vault.open(value.sealed, { column: column.name, row }) };
+      return {
+        ok: true,
+        row,
+        plaintext: vault.open(value.sealed, { column: column.sealedAs, row }),
+      };
     } catch (error) {
       if (!(error instanceof VaultError)) throw error;
       message ||= error.message;

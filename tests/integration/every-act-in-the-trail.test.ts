@@ -5,13 +5,16 @@ import process from "node:process";
 import { promisify } from "node:util";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { scramblePasswords } from "../../app/accounts/scramble-passwords.server";
 import { loadConfig } from "../../app/config/config.server";
+import type { TokenSource } from "../../app/keystone/token-source.server";
 import { settleLinks } from "../../app/links/redeem/settle-links.server";
 import { remindUsers } from "../../app/links/remind-users.server";
 import { closeAnswered } from "../../app/reset-requests/handle-requests.server";
 import { type Services, startServices } from "../../app/services.server";
 import { createLog } from "../../app/telemetry/log.server";
 import { AUDIT_ACTIONS } from "../../db/schema";
+import { parkPasswords } from "../../db/scrambles.store";
 import { getFreePort } from "../../demo/free-port";
 import { type SandboxKeystone, startSandboxKeystone } from "../../demo/keystone/sandbox-keystone";
 import { type FaultProxy, faults, startFaultProxy } from "../support/fault-proxy";
@@ -681,7 +684,41 @@ const acts: readonly Act[] = [
       };
     },
   },
+  {
+    name: "the initial password of an expired link is scrambled",
+    async prepare() {
+      // Those of the acts before.
+      await superuser`update links set sealed_parked = null`;
+      while ((await parkPasswords(services.db, { is: "expired", limit: 100 })) > 0);
+      await superuser`update links set sealed_parked = null`;
+      const { userId, linkId } = await newPersonWithLink();
+      await superuser`
+        update links set expires_at = now() - interval '1 second' where user_id = ${userId}`;
+      while ((await parkPasswords(services.db, { is: "expired", limit: 100 })) > 0);
+      return {
+        async act() {
+          await scramblePasswords({ ...services, serviceToken: itsOwnToken });
+          return undefined;
+        },
+        rows: [
+          {
+            action: "user.initial-password-scrambled",
+            actor_kind: "system",
+            actor_id: null,
+            actor_name: null,
+            user_id: userId,
+            link_id: linkId,
+            outcome: "ok",
+            client_address: null,
+          },
+        ],
+      };
+    },
+  },
 ];
+
+/** Never asked for here: what the user may do is done as the user. */
+const itsOwnToken = {} as TokenSource;
 
 /** Somebody asks for a link. @returns the request's id, and the token its mailbox got */
 async function askForLink(): Promise<{ id: string; token: string }> {
@@ -740,7 +777,7 @@ async function snapshot(): Promise<string> {
       (select jsonb_agg(l order by id) from (
         select to_jsonb(links) - array['user_checked_at', 'user_found', 'user_name',
           'user_domain_id', 'user_domain_name', 'policy_regex', 'policy_description', 'claim_id',
-          'claimed_until', 'attempted_at', 'sealed_attempts', 'settle_asked_at'] as l, id
+          'claimed_until', 'attempted_at', 'sealed_attempts', 'settle_asked_at', 'scramble_asked_at'] as l, id
         from links) all_links) as links,
       (select jsonb_agg(jsonb_build_array(id, template, recipient) order by id) from mails
         where template <> 'reset-digest') as mails,
@@ -837,6 +874,7 @@ describe("the audit trail", () => {
     "link.redeemed": "update of state on links",
     "link.pin-refused": "update of attempts on links",
     "link.secrets-purged": "update on links",
+    "user.initial-password-scrambled": "update of sealed_parked on links",
     "admin.signed-in": "insert on admin_sessions",
     "admin.signed-out": "delete on admin_sessions",
     "reset.requested": "insert or update on reset_requests",

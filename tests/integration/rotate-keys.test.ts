@@ -52,9 +52,9 @@ async function readSecrets(vault: Vault): Promise<Map<string, string>> {
   const secrets = new Map<string, string>();
   for (const column of SEALED_COLUMNS)
     for (const value of await readSealedValues(database.db, column, { limit: 10_000 })) {
-      const { name } = column;
+      const { name, sealedAs } = column;
       const row = column.rowOf(value);
-      const opened = vault.open(value.sealed, { column: name, row }).toString("latin1");
+      const opened = vault.open(value.sealed, { column: sealedAs, row }).toString("latin1");
       secrets.set(`${name} ${String(value.key)}`, opened);
     }
   return secrets;
@@ -88,6 +88,8 @@ beforeAll(async () => {
           ]),
         });
     }
+    await database.sql`
+      update links set sealed_parked = sealed_password, scrambled_at = now() where user_id = 'user-11'`;
     await enqueueJob(services.db, services.vault, { kind: "things", payload: "of a job" });
     await requestReset(
       services,
@@ -111,6 +113,7 @@ beforeAll(async () => {
     "admin_sessions.sealed_token",
     "jobs.sealed_payload",
     "links.sealed_attempts",
+    "links.sealed_parked",
     "links.sealed_password",
     "links.sealed_pin_key",
     "mails.sealed_props",
