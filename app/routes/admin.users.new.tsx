@@ -41,7 +41,7 @@ export const meta: MetaFunction = ({ matches }) =>
 type Args = LoaderFunctionArgs | ActionFunctionArgs;
 
 /** What there is to choose from, as far as Keystone tells this administrator. */
-async function readOffer(args: Args): Promise<{ offer: AccountOffer; trouble: string | null }> {
+async function readOffer(args: Args) {
   const { services, requestId } = args.context;
   const { config } = services;
   const asker = { token: adminOf(args.context).keystoneToken, requestId };
@@ -57,13 +57,13 @@ async function readOffer(args: Args): Promise<{ offer: AccountOffer; trouble: st
     lifetimes: lifetimesToOffer(config.links.lifetimeSeconds),
     usualLifetime: config.links.lifetimeSeconds,
   };
-  return { offer, trouble: told.ok ? null : told.message };
+  return { offer, trouble: told.ok ? null : told };
 }
 
 export async function loader(args: LoaderFunctionArgs) {
   const { offer, trouble } = await readOffer(args);
   const usual = usualAccount(offer, args.context.services.config.admin.projectDomainId);
-  return { offer, usual, trouble } satisfies AccountPage;
+  return { offer, usual, trouble: trouble?.message ?? null } satisfies AccountPage;
 }
 
 export async function action(args: ActionFunctionArgs) {
@@ -71,10 +71,13 @@ export async function action(args: ActionFunctionArgs) {
   const { services, requestId } = args.context;
   const words = wordsIn(args.context.language);
   const admin = adminOf(args.context);
-  const { offer } = await readOffer(args);
+  const { offer, trouble } = await readOffer(args);
   const { choices, pin: typedPin, errors } = readAccountForm(words, form, offer);
   const refuse = (status: number, why: Partial<NotOpenedAnswer>) =>
     data<AccountAnswer>({ ok: false, choices, made: [], existingUserId: null, ...why }, { status });
+  // What was chosen was not seen: the account would be without its role.
+  if (trouble?.reason === "unavailable")
+    return refuse(trouble.status, { message: trouble.message });
   if (errors) return refuse(400, { errors });
   const { userName, domainId, email, projectFrom, projectName, roleId } = choices;
   const token = admin.keystoneToken;

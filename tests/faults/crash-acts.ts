@@ -1,6 +1,7 @@
-import { createHash, randomInt } from "node:crypto";
+import { createHash, randomBytes, randomInt } from "node:crypto";
 import { expect } from "vitest";
 import { eventually, type FaultStack, type FaultUser } from "../support/fault-stack";
+import { keystoneAdmin } from "../support/keystone-admin";
 import { mailedConfirmToken } from "../support/mailed-confirm-token";
 import type { Answer } from "../support/people";
 import type { ReceivedMail } from "../support/smtp";
@@ -15,6 +16,8 @@ export interface Subject extends FaultUser {
   readonly linkToken: string;
   /** Of the request for a link, where the user has sent one. */
   readonly requestId?: string;
+  /** The role a new account gets. */
+  readonly roleId?: string;
 }
 
 /** An administrator at the console: the session outlives the server. */
@@ -87,6 +90,43 @@ const answerOf = ({ stack, cookie }: Cast, { id, email, requestId }: Subject) =>
     password: "random",
     pin_from: "request",
   });
+
+const nameOf = ({ email }: Subject) => email.slice(0, email.indexOf("@"));
+
+/** The administrator fills in the form of a new account; the project has the account's name. */
+const openAccount = ({ stack, cookie }: Cast, subject: Subject, project: "new" | "existing") =>
+  stack.people.sendForm(cookie, "/admin/users/new", {
+    user_name: nameOf(subject),
+    email: subject.email,
+    mail: "yes",
+    domain: "default",
+    project_from: project,
+    project_name: nameOf(subject),
+    role: subject.roleId ?? "",
+    pin: subject.pin,
+  });
+
+async function memberRole({ stack }: Cast): Promise<string> {
+  const { roles } = (await keystoneAdmin(stack.keystoneAdmin).call(
+    "GET",
+    "/roles?name=member",
+  )) as { roles: { id: string }[] };
+  return roles[0]?.id ?? "";
+}
+
+/** @returns the ids of what has this name, asked past the proxy */
+async function namedInKeystone(
+  { stack }: Cast,
+  collection: "users" | "projects",
+  name: string,
+): Promise<string[]> {
+  const answer = await keystoneAdmin(stack.keystoneAdmin).call(
+    "GET",
+    `/${collection}?name=${name}`,
+  );
+  const found = (answer as Record<string, { id: string }[]>)[collection] ?? [];
+  return found.map(({ id }) => id);
+}
 
 async function rowOf({ stack }: Cast, userId: string) {
   const [row] = await stack.database.sql`select * from links where user_id = ${userId}`;
@@ -200,6 +240,46 @@ export function crashActs(comingBack: ComingBack): Record<Act, Steps> {
         const again = await stack.people.putLink(stack.authToken, subject.id);
         expect(again.status).toBe(200);
         return handOver(cast, { ...subject, linkToken: again.text });
+      },
+    },
+
+    open: {
+      async prepare(cast) {
+        const name = `opened-${randomBytes(6).toString("hex")}`;
+        const fields = { id: "", email: `${name}@example.org`, initialPassword: "", linkToken: "" };
+        return {
+          ...fields,
+          pin: newPin(),
+          chosen: `Chosen-${name}`,
+          roleId: await memberRole(cast),
+        };
+      },
+      perform: (cast, subject) => openAccount(cast, subject, "new"),
+      async finish(cast, subject, answer) {
+        const { stack } = cast;
+        const { email } = subject;
+        const name = nameOf(subject);
+        const madeBefore = await namedInKeystone(cast, "users", name);
+        const [there] = madeBefore;
+        const isIssued = there !== undefined && (await rowOf(cast, there)) !== undefined;
+        if (answer) expect([answer.status, isIssued], answer.text).toEqual([200, true]);
+        // Whoever died holds the name no longer: two minutes pass.
+        await stack.database.sql`
+          update rate_limits set expire = clock_timestamp() where key like 'opening:%'`;
+        const projects = await namedInKeystone(cast, "projects", name);
+        const again = await openAccount(cast, subject, projects.length > 0 ? "existing" : "new");
+        expect(again.status, "it is done again, or was done").toBe(isIssued ? 409 : 200);
+        const users = await namedInKeystone(cast, "users", name);
+        expect(users, "no account twice").toHaveLength(1);
+        if (there) expect(users).toEqual([there]);
+        expect(await namedInKeystone(cast, "projects", name)).toHaveLength(1);
+        const id = users[0] ?? "";
+        expect(await recorded(cast, id, "link.issued"), "no link twice").toBe(1);
+        expect(await mailsOf(cast, id, "link"), "no mail twice").toHaveLength(1);
+        const mail = await stack.mailbox.waitForMessage(
+          (one) => one.to.includes(email) && LINK_MAIL.test(one.subject),
+        );
+        return handOver(cast, { ...subject, id, linkToken: linkTokenIn(mail) });
       },
     },
 

@@ -4,6 +4,7 @@ import type { SmtpStage } from "../support/smtp-proxy";
 
 /** What somebody is about when the server is killed. */
 export type Act =
+  | "open"
   | "issue"
   | "renew"
   | "console-issue"
@@ -62,9 +63,26 @@ const CLAIMS_MAILS = /^update "mails" set .*"leased_until" = now\(\) \+/;
 const MARKS_SENT = /^update "mails" set .*"sent_at" = now\(\)/;
 const CLOSES_REQUEST = /^update "reset_requests" set .*"closed_by_id"/;
 const WRITES_EVENT = /^insert into audit_events/;
+const TAKES_HOLD = /^with taken as \( insert into rate_limits as held/;
+const LETS_GO = /^delete from "rate_limits" where .*"points"/;
 
 /** Every step of every act, as the server takes them. */
 export const CRASH_POINTS: readonly CrashPoint[] = [
+  ...around("open", "its name is held", statement(TAKES_HOLD), "after"),
+  ...around("open", "Keystone creates the project", call("POST", "/v3/projects"), "after"),
+  ...around("open", "that is recorded", statement(WRITES_EVENT), "none"),
+  ...around("open", "Keystone creates the user", call("POST", "/v3/users"), "both"),
+  ...around(
+    "open",
+    "Keystone gives the role",
+    call("PUT", /^\/v3\/projects\/.*\/roles\//),
+    "after",
+  ),
+  ...around("open", "the link is written", statement(WRITES_LINK), "none"),
+  ...around("open", "its mail is written", statement(WRITES_MAIL, WRITES_LINK), "before"),
+  ...around("open", "both are committed", statement(COMMIT, WRITES_LINK), "both"),
+  ...around("open", "its name is let go", statement(LETS_GO), "none"),
+
   ...around("issue", "Keystone scopes the token", call("POST", "/v3/auth/tokens"), "none"),
   ...around("issue", "the link is written", statement(WRITES_LINK), "after"),
   ...around("issue", "Keystone is asked about the user", call("GET", /^\/v3\/users\//), "none"),

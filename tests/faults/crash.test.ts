@@ -119,7 +119,7 @@ describe.each([
     points: CRASH_POINTS.filter(
       ({ where, act, moment }) =>
         where.in === "keystone" &&
-        (act === "redeem" || act === "console-issue") &&
+        (act === "redeem" || act === "console-issue" || act === "open") &&
         (long || moment === "after"),
     ),
     rounds: inject("keystone") ? (long ? 3 : 1) : 0,

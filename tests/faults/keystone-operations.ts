@@ -1,6 +1,6 @@
 /** What administrators and scripts do, every call of it, and what must hold where it fails. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type AnyFault, isHarmless, retryAfterOf } from "../support/fault-matrix";
+import { type AnyFault, faultsOfEachKind, isHarmless, retryAfterOf } from "../support/fault-matrix";
 import { type CallMatch, refusal } from "../support/fault-proxy";
 import { type Answer, linkTokenIn, newRequestId } from "../support/visitor";
 import {
@@ -225,6 +225,77 @@ export const operations: readonly Operation[] = [
         unharmed: () => aliveProblems(world, userId),
         afterwards: async () =>
           userComes ? redeem(handover.linkToken, PIN) : done(await act(newRequestId())),
+      };
+    },
+  },
+  {
+    name: "open an account",
+    // What becomes of a lost answer about project or user: tests/integration/accounts/open-account.test.ts.
+    calls: [
+      { name: "roles", match: { method: "GET", path: "/v3/roles" }, needed: true, beside: true },
+      {
+        name: "user of that name",
+        match: { method: "GET", path: "/v3/users" },
+        after: { match: { method: "GET", path: "/v3/roles" } },
+        needed: true,
+        beside: true,
+        short: faultsOfEachKind,
+      },
+      {
+        name: "project",
+        match: { method: "GET", path: "/v3/projects" },
+        skip: 1,
+        needed: true,
+        beside: true,
+        short: faultsOfEachKind,
+      },
+      {
+        name: "give role",
+        match: { method: "PUT", path: /^\/v3\/projects\/.*\/roles\// },
+        after: { match: { method: "POST", path: "/v3/users" } },
+        needed: true,
+      },
+    ],
+    async prepare(world) {
+      const name = newName("opened");
+      const { roles } = (await world.keystone.call("GET", "/roles?name=member")) as {
+        roles: { id: string }[];
+      };
+      await world.keystone.createProject({ name });
+      const form = {
+        user_name: name,
+        domain: "default",
+        project_from: "existing",
+        project_name: name,
+        role: roles[0]?.id ?? "",
+        pin: PIN,
+      };
+      const typed = newPassword("Typed");
+      const users = async () => {
+        const answer = await world.keystone.call("GET", `/users?name=${name}`);
+        return (answer as { users: { id: string }[] }).users;
+      };
+      return {
+        act: (requestId) =>
+          world.visitor.ask({ path: "/admin/users/new", form, cookie: world.cookie, requestId }),
+        async done(answer) {
+          const linkToken = linkTokenIn(answer.text);
+          if (answer.status !== 200 || linkToken === undefined)
+            return [`answered ${answer.status}, and ${linkToken ? "a" : "no"} link`];
+          const [user, ...others] = await users();
+          if (!user || others.length > 0) return ["there is not one account"];
+          const set = await world.visitor.redeem(linkToken, { pin: PIN, password: typed });
+          const handover = { userId: user.id, userName: name, linkToken, passwords: [typed] };
+          return [
+            ...statusProblems(set, 200),
+            ...(await completedProblems(world, handover, typed)),
+          ];
+        },
+        async unharmed() {
+          const [user] = await users();
+          const link = user && (await linkState(world, user.id));
+          return link ? ["there is a link"] : [];
+        },
       };
     },
   },

@@ -38,7 +38,12 @@ export const PROMISES: readonly Promises[] = [
       "db/reminders",
       "db/audit-events",
     ],
-    near: ["tests/unit/audit/", "tests/unit/links/", "tests/integration/links/"],
+    near: [
+      "tests/unit/audit/",
+      "tests/unit/links/",
+      "tests/integration/links/",
+      "tests/integration/accounts/",
+    ],
     far: [
       "tests/integration/admins/weaker-roles",
       ...issued,
