@@ -347,6 +347,7 @@ export const AUDIT_ACTIONS = [
   "link.secrets-purged",
   "user.created",
   "user.initial-password-set",
+  "user.enabled",
   "project.created",
   "role.assigned",
   "user.initial-password-scrambled",

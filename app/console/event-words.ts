@@ -78,6 +78,9 @@ export function describeEvent(words: Words, event: AuditEvent): string {
       const known = SCRAMBLED.find((one) => one === outcome) ?? "given-up";
       return words(`console.event.scrambled.${known}`);
     }
+    case "user.enabled":
+      if (outcome === "unknown") return words("console.event.enabledUnknown");
+      return words(ok ? "console.event.enabled" : "console.event.enabledRefused");
     case "reset.requested":
       return words(ok ? "console.event.requested" : "console.event.requestedOften", { code });
     case "reset.confirmed":

@@ -19,6 +19,9 @@ export interface HandOverWords {
 
 export type HandOverAnswer = Issued | ({ ok: false; choices: IssueChoices } & HandOverWords);
 
+/** Of enabling the account. `message`: why it was not. */
+export type EnableAnswer = { intent: "enable" } & ({ ok: true } | { ok: false; message: string });
+
 /** @returns what is said of each reason why no link was issued */
 export function wordsForHandOver(
   words: Words,

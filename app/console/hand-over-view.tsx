@@ -8,11 +8,11 @@ import type { ResetRequestSummary } from "../reset-requests/handle-requests.serv
 import { userListHref } from "./addresses";
 import { PageHeading } from "./console-page";
 import { IssuedLink } from "./fresh-link";
-import type { HandOverAnswer } from "./hand-over-answer";
+import type { EnableAnswer, HandOverAnswer } from "./hand-over-answer";
 import { type IssueOffer, usualChoices } from "./issue-choices";
 import { IssueForm } from "./issue-form";
 import { address, linkTo } from "./text-elements";
-import { AccountNotices, type ShownUser, UserFacts } from "./user-account";
+import { AccountNotices, EnableOutcome, type ShownUser, UserFacts } from "./user-account";
 
 export interface HandOverPage {
   userId: string;
@@ -30,9 +30,13 @@ export interface HandOverPage {
 }
 
 /** A user, what is to be known of them, and the form that hands the account over. */
-export function HandOverView(props: { page: HandOverPage; answer: HandOverAnswer | undefined }) {
+export function HandOverView(props: {
+  page: HandOverPage;
+  answer: HandOverAnswer | undefined;
+  enabling: EnableAnswer | undefined;
+}) {
   const words = useWords();
-  const { page, answer } = props;
+  const { page, answer, enabling } = props;
   const { user, link, request, offer } = page;
   const act = offer.keepPassword ? "renew" : "new";
   const usual = usualChoices({ ...page, email: user?.email ?? null });
@@ -62,6 +66,7 @@ export function HandOverView(props: { page: HandOverPage; answer: HandOverAnswer
                 {words.rich("console.user.unknownAdvice", { users: linkTo("/admin/users") })}
               </Notice>
             ) : null}
+            {enabling ? <EnableOutcome answer={enabling} user={user} /> : null}
             {user ? <UserFacts user={user} userId={page.userId} link={link} /> : null}
             {request ? <RequestNotice request={request} knownEmail={user?.email ?? null} /> : null}
             <AccountNotices {...page} />

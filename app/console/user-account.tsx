@@ -1,12 +1,14 @@
-import { Link } from "@remix-run/react";
+import { Form, Link } from "@remix-run/react";
 import type { Standing } from "../accounts/privileged-user.server";
 import { Fact, Facts } from "../components/facts";
 import { Notice } from "../components/notice";
 import { useWords } from "../components/render-context";
+import { SubmitButton } from "../components/submit-button";
 import { When } from "../components/when";
 import type { LinkSummary } from "../links/list-links.server";
 import type { LinkProblem } from "../messages/problem-words";
 import { describeProblem } from "../messages/problem-words";
+import type { EnableAnswer } from "./hand-over-answer";
 import { StatusBadge, UserBadge } from "./status-badge";
 
 /** A user as Keystone tells. */
@@ -80,9 +82,7 @@ export function AccountNotices(props: {
           {describeProblem(words, problem)}
         </Notice>
       ) : null}
-      {user && !user.enabled && problem !== "account-disabled" ? (
-        <Warning about="disabled" />
-      ) : null}
+      {user && !user.enabled ? <Disabled /> : null}
       {user?.passwordLocked && problem !== "password-locked" ? (
         <Warning about="passwordLocked" />
       ) : null}
@@ -91,9 +91,36 @@ export function AccountNotices(props: {
   );
 }
 
-function Warning(props: {
-  about: "own" | "disabled" | "passwordLocked" | "pinExhausted" | "standingUnknown";
-}) {
+/** @param props.answer of the last try to enable it */
+export function EnableOutcome({ answer, user }: { answer: EnableAnswer; user: ShownUser | null }) {
+  const words = useWords();
+  if (!answer.ok)
+    return (
+      <Notice tone="bad" heading={words("console.user.enable.refused")} announce>
+        {answer.message}
+      </Notice>
+    );
+  // Disabled again meanwhile: the page shows what Keystone says now.
+  if (!user?.enabled) return null;
+  return <Notice tone="good" heading={words("console.user.enable.done")} announce />;
+}
+
+/** One click enables it: nothing is lost by it that disabling again does not bring back. */
+function Disabled() {
+  const words = useWords();
+  return (
+    <Notice tone="wait" heading={words("console.user.disabled.heading")}>
+      <p>{words("console.user.disabled.message")}</p>
+      <Form method="post" className="mt-3">
+        <SubmitButton intent="enable" tone="quiet" pending={words("console.user.enable.pending")}>
+          {words("console.user.enable.submit")}
+        </SubmitButton>
+      </Form>
+    </Notice>
+  );
+}
+
+function Warning(props: { about: "own" | "passwordLocked" | "pinExhausted" | "standingUnknown" }) {
   const words = useWords();
   return (
     <Notice tone="wait" heading={words(`console.user.${props.about}.heading`)}>

@@ -181,6 +181,35 @@ function whyNotCreated(error: KeystoneError): Exclude<CreateUserOutcome, { ok: t
 /** Words of Keystone's (identity/backends/ldap/core.py): a 403, as its policy's. */
 const CANNOT_WRITE = /does not support write/i;
 
+export type EnableUserOutcome =
+  | { ok: true }
+  /** The token has no right to it, or the user lives in a backend that cannot be written to (LDAP). */
+  | { ok: false; reason: "forbidden" }
+  | { ok: false; reason: "unknown-user" };
+
+/**
+ * Enables a user; one that is enabled stays so. As any change of a user it ends a lock-out as well.
+ * Keystone API: PATCH /v3/users/{id}.
+ *
+ * @throws KeystoneError for an outage and for a token that is not good (`unauthorized`)
+ */
+export async function enableUser(
+  session: KeystoneSession,
+  options: Asker & { userId: string },
+): Promise<EnableUserOutcome> {
+  try {
+    const path = pathOf(session, "users", options.userId);
+    const json = { user: { enabled: true } };
+    await send(session, options, { method: "PATCH", path, json }, userAnswer);
+    return { ok: true };
+  } catch (error) {
+    if (!isKeystoneError(error)) throw error;
+    if (error.kind === "forbidden") return { ok: false, reason: "forbidden" };
+    if (error.kind === "not-found") return { ok: false, reason: "unknown-user" };
+    throw error;
+  }
+}
+
 /** Words of Keystone's (server/flask/common.py, identity/core.py) that come after its policy was asked. */
 const CANNOT_CHANGE_ID = /cannot change (user )?id/i;
 

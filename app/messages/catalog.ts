@@ -578,6 +578,9 @@ export type Catalog = {
       "initialPassword": "Random initial password set",
       "initialPasswordUnknown": "A random initial password may have been set: Keystone's answer was lost",
       "initialPasswordRefused": "Keystone refused to set a random initial password",
+      "enabled": "Account enabled",
+      "enabledRefused": "Keystone refused to enable the account",
+      "enabledUnknown": "The account may have been enabled: Keystone's answer was lost",
       "requested": "{code, select, none {New link requested} other {New link requested, code {code}}}",
       "requestedOften": "{code, select, none {New link requested} other {New link requested, code {code}}}; no email was sent, as this address had received too many",
       "confirmed": "{code, select, none {Request confirmed by email} other {Request {code} confirmed by email}}",
@@ -645,6 +648,13 @@ export type Catalog = {
       "disabled": {
         "heading": "This account is disabled",
         "message": "You can issue a link, but it cannot set a password until the account is enabled."
+      },
+      "enable": {
+        "done": "The account is enabled",
+        "forbidden": "Keystone does not allow you to enable this account: your role does not permit it, or the user is in a directory that cannot be written to.",
+        "pending": "Enabling…",
+        "refused": "The account was not enabled",
+        "submit": "Enable the account"
       },
       "passwordLocked": {
         "heading": "This user is not allowed to change the password",

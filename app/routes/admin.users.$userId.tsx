@@ -5,6 +5,7 @@ import {
   type MetaFunction,
 } from "@remix-run/node";
 import { useActionData, useLoaderData } from "@remix-run/react";
+import { enableAccount } from "../accounts/enable-account.server";
 import { handOver } from "../accounts/hand-over.server";
 import { readLinkUser } from "../accounts/look-up-user.server";
 import { readStanding } from "../accounts/privileged-user.server";
@@ -12,6 +13,7 @@ import { pageTitle, wordsOfPage } from "../components/page-title";
 import { pageHeaders } from "../components/route-exports";
 import { isRowId } from "../console/addresses";
 import {
+  type EnableAnswer,
   type HandOverAnswer,
   type HandOverWords,
   wordsForHandOver,
@@ -98,8 +100,30 @@ export async function loader(args: LoaderFunctionArgs) {
   return data(page, { status: keystone.ok ? (user ? 200 : 404) : keystone.status });
 }
 
+async function enable(args: ActionFunctionArgs) {
+  const words = wordsIn(args.context.language);
+  const userId = args.params.userId ?? "";
+  const refuse = (status: number, message: string) =>
+    data<EnableAnswer>({ intent: "enable", ok: false, message }, { status });
+  const permit = await requirePermitFor(args, userId);
+  if (!permit.ok) return refuse(permit.status, permit.message);
+  const adminToken = adminOf(args.context).keystoneToken;
+  const answer = await withKeystone(args, () =>
+    enableAccount(args.context.services, { userId, adminToken }, permit.initiator),
+  );
+  if (!answer.ok) return refuse(answer.status, answer.message);
+  if (answer.value.ok) return data<EnableAnswer>({ intent: "enable", ok: true });
+  return answer.value.reason === "forbidden"
+    ? refuse(403, words("console.user.enable.forbidden"))
+    : refuse(404, words("console.keystone.unknownUser"));
+}
+
 export async function action(args: ActionFunctionArgs) {
   const form = await readForm(args);
+  return form.get("intent") === "enable" ? enable(args) : issue(args, form);
+}
+
+async function issue(args: ActionFunctionArgs, form: URLSearchParams) {
   const { services } = args.context;
   const words = wordsIn(args.context.language);
   const { userId, keystone, request, offer } = await lookUp(args);
@@ -146,6 +170,8 @@ export async function action(args: ActionFunctionArgs) {
 export default function UserPage() {
   const page = useLoaderData<typeof loader>();
   const answer = useLastAnswer(useActionData<typeof action>());
-  useRevalidateWhile(answer?.ok === true && page.link?.mail?.state === "queued");
-  return <HandOverView page={page} answer={answer} />;
+  const enabling = answer && "intent" in answer ? answer : undefined;
+  const issued = answer && !("intent" in answer) ? answer : undefined;
+  useRevalidateWhile(issued?.ok === true && page.link?.mail?.state === "queued");
+  return <HandOverView page={page} answer={issued} enabling={enabling} />;
 }

@@ -300,6 +300,27 @@ export const operations: readonly Operation[] = [
     },
   },
   {
+    name: "enable an account",
+    calls: [{ name: "enable", match: { method: "PATCH", path: oneUser.path }, needed: true }],
+    async prepare(world) {
+      const { userId } = await handOver(world);
+      await world.keystone.updateUser(userId, { enabled: false });
+      const act = (requestId: string) =>
+        world.visitor.issue(userId, { intent: "enable" }, { requestId, cookie: world.cookie });
+      const done = async (answer: Answer) => {
+        const told = await world.keystone.call("GET", `/users/${userId}`);
+        const { enabled } = (told as { user: { enabled: boolean } }).user;
+        return [...statusProblems(answer, 200), ...(enabled ? [] : ["the account is disabled"])];
+      };
+      return {
+        act,
+        done,
+        unharmed: () => aliveProblems(world, userId),
+        afterwards: async () => done(await act(newRequestId())),
+      };
+    },
+  },
+  {
     name: "PUT",
     calls: [
       {

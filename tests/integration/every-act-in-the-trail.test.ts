@@ -358,6 +358,36 @@ const acts: readonly Act[] = [
     },
   },
   {
+    name: "an administrator enables an account",
+    async prepare() {
+      const { userId } = await newPersonWithLink();
+      await keystone.updateUser(userId, { enabled: false });
+      const cookie = await signIn();
+      return {
+        act: ({ how }) => visitor.issue(userId, { intent: "enable" }, { ...how, cookie }),
+        status: 200,
+        rows: [{ action: "user.enabled", ...byAdmin(), user_id: userId, outcome: "ok" }],
+      };
+    },
+  },
+  {
+    name: "enabling an account whose answer is lost",
+    async prepare() {
+      const { userId } = await newPersonWithLink();
+      const cookie = await signIn();
+      return {
+        async act({ how, requestId }) {
+          const rule = proxy.inject({ method: "PATCH", requestId }, faults["reset-after"]);
+          const answer = await visitor.issue(userId, { intent: "enable" }, { ...how, cookie });
+          rule.remove();
+          return answer;
+        },
+        status: 503,
+        rows: [{ action: "user.enabled", ...byAdmin(), user_id: userId, outcome: "unknown" }],
+      };
+    },
+  },
+  {
     name: "an administrator mails a link again",
     async prepare() {
       const { userId, linkId } = await newPersonWithLink();

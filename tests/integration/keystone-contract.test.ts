@@ -29,6 +29,7 @@ import { createKeystoneSession, type KeystoneSession } from "../../app/keystone/
 import { revokeToken, validateToken } from "../../app/keystone/tokens.server";
 import {
   createUser,
+  enableUser,
   findUsersNamed,
   getUser,
   listUsers,
@@ -843,6 +844,39 @@ describe.each([sandbox, ...(real ? [real] : [])])("$name", (target) => {
         const { token } = await signIn(user.id, user.password);
         const error = await errorOf(listRolesOfUser(session, { token, userId: user.id }));
         expect(error.kind).toBe("forbidden");
+      });
+    });
+
+    describe("enabling a user", () => {
+      const enable = (userId: string, token = adminToken) => enableUser(session, { token, userId });
+
+      it("works with an administrator's token, also where nothing is to be done, and changes nothing else", async () => {
+        const user = await newUser({ enabled: false, email: "jane@example.org" });
+        const before = await getUser(session, { token: adminToken, userId: user.id });
+        expect((await errorOf(signIn(user.id, user.password))).kind).toBe("unauthorized");
+        for (let times = 0; times < 2; times++) expect(await enable(user.id)).toEqual({ ok: true });
+        expect((await signIn(user.id, user.password)).user.id).toBe(user.id);
+        expect(await getUser(session, { token: adminToken, userId: user.id })).toEqual({
+          ...before,
+          enabled: true,
+        });
+      });
+
+      it("is forbidden to an ordinary user", async () => {
+        const user = await newUser();
+        const other = await newUser({ enabled: false });
+        const { token } = await signIn(user.id, user.password);
+        expect(await enable(other.id, token)).toEqual({ ok: false, reason: "forbidden" });
+        expect(await getUser(session, { token: adminToken, userId: other.id })).toMatchObject({
+          enabled: false,
+        });
+      });
+
+      it("knows no unknown user, and throws where the token is no good", async () => {
+        for (const userId of ["0123456789abcdef0123456789abcdef", "..", "a/b", ""])
+          expect(await enable(userId)).toEqual({ ok: false, reason: "unknown-user" });
+        const user = await newUser();
+        expect((await errorOf(enable(user.id, "garbage"))).kind).toBe("unauthorized");
       });
     });
 
