@@ -3,6 +3,7 @@ import { takeHold } from "../../db/rate-limits.store";
 import { type Caller, permitCaller } from "../admins/permit-caller.server";
 import type { Initiator } from "../audit/initiator.server";
 import { record } from "../audit/record.server";
+import { isKeystoneError } from "../keystone/errors.server";
 import type { KeystoneSession } from "../keystone/session.server";
 import { LONGEST_WAIT_SECONDS } from "../keystone/shared-session.server";
 import { type IssuedLinkAnswer, issueFirstLink } from "../links/issue-link.server";
@@ -52,6 +53,7 @@ const holdSeconds = ({ keystone }: LinkContext["config"]) =>
  * One at a time of a name, over all replicas. Every step's row is in the audit trail.
  *
  * @throws Error where a caller would act with rights that are not theirs: a mistake of ours
+ * @throws {KeystoneError} `unauthorized`, with the service's token; the caller's is a result
  */
 export async function openAccount(
   context: OpeningContext,
@@ -94,7 +96,7 @@ async function openHeld(
   act: OpeningAct,
 ): Promise<OpenAccountResult> {
   const { db, log } = context;
-  const { initiator, token, andThen } = act;
+  const { initiator, token, credential, andThen } = act;
   const until = performance.now() + PATIENCE_SECONDS * 1000;
   const keystone = answeringUntil(act.keystone ?? context.keystone, until);
   const work = { keystone, token, requestId: initiator.requestId };
@@ -108,7 +110,8 @@ async function openHeld(
       const project = await findOrCreateProject(work, account.project);
       if (!project.ok) return refuse(project);
       opened.project = { id: project.id, isNew: project.isNew };
-      if (project.isNew) await record(db, initiator, { action: "project.created", outcome: "ok" });
+      if (project.isNew)
+        await record(db, initiator, { action: "project.created", outcome: "ok", credential });
     }
 
     step = "user";
@@ -121,7 +124,7 @@ async function openHeld(
     const permit = await permitCaller({ keystone, log }, userId, initiator);
     if (!permit.ok) {
       // Without a permit, the row must not name whom it is about.
-      await record(db, initiator, { action: "user.created", outcome: "not-permitted" });
+      await record(db, initiator, { action: "user.created", outcome: "not-permitted", credential });
       return refuse(
         permit.reason === "keystone-unavailable"
           ? { ...permit, isUnknown: false }
@@ -129,8 +132,9 @@ async function openHeld(
       );
     }
     const outcome = user.isNew ? "ok" : "continued";
-    await record(db, permit.initiator, { action: "user.created", userId, outcome });
-    const password = await passwordOf({ ...context, ...work }, user, permit.initiator);
+    await record(db, permit.initiator, { action: "user.created", userId, outcome, credential });
+    const means = { ...context, ...work, credential };
+    const password = await passwordOf(means, user, permit.initiator);
     if (!password.ok) return refuse(password);
 
     step = "role";
@@ -139,7 +143,8 @@ async function openHeld(
       const role = await assignRole(work, where);
       if (!role.ok) return refuse(role);
       opened.hasRole = true;
-      await record(db, permit.initiator, { action: "role.assigned", userId, outcome: "ok" });
+      const done = { action: "role.assigned", userId, outcome: "ok", credential } as const;
+      await record(db, permit.initiator, done);
     }
 
     step = "link";
@@ -172,6 +177,9 @@ async function openHeld(
     if (!user.isNew) await noteRandomPassword(context, userId, password.password);
     return refuse({ ok: false, reason: "already-handed-over", userId });
   } catch (error) {
+    // The source of the service's token is to hear of it: see `TokenSource.change`.
+    if (credential === "service" && isKeystoneError(error) && error.kind === "unauthorized")
+      throw error;
     return refuse(whyNoAnswer(error));
   }
 }

@@ -129,12 +129,13 @@ async function continueWith(
 
 /** @returns the password in force, which is a random one for an account that an earlier try has begun */
 export async function passwordOf(
-  context: Pick<LinkContext, "db" | "vault"> & Work,
+  context: Pick<LinkContext, "db" | "vault"> & Work & { credential: "caller" | "service" },
   { id: userId, initialPassword }: BegunUser,
   initiator: PermittedInitiator,
 ): Promise<{ ok: true; password: string } | Refusal> {
   if (initialPassword !== undefined) return { ok: true, password: initialPassword };
-  const set = await setRandomPassword(context, { userId, adminToken: context.token }, initiator);
+  const { token: adminToken, credential } = context;
+  const set = await setRandomPassword(context, { userId, adminToken, credential }, initiator);
   if (set.ok) return set;
   if (set.reason === "unknown-user") return GONE;
   if (set.reason === "forbidden") return { ok: false, reason: "forbidden" };

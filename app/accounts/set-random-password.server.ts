@@ -37,19 +37,26 @@ export type SetRandomPasswordResult =
  * Gives the user a random password with the administrator's own rights, so that nobody ever handles
  * it: it goes from here into the link, sealed.
  *
- * @param adminToken the administrator's Keystone token, scoped to the admin project
+ * @param act.adminToken the administrator's Keystone token, scoped to the admin project
+ * @param act.credential whose token it is, where it is not the administrator's
  * @throws {KeystoneError} for an outage, and `unauthorized` where the token is no longer good
  */
 export async function setRandomPassword(
   context: Pick<LinkContext, "db" | "vault"> & { keystone: KeystoneSession },
-  { userId, adminToken }: { userId: string; adminToken: string },
+  act: { userId: string; adminToken: string; credential?: "caller" | "service" },
   initiator: PermittedInitiator,
 ): Promise<SetRandomPasswordResult> {
+  const { userId, adminToken, credential = "caller" } = act;
   requirePermit(initiator, userId);
   const password = createRandomPassword();
   const before = await noteRandomPassword(context, userId, password);
   const note = (outcome: string) =>
-    record(context.db, initiator, { action: "user.initial-password-set", userId, outcome });
+    record(context.db, initiator, {
+      action: "user.initial-password-set",
+      userId,
+      outcome,
+      credential,
+    });
   let outcome: SetUserPasswordOutcome;
   try {
     outcome = await setUserPassword(context.keystone, {

@@ -340,6 +340,43 @@ describeWhere(
       await isWhole(account, await open(account));
     });
 
+    describe("with the service's rights, for a caller who has the role admin", () => {
+      const service = async (): Promise<OpeningAct> => ({
+        ...actBy(callerWith("a token that is over")),
+        token: await admin.token(),
+        credential: "service",
+      });
+
+      it("does all of it, and says so in the trail", async () => {
+        const account = newAccount();
+        const act = await service();
+        const rule = proxy.inject(grant, faults["reset-before"]);
+        await open(account, act);
+        rule.remove();
+        const result = await open(account, act);
+        const trail = await started.database.sql`
+        select distinct action, credential from audit_events
+        where request_id = ${act.initiator.requestId} order by action`;
+        expect(trail.map(({ action, credential }) => [action, credential])).toEqual([
+          ["link.issued", null],
+          ["project.created", "service"],
+          ["role.assigned", "service"],
+          ["user.created", "service"],
+          ["user.initial-password-set", "service"],
+        ]);
+        await isWhole(account, result);
+      });
+
+      it("throws where its token is over, so that another is fetched", async () => {
+        const account = newAccount();
+        const act = await service();
+        const rule = proxy.inject(grant, refusal(401, "The request requires authentication."));
+        await expect(open(account, act)).rejects.toMatchObject({ kind: "unauthorized" });
+        rule.remove();
+        await isWhole(account, await open(account, act));
+      });
+    });
+
     describe("leaves alone a user of that name", () => {
       it("whom setpass did not make", async () => {
         const account = newAccount();
