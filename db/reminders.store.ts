@@ -39,6 +39,8 @@ function isDue({ most, withinSeconds, maxAttempts, maxPinGuesses }: ReminderRule
     // What only an administrator can help with, no reminder does; and what may be done already is asked after.
     isNull(links.problem),
     isNull(links.sealedUnsettled),
+    // Locked until MAX_ATTEMPTS was raised, say: its initial password is not in force any more.
+    isNull(links.scrambledAt),
     sql`${links.userFound} is not false`,
     unclaimed,
     sql`${partsLeft} <= ${most}`,

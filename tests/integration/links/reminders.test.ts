@@ -204,6 +204,7 @@ describe("who has not used a link that is about to expire", () => {
       "claimed_until = now() + interval '1 minute', claim_id = gen_random_uuid()",
     ],
     ["is locked", "attempts = 3"],
+    ["had its initial password replaced by one that nobody knows", "scrambled_at = now()"],
     ["has a PIN whose guesses are used up", "pin_guesses = 10"],
     ["waits for an administrator", "problem = 'account-disabled'"],
     ["is of a user Keystone does not know", "user_found = false"],
