@@ -101,6 +101,7 @@ export function History({ events, link }: { events: readonly AuditEvent[]; link:
               {event.actorName
                 ? ` · ${words("console.shared.by", { name: event.actorName })}`
                 : null}
+              {event.credential === "service" ? ` · ${words("console.shared.ownRights")}` : null}
               {event.clientAddress
                 ? ` · ${words("console.shared.fromAddress", { address: event.clientAddress })}`
                 : null}

@@ -388,6 +388,7 @@ export type Catalog = {
       "by": "by {name}",
       "fromAddress": "IP address {address}",
       "api": "API",
+      "ownRights": "with setpass's own rights in Keystone",
       "search": "Search",
       "tryAgain": "Try again"
     },
