@@ -49,7 +49,8 @@ const layers = {
     types: ["useCase", "base"],
   },
   pure: {
-    files: "^app/(links|accounts|admins|reset-requests|http)/(?!.*\\.server\\.)(?!.*-command\\.)",
+    files:
+      "^app/(links|accounts|admins|imports|reset-requests|http)/(?!.*\\.server\\.)(?!.*-command\\.)",
     imports: [],
     types: ["useCase", "keystone", "db", "base"],
   },
@@ -61,7 +62,7 @@ const layers = {
   // Rotation and survey stand beside the vault they serve, and do what a use case does.
   useCase: {
     files:
-      "^app/(links|accounts|admins|reset-requests)/.*\\.server\\.|^app/jobs/enqueue-|^app/vault/(rotate|survey)-(?!.*-command\\.)",
+      "^app/(links|accounts|admins|imports|reset-requests)/.*\\.server\\.|^app/jobs/enqueue-|^app/vault/(rotate|survey)-(?!.*-command\\.)",
     imports: ["audit", "keystone", "db", "emails", "base", "pure", "words"],
   },
   audit: { files: "^app/audit/", imports: ["db", "base"] },

@@ -8,7 +8,3 @@ export function readLine(form: URLSearchParams, name: string, maxLength = 255): 
     .trim()
     .slice(0, maxLength);
 }
-
-/** What a form field of an address may hold: enough to catch slips, never a real address. */
-export const looksLikeEmail = (text: string): boolean =>
-  text.length <= 254 && /^[^\s@<>(),;:"]+@[^\s@<>(),;:"]+\.[^\s@<>(),;:".]+$/.test(text);

@@ -1,7 +1,7 @@
 import { type RefObject, useEffect, useState } from "react";
 import type { AccountCheck } from "../accounts/check-account.server";
-import { looksLikeEmail } from "../components/form-text";
 import { useWords } from "../components/render-context";
+import { looksLikeEmail } from "../links/email-address";
 import type { Words } from "../messages/words";
 
 export const CHECK_PATH = "/admin/users/new/check";

@@ -1,6 +1,7 @@
 import type { AccountCheck } from "../accounts/check-account.server";
 import type { FieldErrors } from "../components/error-summary";
-import { looksLikeEmail, readLine } from "../components/form-text";
+import { readLine } from "../components/form-text";
+import { looksLikeEmail } from "../links/email-address";
 import type { Language } from "../messages/languages";
 import type { Words } from "../messages/words";
 

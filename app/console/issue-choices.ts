@@ -1,6 +1,7 @@
 import type { Standing } from "../accounts/privileged-user.server";
 import type { FieldErrors } from "../components/error-summary";
-import { looksLikeEmail, readLine } from "../components/form-text";
+import { readLine } from "../components/form-text";
+import { looksLikeEmail } from "../links/email-address";
 import type { LinkSummary } from "../links/list-links.server";
 import { type Language, languageOrDefault, type OfferedLanguages } from "../messages/languages";
 import type { LinkProblem } from "../messages/problem-words";

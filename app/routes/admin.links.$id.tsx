@@ -7,7 +7,7 @@ import {
 import { useActionData, useLoaderData } from "@remix-run/react";
 import { endLink } from "../accounts/end-link.server";
 import type { ErrorCode } from "../components/error-page";
-import { looksLikeEmail, readLine } from "../components/form-text";
+import { readLine } from "../components/form-text";
 import { pageTitle, wordsOfPage } from "../components/page-title";
 import { pageHeaders } from "../components/route-exports";
 import { isRowId } from "../console/addresses";
@@ -18,6 +18,7 @@ import { readForm } from "../http/form.server";
 import { adminOf } from "../http/guard-console.server";
 import { refusalOfRandomPassword, withKeystone } from "../http/keystone-trouble.server";
 import { requirePermitFor } from "../http/require-permit.server";
+import { looksLikeEmail } from "../links/email-address";
 import { getLink } from "../links/list-links.server";
 import { resendLink } from "../links/resend-link.server";
 import { revokeLink } from "../links/revoke-link.server";

@@ -1,13 +1,14 @@
 import type { ActionFunctionArgs, LoaderFunctionArgs, MetaFunction } from "@remix-run/node";
 import { data } from "@remix-run/node";
 import { useActionData, useLoaderData } from "@remix-run/react";
-import { looksLikeEmail, readLine } from "../components/form-text";
+import { readLine } from "../components/form-text";
 import { pageTitle, wordsOfPage } from "../components/page-title";
 import { PublicPage } from "../components/public-page";
 import { pageHeaders } from "../components/route-exports";
 import { readForm } from "../http/form.server";
 import { visitorOf } from "../http/initiator.server";
 import { limitByAddress } from "../http/rate-limit.server";
+import { looksLikeEmail } from "../links/email-address";
 import { isPin } from "../links/pin.server";
 import { canonicalAddress } from "../links/same-mailbox";
 import { wordsIn } from "../messages/catalogs.server";
