@@ -448,6 +448,21 @@ describeWhere(
       });
     });
 
+    it("begins anew where somebody deletes the user in the middle of it", async () => {
+      const account = newAccount();
+      const held = proxy.inject(grant, faults.paused);
+      const first = open(account);
+      await held.waitForHits(1);
+      const [user] = await usersNamed(account.userName);
+      await admin.deleteUser(user?.id ?? "");
+      await held.release();
+      expect(await first).toMatchObject({ ok: false, step: "role", reason: "in-progress" });
+      held.remove();
+      const result = await open(account);
+      expect(opened(result).opened.user?.isNew).toBe(true);
+      await isWhole(account, result);
+    });
+
     it("is refused before anything is made where the role has no project", async () => {
       const account = newAccount({ project: undefined });
       expect(await open(account)).toMatchObject({ step: "project", reason: "unknown-project" });
