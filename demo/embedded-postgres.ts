@@ -6,25 +6,12 @@
  * every address; and it wants to create a system user where it runs as root.
  */
 import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import {
-  chmod,
-  chown,
-  cp,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  rmdir,
-  stat,
-  writeFile,
-} from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { chmod, chown, cp, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -34,15 +21,10 @@ import { endWithParent } from "./end-with-parent";
 import { getFreePort } from "./free-port";
 
 export interface EmbeddedPostgresOptions {
-  /**
-   * Where the data lives; a temporary folder unless told. Made where missing or empty, reused where
-   * setpass made it; removed by `stop()` unless `persistent`.
-   */
-  dataDir?: string;
+  /** The `dataDir` of a server that is stopped: it begins with a copy of it, as its standby. */
+  standbyOf?: string;
   /** On 127.0.0.1; a free one unless told. */
   port?: number;
-  /** Keep the data after `stop()`. Needs a `dataDir`. */
-  persistent?: boolean;
   /** PostgreSQL's own; switching it off makes tests faster and a crash of the machine costly. */
   fsync?: boolean;
   maxConnections?: number;
@@ -56,7 +38,6 @@ export interface EmbeddedPostgres {
   /** `postgres://postgres:…@127.0.0.1:port/postgres`, the superuser. */
   readonly url: string;
   readonly port: number;
-  /** May differ from what was asked for, see `startEmbeddedPostgres`. */
   readonly dataDir: string;
   /** Creates an empty database (letters, digits, `_`) and returns its superuser URL. */
   createDatabase(name: string): Promise<string>;
@@ -64,7 +45,7 @@ export interface EmbeddedPostgres {
   dump(url: string): Promise<string>;
   /** Everything PostgreSQL has logged since the start of this process, the last mebibyte of it. */
   log(): string;
-  /** Disconnects everyone and ends; removes the data unless `persistent`. May be called twice. */
+  /** Disconnects everyone and ends; removes the data. May be called twice. */
   stop(): Promise<void>;
   /** Stops where it runs, and starts again on the same port with the same data. */
   restart(): Promise<void>;
@@ -84,43 +65,29 @@ const startTimeoutMs = 30_000;
 /**
  * Starts a PostgreSQL on 127.0.0.1 with a random superuser password.
  *
- * As root it runs as the system's user `postgres`, or `nobody` where there is none. Programs which that
- * user cannot reach are copied, and a `dataDir` it cannot reach is replaced by a folder in the temporary
- * directory, always the same one. A server that a killed process left behind on the same `dataDir` is ended
- * first; and PostgreSQL ends with this process, however that ends.
+ * As root it runs as the system's user `postgres`, or `nobody` where there is none, and programs which that
+ * user cannot reach are copied. The data is in a temporary folder; PostgreSQL ends with this process, however
+ * that ends, and the folder goes with it.
  *
- * @throws Error with PostgreSQL's last words where it does not start, and for a `dataDir` with
- *   something else in it
+ * @throws Error with PostgreSQL's last words where it does not start
  */
 export async function startEmbeddedPostgres(
   options: EmbeddedPostgresOptions = {},
 ): Promise<EmbeddedPostgres> {
-  const persistent = options.persistent ?? false;
-  if (persistent && options.dataDir === undefined)
-    throw new TypeError("A PostgreSQL that is to keep its data needs a dataDir");
   const runAs = whoToRunAs();
   const temporaryRoot = reachableTemporaryFolder(runAs);
   const scratch = await mkdtemp(join(temporaryRoot, "setpass-postgres-"));
   await giveTo(scratch, runAs);
-  const removeAtEnd = [scratch];
+  const dataDir = join(scratch, "data");
 
   try {
     const programs = await reachablePrograms(runAs, scratch);
-    const dataDir =
-      options.dataDir === undefined
-        ? join(scratch, "data")
-        : reachableDataDir(resolve(options.dataDir), runAs, temporaryRoot);
-    await reapOrphan(dataDir);
-    const password = await ensureCluster({ dataDir, programs, runAs, scratch, options });
-    if (!persistent) removeAtEnd.push(dataDir); // ours for certain, and not before
-    const scratchIsUsed = [dataDir, programs.postgres].some((path) => path.startsWith(scratch));
-    if (!scratchIsUsed) await rm(scratch, { recursive: true, force: true });
-
-    const server = new Server({ dataDir, programs, runAs, options, removeAtEnd });
+    const password = await makeCluster({ dataDir, programs, runAs, scratch, options });
+    const server = new Server({ dataDir, programs, runAs, options, scratch });
     await server.start(options.port);
     return handleOf(server, password);
   } catch (error) {
-    for (const folder of removeAtEnd) await rm(folder, { recursive: true, force: true });
+    await rm(scratch, { recursive: true, force: true });
     throw error;
   }
 
@@ -146,7 +113,7 @@ export async function startEmbeddedPostgres(
       log: () => server.log,
       async stop() {
         await server.stop();
-        for (const folder of removeAtEnd) await rm(folder, { recursive: true, force: true });
+        await rm(scratch, { recursive: true, force: true });
       },
       async restart() {
         await server.stop();
@@ -157,38 +124,12 @@ export async function startEmbeddedPostgres(
   }
 }
 
-/**
- * Ends a PostgreSQL that still runs on this data folder although whoever started it is gone.
- * @returns whether there was one
- */
-export async function reapOrphan(dataDir: string): Promise<boolean> {
-  const pidFile = await readFile(join(dataDir, "postmaster.pid"), "utf8").catch(() => "");
-  const [firstLine = "", folder = ""] = pidFile.split("\n");
-  const pid = Number(firstLine);
-  if (!Number.isInteger(pid) || pid < 2 || folder !== dataDir) return false;
-  // The number may long be another process's.
-  if (!commandLineOf(pid).includes(dataDir)) return false;
-  for (const signal of ["SIGINT", "SIGQUIT", "SIGKILL"] as const) {
-    try {
-      process.kill(pid, signal);
-    } catch {
-      return true;
-    }
-    const waitUntil = Date.now() + stopTimeoutMs;
-    while (Date.now() < waitUntil) {
-      if (commandLineOf(pid) === "") return true;
-      await sleep(50);
-    }
-  }
-  return true;
-}
-
 interface ServerSetup {
   dataDir: string;
   programs: Programs;
   runAs: RunAs | undefined;
   options: EmbeddedPostgresOptions;
-  removeAtEnd: string[];
+  scratch: string;
 }
 
 class Server {
@@ -221,7 +162,7 @@ class Server {
 
   /** Its last words where it did not start. */
   async #tryStart(): Promise<string | undefined> {
-    const { programs, runAs, options, removeAtEnd } = this.#setup;
+    const { programs, runAs, options, scratch } = this.#setup;
     const settings: Record<string, string> = {
       listen_addresses: "127.0.0.1",
       unix_socket_directories: "",
@@ -274,10 +215,7 @@ class Server {
       this.#process = undefined;
       return words;
     }
-    endWithParent(child, {
-      signal: "SIGINT",
-      removeFolders: removeAtEnd,
-    });
+    endWithParent(child, { signal: "SIGINT", removeFolders: [scratch] });
     child.once("exit", () => {
       if (this.#process === child) this.#process = undefined;
     });
@@ -378,78 +316,46 @@ function reachableTemporaryFolder(runAs: RunAs | undefined): string {
   return found;
 }
 
-function reachableDataDir(
-  dataDir: string,
-  runAs: RunAs | undefined,
-  temporaryRoot: string,
-): string {
-  let ancestor = dirname(dataDir);
-  while (!existsSync(ancestor)) ancestor = dirname(ancestor);
-  if (canEnter(ancestor, runAs)) return dataDir;
-  const name = createHash("sha256").update(dataDir).digest("hex").slice(0, 16);
-  return join(temporaryRoot, `setpass-postgres-data-${name}`);
-}
-
 async function giveTo(path: string, runAs: RunAs | undefined): Promise<void> {
   if (runAs !== undefined) await chown(path, runAs.uid, runAs.gid);
 }
 
-const passwordFileName = "setpass-superuser-password";
-
-/**
- * Makes the data folder where it is missing. It is made beside its place and moved there when it
- * is whole, so that a kill in between leaves nothing that looks like a database.
- *
- * @returns the superuser's password, kept in the folder
- */
-async function ensureCluster(task: {
+/** @returns the superuser's password, kept in the data folder */
+async function makeCluster(task: {
   dataDir: string;
   programs: Programs;
   runAs: RunAs | undefined;
   scratch: string;
   options: EmbeddedPostgresOptions;
 }): Promise<string> {
-  const { dataDir, programs, runAs, options } = task;
-  if (existsSync(join(dataDir, passwordFileName))) {
-    // In a shared temporary folder anybody could have put it there.
-    if (runAs !== undefined && (await stat(dataDir)).uid !== runAs.uid)
-      throw new Error(`${dataDir} belongs to another user`);
-    return (await readFile(join(dataDir, passwordFileName), "utf8")).trim();
+  const { dataDir, programs, runAs, scratch, options } = task;
+  const passwordFile = join(dataDir, "setpass-superuser-password");
+  if (options.standbyOf !== undefined) {
+    execFileSync("cp", ["-a", options.standbyOf, dataDir]);
+    await writeFile(join(dataDir, "standby.signal"), "");
+    return readFile(passwordFile, "utf8");
   }
-  if (existsSync(dataDir) && (await readdir(dataDir)).length > 0)
-    throw new Error(`${dataDir} is not empty, and what is in it is no database that setpass made`);
   const password = randomBytes(18).toString("base64url");
-  const unfinished = `${dataDir}.unfinished`;
-  await rm(unfinished, { recursive: true, force: true });
-  await mkdir(unfinished, { recursive: true, mode: 0o700 });
-  await giveTo(unfinished, runAs);
-  const passwordFile = join(task.scratch, passwordFileName);
-  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
-  await giveTo(passwordFile, runAs);
-
+  const given = join(scratch, "password");
+  await writeFile(given, password, { mode: 0o600 });
+  await giveTo(given, runAs);
   await runToEnd(
     programs.initdb,
     [
-      `--pgdata=${unfinished}`,
+      `--pgdata=${dataDir}`,
       "--username=postgres",
-      `--pwfile=${passwordFile}`,
+      `--pwfile=${given}`,
       "--auth=scram-sha-256",
       "--encoding=UTF8",
       // The same everywhere, whatever locales the machine has.
       "--locale-provider=builtin",
       "--builtin-locale=C.UTF-8",
       "--locale=C",
-      ...(options.fsync === false || !options.persistent ? ["--no-sync"] : []),
+      "--no-sync",
     ],
     runAs,
   );
-  await rename(passwordFile, join(unfinished, passwordFileName)).catch(async () => {
-    // Another file system.
-    await writeFile(join(unfinished, passwordFileName), `${password}\n`, { mode: 0o600 });
-    await giveTo(join(unfinished, passwordFileName), runAs);
-  });
-  if (existsSync(dataDir)) await rmdir(dataDir);
-  await rename(unfinished, dataDir);
+  await rename(given, passwordFile);
   return password;
 }
 
@@ -459,20 +365,4 @@ async function runToEnd(program: string, args: string[], runAs: RunAs | undefine
     const words = `${error.stdout}${error.stderr}`.slice(-4000);
     throw new Error(`${basename(program)} failed (${error.code}):\n${words}`);
   });
-}
-
-/** Empty where there is no such process (or only its remains, not yet collected by its parent). */
-function commandLineOf(pid: number): string {
-  if (process.platform === "win32") return "";
-  if (existsSync("/proc/self/cmdline")) {
-    // Not every Linux has ps.
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
-    } catch {
-      return "";
-    }
-  }
-  const asked = spawnSync("ps", ["-ww", "-o", "command=", "-p", String(pid)], { encoding: "utf8" });
-  const words = asked.status === 0 ? asked.stdout.trim() : "";
-  return words.includes("<defunct>") ? "" : words;
 }

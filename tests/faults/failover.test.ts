@@ -1,7 +1,3 @@
-import { execFileSync } from "node:child_process";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import process from "node:process";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -70,23 +66,17 @@ afterAll(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
 
-/** A copy of the stopped primary, which then follows it. */
+/** It begins with a copy of the primary, for which that has to be stopped. */
 async function startStandbyOf(leader: EmbeddedPostgres): Promise<EmbeddedPostgres> {
-  const folder = await mkdtemp(path.join(tmpdir(), "setpass-standby-"));
-  undo.push(() => rm(folder, { recursive: true, force: true }));
-  await chmod(folder, 0o755);
-  const dataDir = path.join(folder, "data");
   await leader.kill("SIGINT");
-  execFileSync("cp", ["-a", leader.dataDir, dataDir]);
-  await leader.restart();
   const { username, password } = new URL(leader.url);
-  await writeFile(path.join(dataDir, "standby.signal"), "");
   const follower = await startTestPostgres({
-    dataDir,
+    standbyOf: leader.dataDir,
     settings: {
       primary_conninfo: `host=127.0.0.1 port=${leader.port} user=${username} password=${password}`,
     },
   });
+  await leader.restart();
   await asSuperuser(leader, async (sql) => {
     await eventually("the standby follows", async () => {
       const [row] = await sql`select 1 from pg_stat_replication where state = 'streaming'`;
