@@ -69,7 +69,7 @@ describe("a connection cut in the middle of an act", () => {
 
   /** These happen behind an answer. */
   const isBehind = ({ name }: CrashPoint) =>
-    /the user is described|it is claimed|it is marked as sent/.test(name);
+    /the user is described|it is claimed|it is marked as sent|its name is let go/.test(name);
 
   /** A network that breaks resets a connection, a PostgreSQL that ends closes it. */
   const both = points.flatMap((point, at) =>
