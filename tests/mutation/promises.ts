@@ -36,6 +36,7 @@ export const PROMISES: readonly Promises[] = [
       "db/link",
       "db/issue-link",
       "db/reminders",
+      "db/scrambles",
       "db/audit-events",
     ],
     near: [
@@ -61,6 +62,7 @@ export const PROMISES: readonly Promises[] = [
       "tests/integration/admins/privileged-users",
     ],
   },
+  { modules: ["app/imports/"], near: ["tests/unit/imports/"] },
   {
     modules: ["app/reset-requests/", "db/reset-request"],
     near: ["tests/unit/reset-requests/", "tests/integration/reset-requests/"],
