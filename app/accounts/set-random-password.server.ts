@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { noteUnsettled } from "../../db/link-claims.store";
 import { findLinkOfUser } from "../../db/links.store";
 import { type PermittedInitiator, requirePermit } from "../audit/initiator.server";
@@ -7,6 +8,7 @@ import { isKeystoneError } from "../keystone/errors.server";
 import { type SetUserPasswordOutcome, setUserPassword } from "../keystone/passwords.server";
 import type { KeystoneSession } from "../keystone/session.server";
 import type { LinkContext } from "../links/link-context.server";
+import { isClaimed } from "../links/link-status";
 import { KEPT_UNSETTLED, type Unsettled } from "../links/redeem/unsettled";
 import { openUnsettled, sealUnsettled } from "../links/sealed-fields.server";
 
@@ -86,9 +88,31 @@ export async function noteRandomPassword(
   userId: string,
   password: string,
 ): Promise<Unsettled> {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const before = await noteOnce({ db, vault }, userId, password);
+    if (before !== "being-scrambled") return before;
+    await sleep(PAUSE_MS);
+  }
+  // Whoever held it for so long is gone, and its change has come through or never will.
+  return [];
+}
+
+const PAUSE_MS = 250;
+const MOST_TRIES = 80;
+
+/**
+ * Keystone compares the original password first and sets the new one a moment later: a password that is set
+ * in between would be lost. So a scramble under way is waited for, and none begins while one is noted.
+ */
+function noteOnce(
+  { db, vault }: Pick<LinkContext, "db" | "vault">,
+  userId: string,
+  password: string,
+): Promise<Unsettled | "being-scrambled"> {
   return db.transaction(async (tx) => {
     const link = await findLinkOfUser(tx, userId, { lock: true });
-    if (!link?.sealedPassword && !link?.sealedUnsettled) return [];
+    if (link?.sealedParked && isClaimed(link, new Date())) return "being-scrambled";
+    if (!link?.sealedPassword && !link?.sealedUnsettled && !link?.sealedParked) return [];
     const unsettled = openUnsettled(vault, userId, link.sealedUnsettled);
     const sealedUnsettled = sealUnsettled(vault, userId, [...unsettled, { by: "admin", password }]);
     await noteUnsettled(tx, { id: link.id, sealedUnsettled });

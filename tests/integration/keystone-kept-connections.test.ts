@@ -44,12 +44,17 @@ describeWhere(
     const read = (requestId = newRequestId()) =>
       getUser(session, { token, userId: user.id, requestId });
     /** What nginx has of it: the number of the connection, for each time the call came. */
-    const connectionsOf = async (requestId: string) =>
+    const loggedOf = async (requestId: string) =>
       (await nginx.accessLog())
         .split("\n")
         .map((line) => line.split(" "))
         .filter(([, id]) => id === requestId)
         .map(([connection]) => connection);
+    /** nginx writes its line when the answer is out already. */
+    const connectionsOf = async (requestId: string) => {
+      await expect.poll(() => loggedOf(requestId)).not.toEqual([]);
+      return loggedOf(requestId);
+    };
     /** Longer than nginx waits, and deaf meanwhile: that it ended the connection is not known here. */
     const missTheEnd = () =>
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * IDLE_MS);

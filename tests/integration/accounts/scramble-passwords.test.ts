@@ -5,6 +5,7 @@ import {
   type ScrambleContext,
   scramblePasswords,
 } from "../../../app/accounts/scramble-passwords.server";
+import { setRandomPassword } from "../../../app/accounts/set-random-password.server";
 import { issueLink } from "../../../app/links/issue-link.server";
 import { getLinkOfUser } from "../../../app/links/list-links.server";
 import { revokeLink } from "../../../app/links/revoke-link.server";
@@ -260,8 +261,13 @@ describe.each<[string, () => Promise<World>]>([
     const links = await Promise.all(Array.from({ length: 4 }, () => stage.issue()));
     for (const link of links) await expire(link);
     const renewals = links.map(async (link) => {
-      const initialPassword = newPassword();
-      await world.admin.updateUser(link.userId, { password: initialPassword });
+      const set = await setRandomPassword(
+        app.services,
+        { userId: link.userId, adminToken: await world.admin.token() },
+        newAdmin(),
+      );
+      if (!set.ok) throw new Error(set.reason);
+      const initialPassword = set.password;
       const renewed = await issueLink(
         app.services,
         { userId: link.userId, initialPassword, initialPasswordIsSet: true, via: "console" },
